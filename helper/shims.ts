@@ -1,0 +1,25 @@
+/**
+ * What libp2p 3 expects of Node 22 and Node 20 lacks. Must be imported before
+ * anything of libp2p; on newer Nodes it does nothing.
+ */
+import { WebSocket } from 'ws'
+
+if (typeof Promise.withResolvers !== 'function') {
+  Object.defineProperty(Promise, 'withResolvers', {
+    configurable: true,
+    writable: true,
+    value<Value>(): { promise: Promise<Value>; resolve: (value: Value) => void; reject: (reason?: unknown) => void } {
+      let resolve!: (value: Value) => void
+      let reject!: (reason?: unknown) => void
+      const promise = new Promise<Value>((accept, refuse) => {
+        resolve = accept as (value: Value) => void
+        reject = refuse
+      })
+      return { promise, resolve, reject }
+    },
+  })
+}
+
+if (globalThis.WebSocket === undefined) {
+  Object.defineProperty(globalThis, 'WebSocket', { configurable: true, writable: true, value: WebSocket })
+}

@@ -1,0 +1,157 @@
+import type { DeviceId, EventSource, InvitationId, ModelId } from './base/index.ts'
+import type { EngineLoad, ModelRecord } from './engine/index.ts'
+import type { AskEvent, AskRequest, Path } from './route/index.ts'
+
+/** What a person is in a mesh. The first form knows two; the ledger brings the rest. */
+export type Role = 'owner' | 'member'
+
+/** What kind of thing a device is: it decides icon and words, never rights. */
+export type DeviceKind = 'helper' | 'browser'
+
+/** Each word has one meaning: `asleep` said goodbye, `unreachable` did not. */
+export type DeviceState = 'online' | 'asleep' | 'unreachable' | 'removed'
+
+/** A device as this one sees it. */
+export interface DeviceView {
+  readonly id: DeviceId
+  readonly name: string
+  readonly kind: DeviceKind
+  readonly role: Role
+  /** The person it belongs to; empty: the person of this mesh. */
+  readonly person: string
+  readonly state: DeviceState
+  readonly path: Path
+  /** Round trip over the link in use; null when there is none. */
+  readonly rttMs: number | null
+  /** ms since 1970; null: never seen by this device. */
+  readonly lastSeenAt: number | null
+  /** ms since 1970 */
+  readonly admittedAt: number
+  readonly admittedBy: DeviceId
+  /** For `unreachable`: what was tried and how it failed, one sentence. */
+  readonly trouble?: string | undefined
+  readonly models: readonly ModelRecord[]
+  readonly load: EngineLoad
+  /** True when this device may remove it. */
+  readonly removable: boolean
+}
+
+/** A model somewhere in the mesh, gathered over devices. */
+export interface MeshModel {
+  readonly id: ModelId
+  readonly sizeBytes: number
+  readonly contextTokens: number
+  /** ms since 1970, the earliest on any device. */
+  readonly addedAt: number
+  readonly devices: readonly DeviceId[]
+  readonly ready: boolean
+}
+
+/** How an invitation is confirmed: by its maker in advance, or by comparing four pictures. */
+export type Confirmation = 'in-advance' | 'pictures'
+
+/** What one invites to. */
+export interface InviteOptions {
+  /** Name of another person; absent: another device of one's own. */
+  readonly person?: string | undefined
+  readonly confirmation: Confirmation
+  /** Default 10 minutes. */
+  readonly lifetimeMs?: number | undefined
+}
+
+/** An invitation one may hand on. Its link carries the secret: never log it. */
+export interface InvitationView {
+  readonly id: InvitationId
+  /** The fragment (without `#`) that any copy of the page understands. */
+  readonly fragment: string
+  /** A whole link to the page of the inviting helper, where it serves one. */
+  readonly url: string
+  /** ms since 1970 */
+  readonly expiresAt: number
+  readonly confirmation: Confirmation
+}
+
+/** What a link says before one agrees to it. Nothing of it is proven yet. */
+export interface InvitationPreview {
+  readonly inviter: DeviceId
+  readonly inviterName: string
+  readonly role: Role
+  readonly person: string
+  readonly confirmation: Confirmation
+  readonly expiresAt: number
+}
+
+/** What a joining device waits for, in order. */
+export type JoinPhase = 'finding' | 'connecting' | 'proving' | 'comparing' | 'admitted'
+
+/** Progress of a join. */
+export interface JoinProgress {
+  readonly phase: JoinPhase
+  /** For `comparing`: four pictures that the inviter sees too. */
+  readonly pictures?: readonly string[] | undefined
+}
+
+/** A device that proved an invitation and waits for the pictures to be confirmed. */
+export interface PendingJoin {
+  readonly invitation: InvitationId
+  readonly device: DeviceId
+  readonly name: string
+  readonly kind: DeviceKind
+  readonly pictures: readonly string[]
+  readonly path: Path
+}
+
+/** What happens in a mesh, for screens and for `/api/v1/events`. */
+export type MeshEvent =
+  | { readonly type: 'device-changed'; readonly device: DeviceView }
+  | { readonly type: 'device-joined'; readonly device: DeviceView }
+  | { readonly type: 'device-removed'; readonly id: DeviceId }
+  | { readonly type: 'join-pending'; readonly join: PendingJoin }
+  | { readonly type: 'join-settled'; readonly invitation: InvitationId; readonly device: DeviceId; readonly admitted: boolean }
+  | { readonly type: 'membership'; readonly standing: Standing }
+  | { readonly type: 'ask-started'; readonly request: string; readonly device: DeviceId; readonly model: ModelId }
+  | { readonly type: 'tokens'; readonly request: string; readonly device: DeviceId; readonly tokenCount: number }
+  | { readonly type: 'ask-ended'; readonly request: string; readonly device: DeviceId; readonly outcome: string }
+
+/** Whether this device belongs to a mesh of others: alone, member, or removed from it. */
+export type Standing = 'alone' | 'member' | 'removed'
+
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One device's whole view of its mesh: the only thing screens, gateway and command line talk to. */
+export interface Mesh {
+  readonly self: DeviceId
+  readonly events: EventSource<MeshEvent>
+  standing(): Standing
+  /** This device first, then by name. Everyone in it is there because admitted, online or not. */
+  devices(): readonly DeviceView[]
+  /** Models that some reachable device can answer with or is fetching; this device's first. */
+  models(): readonly MeshModel[]
+  /** Where this device can be reached: multiaddrs with its peer id. */
+  addresses(): readonly string[]
+  /** @throws MeshError `device-unknown`, `unauthorized`, `offline`, `usage` (empty or over 60 characters). */
+  rename(device: DeviceId, name: string, options?: Cancellable): Promise<void>
+  /** Cuts the device off everywhere within 2 s, and for good. @throws MeshError `device-unknown`, `unauthorized`, `offline`. */
+  remove(device: DeviceId, options?: Cancellable): Promise<void>
+  /** @throws MeshError `unauthorized`, `offline` when the device that keeps the list is not reachable. */
+  invite(options: InviteOptions & Cancellable): Promise<InvitationView>
+  /** What a link or fragment says. @throws MeshError `malformed`, `invitation-expired`. */
+  preview(link: string): InvitationPreview
+  /**
+   * Proves the invitation and resolves once admitted.
+   * @throws MeshError `invitation-expired`, `invitation-used`, `invitation-unknown`, `refused`, `timeout`, `malformed`.
+   */
+  join(link: string, options?: Cancellable & { readonly onProgress?: (progress: JoinProgress) => void }): Promise<DeviceView>
+  /** Devices that wait for their pictures to be confirmed here. */
+  pendingJoins(): readonly PendingJoin[]
+  /** Answers a pending join: they match, or they do not. */
+  settleJoin(invitation: InvitationId, admit: boolean, options?: Cancellable): Promise<void>
+  /** Asks the best device. Leaving the loop early, or the signal, stops the engine within 200 ms. */
+  ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
+  /** Checks every link now: after sleep, on `online`, when a page comes back. */
+  wake(): void
+  /** Says goodbye and closes. */
+  stop(options?: Cancellable): Promise<void>
+}

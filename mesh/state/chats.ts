@@ -1,0 +1,106 @@
+import type { ChatId, ErrorCode, EventSource, MessageId, ModelId } from '../base/index.ts'
+import type { Usage } from '../engine/index.ts'
+import type { Route } from '../route/index.ts'
+
+/** Where a message is. An answer found `streaming` with nobody writing it reads as `failed`. */
+export type MessageState = 'waiting' | 'streaming' | 'done' | 'stopped' | 'failed'
+
+/** Figures of an answer, for the line under it. */
+export interface AnswerFigures {
+  readonly usage: Usage
+  /** From the tap on Send to the first text on this device. */
+  readonly firstTokenMs: number
+  readonly tokensPerSecond: number
+  /** Bytes of the request as they left this device. */
+  readonly bytesSent: number
+}
+
+/** One message of a person or one answer of the AI: a node of the chat's tree. */
+export interface MessageView {
+  readonly id: MessageId
+  /** The message this one follows; null for the first. */
+  readonly parent: MessageId | null
+  readonly author: 'person' | 'ai'
+  readonly text: string
+  readonly state: MessageState
+  /** ms since 1970 */
+  readonly createdAt: number
+  /** Ids of the messages with the same parent and author, oldest first, this one among them: the branches `‹2/3›`. */
+  readonly siblings: readonly MessageId[]
+  /** For answers: which device and model, and why. */
+  readonly route?: Route | undefined
+  readonly figures?: AnswerFigures | undefined
+  /** For `failed`. */
+  readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined
+}
+
+/** A chat in the list. */
+export interface ChatSummary {
+  readonly id: ChatId
+  /** Given by the person, else made from the first message; empty for a new chat. */
+  readonly title: string
+  readonly createdAt: number
+  /** ms since 1970 of the last message. */
+  readonly updatedAt: number
+  /** The beginning of the last message shown, one line. */
+  readonly excerpt: string
+  readonly lastState: MessageState | undefined
+  /** The model chosen in the composer; absent: Auto. */
+  readonly model?: ModelId | undefined
+}
+
+/** A chat with the branch that is shown now. */
+export interface ChatView extends ChatSummary {
+  /** From the first message to the leaf in view. */
+  readonly path: readonly MessageView[]
+}
+
+/** Who hears of changes: the chat, or null when the list itself changed. */
+export interface ChatChange {
+  readonly chat: ChatId | null
+}
+
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * All chats of this device: an append-only log of tree operations behind the
+ * Store port, and its fold. Each mutation resolves once it is durable.
+ * @throws MeshError of the Store; `usage` for an unknown id or empty text.
+ */
+export interface Chats {
+  readonly changes: EventSource<ChatChange>
+  /** Newest first; deleted ones are not in it. */
+  list(): readonly ChatSummary[]
+  get(chat: ChatId): ChatView | undefined
+  create(options?: Cancellable): Promise<ChatId>
+  rename(chat: ChatId, title: string, options?: Cancellable): Promise<void>
+  delete(chat: ChatId, options?: Cancellable): Promise<void>
+  chooseModel(chat: ChatId, model: ModelId | undefined, options?: Cancellable): Promise<void>
+  /** Adds a person's message below `parent` (null: a first message) and shows its branch. */
+  addPersonMessage(chat: ChatId, parent: MessageId | null, text: string, options?: Cancellable): Promise<MessageId>
+  /** Adds an empty answer (`waiting`) below a person's message and shows its branch. */
+  addAnswer(chat: ChatId, parent: MessageId, options?: Cancellable): Promise<AnswerWriter>
+  /** Shows the branch through this message, down to its newest leaf. */
+  showBranch(chat: ChatId, message: MessageId, options?: Cancellable): Promise<void>
+  /** The whole tree as Markdown (the branch shown) or JSON (everything). */
+  export(chat: ChatId, format: 'markdown' | 'json'): string
+  /** Reads what another tab of this profile appended. */
+  refresh(options?: Cancellable): Promise<void>
+}
+
+/** Writes one answer while it streams. Text is visible at once and durable at least every 500 ms. */
+export interface AnswerWriter {
+  readonly id: MessageId
+  route(route: Route): void
+  append(text: string): void
+  /** Resolves when everything written is durable. After it, nothing more is accepted. */
+  finish(
+    end:
+      | { readonly state: 'done'; readonly figures: AnswerFigures }
+      | { readonly state: 'stopped'; readonly figures?: AnswerFigures | undefined }
+      | { readonly state: 'failed'; readonly error: { readonly code: ErrorCode; readonly message: string } },
+    options?: Cancellable,
+  ): Promise<void>
+}

@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config'
+
+// unit: pure modules, contracts, property tests, several peers in one process.
+// process: real helper and relay processes. page: real Chromium. The last two
+// share ports, cores and a browser, so their files run one after another.
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['mesh/**/*.test.ts', 'helper/**/*.test.ts', 'relay/**/*.test.ts', 'app/**/*.test.ts', 'tests/{unit,contract,arch,security,sim}/**/*.test.ts'],
+          setupFiles: ['tests/kit/setup.ts'],
+          testTimeout: 30_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'process',
+          include: ['tests/process/**/*.test.ts'],
+          setupFiles: ['tests/kit/setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'page',
+          include: ['tests/page/**/*.test.ts'],
+          setupFiles: ['tests/kit/setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
