@@ -1,0 +1,135 @@
+import { MeshError, throwIfAborted, type ErrorCode, type LogEntry, type Store } from '../../mesh/base/index.ts'
+
+/** What a memory store holds. Two stores over one of these are two tabs of one profile. */
+export interface MemoryData {
+  readonly records: Map<string, Uint8Array>
+  readonly logs: Map<string, LogEntry[]>
+}
+
+/** A fault of the disk under a store. */
+export interface WriteFault {
+  readonly code: Extract<ErrorCode, 'storage-full' | 'storage-failed' | 'storage-corrupt'>
+  /** The first write that fails, counted from now; 1 is the next. */
+  readonly atWrite: number
+  /** How many writes fail from there on; default 1. */
+  readonly count?: number
+  /** A power cut in the middle: the first half is kept, the last entry of it cut short. */
+  readonly torn?: boolean
+}
+
+/** A Store in memory whose disk can be made to fail. */
+export interface MemoryStore extends Store {
+  readonly data: MemoryData
+  /** Writes (put, delete, append, dropLog) so far, failed ones among them. */
+  readonly writeCount: number
+  failWrites(fault: WriteFault): void
+  /** Every read fails with this code until called with undefined. */
+  failReads(code: WriteFault['code'] | undefined): void
+  /** The disk works again. */
+  heal(): void
+}
+
+/** Fresh data of a memory store. */
+export function createMemoryData(): MemoryData {
+  return { records: new Map(), logs: new Map() }
+}
+
+/** A store over `data` (fresh by default). It keeps the contract of `Store` but for injected faults. */
+export function createMemoryStore(data: MemoryData = createMemoryData()): MemoryStore {
+  let writes = 0
+  let fault: { readonly from: number; readonly to: number; readonly spec: WriteFault } | undefined
+  let readFault: WriteFault['code'] | undefined
+  let closed = false
+
+  const open = (signal: AbortSignal | undefined): void => {
+    throwIfAborted(signal)
+    if (closed) throw new MeshError('storage-failed', 'The store is closed.')
+  }
+  const read = (signal: AbortSignal | undefined): void => {
+    open(signal)
+    if (readFault !== undefined) throw new MeshError(readFault, 'The disk did not give the data back.')
+  }
+  const write = (signal: AbortSignal | undefined, tear: () => void): void => {
+    open(signal)
+    writes += 1
+    if (fault === undefined || writes < fault.from || writes > fault.to) return
+    if (fault.spec.torn === true) tear()
+    throw new MeshError(fault.spec.code, 'The disk did not take the data.')
+  }
+  const nothing = (): void => undefined
+
+  return {
+    data,
+    get writeCount() {
+      return writes
+    },
+    failWrites(spec) {
+      const from = writes + spec.atWrite
+      fault = { from, to: from + (spec.count ?? 1) - 1, spec }
+    },
+    failReads(code) {
+      readFault = code
+    },
+    heal() {
+      fault = undefined
+      readFault = undefined
+    },
+    async get(key, options = {}) {
+      await Promise.resolve()
+      read(options.signal)
+      return data.records.get(key)?.slice()
+    },
+    async put(key, value, options = {}) {
+      const copy = value.slice()
+      await Promise.resolve()
+      write(options.signal, nothing)
+      data.records.set(key, copy)
+    },
+    async delete(key, options = {}) {
+      await Promise.resolve()
+      write(options.signal, nothing)
+      data.records.delete(key)
+    },
+    async list(prefix, options = {}) {
+      await Promise.resolve()
+      read(options.signal)
+      return [...data.records]
+        .filter(([key]) => key.startsWith(prefix))
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([key, value]) => ({ key, value: value.slice() }))
+    },
+    async append(log, entries, options = {}) {
+      const copies = entries.map((entry) => entry.slice())
+      await Promise.resolve()
+      const add = (list: readonly Uint8Array[]): number => {
+        const known = data.logs.get(log) ?? []
+        for (const bytes of list) known.push({ sequence: (known.at(-1)?.sequence ?? 0) + 1, bytes })
+        if (known.length > 0) data.logs.set(log, known)
+        return known.at(-1)?.sequence ?? 0
+      }
+      write(options.signal, () => {
+        const half = copies.slice(0, Math.ceil(copies.length / 2))
+        const last = half.pop()
+        if (last !== undefined) add([...half, last.slice(0, Math.floor(last.length / 2))])
+      })
+      return add(copies)
+    },
+    async readLog(log, after, options = {}) {
+      await Promise.resolve()
+      read(options.signal)
+      const entries = data.logs.get(log) ?? []
+      return entries
+        .filter((entry) => entry.sequence > after)
+        .map(({ sequence, bytes }) => ({ sequence, bytes: bytes.slice() }))
+    },
+    async dropLog(log, options = {}) {
+      await Promise.resolve()
+      write(options.signal, nothing)
+      data.logs.delete(log)
+    },
+    async close() {
+      await Promise.resolve()
+      closed = true
+    },
+  }
+}
