@@ -1,4 +1,4 @@
-import type { ChatId, ErrorCode, EventSource, MessageId, ModelId } from '../base/index.ts'
+import type { ChatId, ErrorCode, EventSource, MeshError, MessageId, ModelId } from '../base/index.ts'
 import type { Usage } from '../engine/index.ts'
 import type { Route } from '../route/index.ts'
 
@@ -58,6 +58,16 @@ export interface ChatView extends ChatSummary {
 /** Who hears of changes: the chat, or null when the list itself changed. */
 export interface ChatChange {
   readonly chat: ChatId | null
+  /** True when this tab just made something durable: other tabs of the profile should `refresh`. */
+  readonly stored: boolean
+}
+
+/** What was found when the chats were read. Nothing of it hides anything else. */
+export interface ChatsHealth {
+  /** Entries that could not be read and were skipped. */
+  readonly corruptEntries: number
+  /** Entries of a newer version, kept and skipped. */
+  readonly newerEntries: number
 }
 
 interface Cancellable {
@@ -71,6 +81,9 @@ interface Cancellable {
  */
 export interface Chats {
   readonly changes: EventSource<ChatChange>
+  /** Failures that no caller waits for: a corrupt entry, text that could not be made durable yet. */
+  readonly problems: EventSource<MeshError>
+  health(): ChatsHealth
   /** Newest first; deleted ones are not in it. */
   list(): readonly ChatSummary[]
   get(chat: ChatId): ChatView | undefined
@@ -86,8 +99,13 @@ export interface Chats {
   showBranch(chat: ChatId, message: MessageId, options?: Cancellable): Promise<void>
   /** The whole tree as Markdown (the branch shown) or JSON (everything). */
   export(chat: ChatId, format: 'markdown' | 'json'): string
-  /** Reads what another tab of this profile appended. */
-  refresh(options?: Cancellable): Promise<void>
+  /** Reads what another tab of this profile appended: to one chat, or to all. */
+  refresh(options?: Cancellable & { readonly chat?: ChatId | undefined }): Promise<void>
+  /**
+   * Writes down that answers nobody writes any more are `failed`, their text kept.
+   * Only the tab that holds the peer may call it: others may still be writing else.
+   */
+  closeAbandoned(options?: Cancellable): Promise<void>
 }
 
 /** Writes one answer while it streams. Text is visible at once and durable at least every 500 ms. */

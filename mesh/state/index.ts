@@ -2,4 +2,14 @@
  * Typed state of a person, kept behind the Store port. Knows nothing of screens
  * and nothing of the network.
  */
-export { type AnswerFigures, type AnswerWriter, type ChatChange, type Chats, type ChatSummary, type ChatView, type MessageState, type MessageView } from './chats.ts'
+export {
+  type AnswerFigures,
+  type AnswerWriter,
+  type ChatChange,
+  type Chats,
+  type ChatsHealth,
+  type ChatSummary,
+  type ChatView,
+  type MessageState,
+  type MessageView,
+} from './chats.ts'
