@@ -1,0 +1,181 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import * as z from 'zod'
+
+/** How much the helper writes to its log. */
+export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+
+/** The first of the four ports of a helper: page 7539, WebSocket 7540, TCP 7541, WebRTC 7542 (UDP). */
+export const DEFAULT_PORT = 7539
+
+/** Everything one may set, checked. */
+export interface Config {
+  readonly dataDir: string
+  /** First of four ports; 0: the system picks each of them. */
+  readonly port: number
+  readonly threads: number
+  readonly open: boolean
+  readonly offline: boolean
+  /** A GGUF file used where it lies. */
+  readonly model: string | undefined
+  readonly name: string
+  readonly lan: boolean
+  readonly logLevel: (typeof LOG_LEVELS)[number]
+  readonly pageDir: string
+  /** The gateway token; undefined: the one kept in the data directory. */
+  readonly token: string | undefined
+}
+
+/** What defaults are made from: the machine and the installation. */
+export interface DefaultsSource {
+  readonly userDataDir: string
+  readonly installDir: string
+  readonly cores: number
+}
+
+type SettingKind = 'text' | 'number' | 'switch'
+
+/** One thing that can be set: where it may be said, how it is checked, what it is otherwise. */
+export interface Setting<Key extends keyof Config = keyof Config> {
+  readonly key: Key
+  readonly doc: string
+  /** How a text from the environment or the command line is read. */
+  readonly kind: SettingKind
+  /** Name in `config.toml`; undefined: cannot be set there. */
+  readonly file: string | undefined
+  readonly env: string | undefined
+  /** As the command line spells it; undefined: cannot be set there. */
+  readonly flag: string | undefined
+  /** Never shown. */
+  readonly secret: boolean
+  readonly schema: z.ZodType<Config[Key]>
+  readonly initial: (source: DefaultsSource) => Config[Key]
+}
+
+const path = z.string().min(1, 'must name a path')
+const optionalPath = z.union([path, z.undefined()])
+
+function setting<Key extends keyof Config>(
+  key: Key,
+  rest: Omit<Setting<Key>, 'key' | 'secret'> & { secret?: boolean },
+): Setting<Key> {
+  return { secret: false, ...rest, key }
+}
+
+/**
+ * Every setting, one line of meaning each. A record, so that a setting missing
+ * here does not compile. Adding one: a field of {@link Config} and an entry here.
+ */
+export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
+  dataDir: setting('dataDir', {
+    doc: 'Where this helper keeps its identity, chats, models and token.',
+    kind: 'text',
+    // config.toml lies in this directory, so it cannot say where it is
+    file: undefined,
+    env: 'PLEXUS_DATA_DIR',
+    flag: '--data-dir <dir>',
+    schema: path,
+    initial: (source) => source.userDataDir,
+  }),
+  port: setting('port', {
+    doc: 'First of four ports: the page, then WebSocket, TCP and WebRTC (UDP). 0 lets the system pick each.',
+    kind: 'number',
+    file: 'port',
+    env: 'PLEXUS_PORT',
+    flag: '--port <number>',
+    schema: z
+      .int('must be a whole number')
+      .refine((port) => port === 0 || (port >= 1024 && port <= 65_532), 'must be 0, or from 1024 to 65532'),
+    initial: () => DEFAULT_PORT,
+  }),
+  threads: setting('threads', {
+    doc: 'Processor threads the engine may use. More than are free makes it far slower.',
+    kind: 'number',
+    file: 'threads',
+    env: 'PLEXUS_THREADS',
+    flag: '--threads <number>',
+    schema: z.int('must be a whole number').min(1, 'must be at least 1').max(256, 'must be at most 256'),
+    // half of what the system shows: two of them usually share one core, and one stays free for everything else
+    initial: (source) => Math.max(1, Math.min(source.cores - 1, Math.ceil(source.cores / 2))),
+  }),
+  open: setting('open', {
+    doc: 'Open the page in the browser when the helper is ready.',
+    kind: 'switch',
+    file: 'open',
+    env: 'PLEXUS_OPEN',
+    flag: '--no-open',
+    schema: z.boolean('must be true or false'),
+    initial: () => true,
+  }),
+  offline: setting('offline', {
+    doc: 'Contact nothing outside: no model is fetched from anywhere but the devices of the mesh.',
+    kind: 'switch',
+    file: 'offline',
+    env: 'PLEXUS_OFFLINE',
+    flag: '--offline',
+    schema: z.boolean('must be true or false'),
+    initial: () => false,
+  }),
+  model: setting('model', {
+    doc: 'A GGUF file to answer with, used where it lies.',
+    kind: 'text',
+    file: 'model',
+    env: 'PLEXUS_MODEL',
+    flag: '--model <file>',
+    schema: optionalPath,
+    initial: () => undefined,
+  }),
+  name: setting('name', {
+    doc: 'What this device is called before anyone renames it.',
+    kind: 'text',
+    file: 'name',
+    env: 'PLEXUS_NAME',
+    flag: '--name <name>',
+    schema: z.string().trim().min(1, 'must not be empty').max(60, 'must be at most 60 characters'),
+    initial: () => hostname().split('.')[0]?.slice(0, 60) || 'This computer',
+  }),
+  lan: setting('lan', {
+    doc: 'Open the page and the encrypted peer ports to the local network. The gateway for programs stays on this machine.',
+    kind: 'switch',
+    file: 'lan',
+    env: 'PLEXUS_LAN',
+    flag: '--lan',
+    schema: z.boolean('must be true or false'),
+    initial: () => false,
+  }),
+  logLevel: setting('logLevel', {
+    doc: `How much is logged: ${LOG_LEVELS.join(', ')}.`,
+    kind: 'text',
+    file: 'log-level',
+    env: 'PLEXUS_LOG_LEVEL',
+    flag: '--log-level <level>',
+    schema: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
+    initial: () => 'info',
+  }),
+  pageDir: setting('pageDir', {
+    doc: 'The built page to serve.',
+    kind: 'text',
+    file: 'page-dir',
+    env: 'PLEXUS_PAGE_DIR',
+    flag: '--page-dir <dir>',
+    schema: path,
+    initial: (source) => join(source.installDir, 'dist', 'page'),
+  }),
+  token: setting('token', {
+    doc: 'The token programs show to the gateway. Without it, one is made at the first start and kept.',
+    kind: 'text',
+    // a secret on a command line is readable by every process of the machine
+    file: undefined,
+    env: 'PLEXUS_TOKEN',
+    flag: undefined,
+    secret: true,
+    schema: z.union([
+      z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be at most 512 visible ASCII characters without spaces'),
+      z.undefined(),
+    ]),
+    initial: () => undefined,
+  }),
+}
+
+/** The settings in the order they are shown. */
+export const SETTING_LIST: readonly Setting[] = Object.values(SETTINGS) as unknown as readonly Setting[]

@@ -1,0 +1,81 @@
+import type * as z from 'zod'
+import type { ModelRecord } from '../../mesh/engine/index.ts'
+import type { Mesh } from '../../mesh/mesh-types.ts'
+
+/** What the local operations need of the helper: its mesh, its models, its switches. */
+export interface LocalHost {
+  readonly mesh: Mesh
+  readonly models: LocalModels
+  /** The gateway token in force. */
+  token(): string
+  /** A fresh link for the browser of this machine. */
+  openLink(options: { signal?: AbortSignal | undefined }): Promise<Link>
+  lan(): LanState
+  setLan(open: boolean, options: { signal?: AbortSignal | undefined }): Promise<LanState>
+  /** What `doctor` shows of a running helper. */
+  status(): HelperStatus
+  /** Ends the helper after the answer went out. */
+  requestStop(): void
+}
+
+/** A link that carries a secret. */
+export interface Link {
+  readonly url: string
+  /** ms since 1970 */
+  readonly expiresAt: number
+}
+
+/** The local network switch, and where this device can then be reached. */
+export interface LanState {
+  readonly lan: boolean
+  readonly addresses: readonly string[]
+  /** A sentence when the switch acts later than now. */
+  readonly note?: string | undefined
+}
+
+/** A running helper in figures. */
+export interface HelperStatus {
+  readonly pid: number
+  readonly peerId: string
+  readonly startedAt: number
+  readonly pageUrl: string
+  readonly offline: boolean
+}
+
+/** The models of this device, as the command line manages them. */
+export interface LocalModels {
+  list(): readonly ModelRecord[]
+  /** Fetches a model by the name of a catalogue entry, a hub reference or a file. */
+  get(name: string, options: { signal: AbortSignal; onProgress: (progress: TransferProgress) => void }): Promise<ModelRecord>
+  /** Makes it the one that answers when nobody chose. */
+  use(id: string, options: { signal: AbortSignal }): Promise<ModelRecord>
+  remove(id: string, options: { signal: AbortSignal }): Promise<void>
+}
+
+/** Bytes on their way. */
+export interface TransferProgress {
+  readonly receivedBytes: number
+  readonly totalBytes: number
+  readonly rateBytesPerSecond: number
+  readonly source: string
+}
+
+/** What an operation is given beside its input. */
+export interface OperationContext<Event> {
+  readonly host: LocalHost
+  readonly signal: AbortSignal
+  /** Tells the caller something on the way to the result. */
+  emit(event: Event): void
+}
+
+/** One thing the command line may ask of the helper. */
+export interface Operation<Input, Event, Result> {
+  readonly name: string
+  readonly input: z.ZodType<Input>
+  run(input: Input, context: OperationContext<Event>): Promise<Result>
+}
+
+/** Keeps the types of an operation while it is declared. */
+export function operation<Input, Event, Result>(definition: Operation<Input, Event, Result>): Operation<Input, Event, Result> {
+  return definition
+}
