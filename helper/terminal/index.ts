@@ -3,6 +3,7 @@
  * text from elsewhere cannot drive the terminal. Knows nothing of commands.
  */
 export { formatBytes, formatDuration, formatTable, printable } from './format.ts'
+export { createLogger } from './log.ts'
 export { streamOutput, type Output } from './output.ts'
 export { createProgressLine, type Progress, type ProgressLine } from './progress.ts'
 export { qrText } from './qr.ts'

@@ -1,0 +1,4 @@
+export function ensureBuilt(
+  names: readonly ('page' | 'helper')[],
+  options?: { say?: (sentence: string) => void; force?: boolean },
+): Promise<boolean>

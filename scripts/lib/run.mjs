@@ -1,0 +1,58 @@
+// Child processes without a shell.
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+
+/**
+ * Runs a program and resolves to its exit code (128 + signal number where a signal
+ * ended it). `quiet` sends its standard output to our standard error, so that a
+ * command's own output stays clean.
+ */
+export function run(command, args, options = {}) {
+  const { quiet = false, ...rest } = options
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['inherit', quiet ? process.stderr : 'inherit', 'inherit'], ...rest })
+    child.on('error', (error) => {
+      process.stderr.write(`${command} cannot be run: ${error.message}\n`)
+      resolve(127)
+    })
+    child.on('exit', (code, signal) => resolve(code ?? 128 + (SIGNAL_NUMBERS[signal] ?? 0)))
+  })
+}
+
+const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
+
+/** Runs a Node program to its end and hands on the signals this process gets meanwhile. */
+export function runNode(args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, args, { stdio: 'inherit', ...options })
+    const forward = (signal) => child.kill(signal)
+    // on Ctrl-C the terminal tells the child itself; we only must not die before it
+    const ignore = () => {}
+    process.on('SIGINT', ignore)
+    process.on('SIGTERM', forward)
+    process.on('SIGHUP', forward)
+    child.on('error', (error) => {
+      process.stderr.write(`${error.message}\n`)
+      resolve(127)
+    })
+    child.on('exit', (code, signal) => {
+      process.off('SIGINT', ignore)
+      process.off('SIGTERM', forward)
+      process.off('SIGHUP', forward)
+      resolve(code ?? 128 + (SIGNAL_NUMBERS[signal] ?? 0))
+    })
+  })
+}
+
+/** How to run npm with this very Node, without a shell: `[program, ...first arguments]`. */
+export function npmCommand() {
+  const candidates = [
+    process.env.npm_execpath,
+    join(dirname(process.execPath), 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+    join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+    '/usr/share/nodejs/npm/bin/npm-cli.js',
+  ]
+  const script = candidates.find((file) => file !== undefined && /npm-cli\.[cm]?js$/.test(file) && existsSync(file))
+  return script === undefined ? ['npm'] : [process.execPath, script]
+}
