@@ -1,0 +1,124 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+/** The parts of a request that decide whether it may come in. Header lists keep duplicates. */
+export interface RequestHead {
+  readonly method: string
+  /** The request target as it was sent, or its path and query. */
+  readonly target: string
+  readonly host: readonly string[]
+  readonly origin: readonly string[]
+  readonly authorization: readonly string[]
+  readonly contentType: readonly string[]
+  readonly contentEncoding: readonly string[]
+  readonly fetchSite: readonly string[]
+  readonly fetchMode: readonly string[]
+}
+
+/** Names under which this gateway may be addressed, all lower case. */
+export interface GuardRules {
+  readonly hosts: ReadonlySet<string>
+  readonly origins: ReadonlySet<string>
+}
+
+/** Why a request stays out: status, sentence and code of the answer. */
+export interface Refusal {
+  readonly status: 400 | 401 | 403 | 415
+  readonly message: string
+  readonly code: string
+}
+
+const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'] as const
+const DEFAULT_HTTP_PORT = 80
+
+/** Names and origins of a gateway that listens on `port` of the loopback interface. */
+export function guardRules(port: number): GuardRules {
+  const hosts = new Set<string>()
+  for (const name of LOOPBACK_NAMES) {
+    hosts.add(`${name}:${String(port)}`)
+    if (port === DEFAULT_HTTP_PORT) hosts.add(name)
+  }
+  return { hosts, origins: new Set([...hosts].map((host) => `http://${host}`)) }
+}
+
+/**
+ * Whether a request comes from where it may: addressed to us by an exact name,
+ * and not sent by another site's page. Undefined means yes.
+ *
+ * The Host list defeats DNS rebinding (CVE-2024-28224 and its family), the
+ * Origin list and the fetch metadata defeat cross-site requests (CVE-2024-5616).
+ */
+export function refuseOutsider(head: RequestHead, rules: GuardRules): Refusal | undefined {
+  // an absolute target would let the URL and the Host header disagree
+  if (!head.target.startsWith('/')) return outsider(400, 'The request target must be a path.', 'invalid_target')
+  const [host, ...otherHosts] = head.host
+  if (host === undefined || otherHosts.length > 0 || !rules.hosts.has(host.toLowerCase())) {
+    return outsider(403, 'This address is not one of this helper’s own. Use http://127.0.0.1 with its port.', 'host_not_allowed')
+  }
+  const [origin, ...otherOrigins] = head.origin
+  if (origin !== undefined && (otherOrigins.length > 0 || !rules.origins.has(origin))) {
+    return outsider(403, 'Pages of other origins may not talk to this helper.', 'origin_not_allowed')
+  }
+  return refuseCrossSite(head, origin)
+}
+
+/** A browser says where a request comes from even where it sends no Origin (a plain GET by an image or script tag). */
+function refuseCrossSite(head: RequestHead, origin: string | undefined): Refusal | undefined {
+  const [site, ...otherSites] = head.fetchSite
+  if (site === undefined && otherSites.length === 0) return undefined
+  if (otherSites.length === 0 && (site === 'same-origin' || site === 'none')) return undefined
+  // a listed origin under another of our three names is "same-site" or "cross-site" to the browser
+  if (otherSites.length === 0 && origin !== undefined) return undefined
+  const isVisit = head.method === 'GET' && head.fetchMode.length === 1 && head.fetchMode[0] === 'navigate'
+  if (isVisit && otherSites.length === 0) return undefined
+  return outsider(403, 'Pages of other origins may not talk to this helper.', 'origin_not_allowed')
+}
+
+function outsider(status: 400 | 403, message: string, code: string): Refusal {
+  return { status, message, code }
+}
+
+/** Whether the request brings the token, as `Authorization: Bearer TOKEN` and in no other way. Undefined means yes. */
+export function refuseStranger(authorization: readonly string[], isToken: TokenCheck): Refusal | undefined {
+  const [value, ...others] = authorization
+  if (value === undefined) {
+    return stranger('No token. Send the header "Authorization: Bearer TOKEN"; "plexus token" prints it.', 'missing_api_key')
+  }
+  const token = others.length === 0 ? /^bearer +(\S+)$/i.exec(value)?.[1] : undefined
+  if (token === undefined || !isToken(token)) {
+    return stranger('This token is not the one of this helper; "plexus token" prints it.', 'invalid_api_key')
+  }
+  return undefined
+}
+
+function stranger(message: string, code: string): Refusal {
+  return { status: 401, message, code }
+}
+
+/** Says whether a text is the token. */
+export type TokenCheck = (candidate: string) => boolean
+
+/** Compares in constant time: hashes first, so that lengths tell nothing either. */
+export function tokenCheck(token: string): TokenCheck {
+  const expected = digest(token)
+  return (candidate) => timingSafeEqual(digest(candidate), expected)
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text, 'utf8').digest()
+}
+
+const JSON_TYPE = /^application\/json(?: *; *charset *= *"?utf-8"?)? *;?$/i
+
+/**
+ * Whether the body is declared as plain JSON in UTF-8. Any other type can be sent
+ * by a foreign page without asking (text/plain forms), so it is refused unread.
+ */
+export function refuseBodyType(head: Pick<RequestHead, 'contentType' | 'contentEncoding'>): Refusal | undefined {
+  const [type, ...otherTypes] = head.contentType
+  if (type === undefined || otherTypes.length > 0 || !JSON_TYPE.test(type.trim())) {
+    return { status: 415, message: 'Send JSON with the header "Content-Type: application/json".', code: 'unsupported_media_type' }
+  }
+  const isPlain = head.contentEncoding.every((encoding) => encoding.trim().toLowerCase() === 'identity')
+  if (!isPlain) return { status: 415, message: 'Send the body uncompressed.', code: 'unsupported_content_encoding' }
+  return undefined
+}

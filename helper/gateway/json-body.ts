@@ -1,0 +1,59 @@
+import { MeshError } from '../../mesh/base/index.ts'
+import { badRequest, type HttpFailure } from './openai-errors.ts'
+
+/** A body that was read, or why it could not be. */
+export type BodyResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly failure: HttpFailure }
+
+/**
+ * Reads a JSON body of at most `maxBytes`. A declared length above the limit is
+ * refused unread; a stream is dropped at the first byte above it.
+ * @throws MeshError `aborted` when the client goes away before the body is whole.
+ */
+export async function readJsonBody(request: Request, maxBytes: number): Promise<BodyResult> {
+  const declared = request.headers.get('content-length')
+  if (declared !== null && Number(declared) > maxBytes) return refused(tooLarge(maxBytes))
+  const bytes = await readBounded(request.body, maxBytes)
+  if (bytes === undefined) return refused(tooLarge(maxBytes))
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return { ok: true, value: JSON.parse(text) as unknown }
+  } catch {
+    // the parser's own words quote the input, which does not belong into an answer
+    return refused(badRequest('The body is not valid JSON in UTF-8.', { code: 'invalid_json' }))
+  }
+}
+
+function refused(failure: HttpFailure): BodyResult {
+  return { ok: false, failure }
+}
+
+function tooLarge(maxBytes: number): HttpFailure {
+  return badRequest(`The body is larger than ${String(maxBytes)} bytes.`, {
+    status: 413,
+    code: 'request_too_large',
+    // the rest of the body is not wanted: the connection ends with this answer
+    headers: { connection: 'close' },
+  })
+}
+
+async function readBounded(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array | undefined> {
+  if (body === null) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let sizeBytes = 0
+  const reader = body.getReader()
+  for (;;) {
+    const { done, value } = await reader.read().catch(clientGone)
+    if (done) return Buffer.concat(chunks)
+    sizeBytes += value.byteLength
+    if (sizeBytes > maxBytes) {
+      // not awaited: a client that keeps sending must not keep us waiting
+      reader.releaseLock()
+      return undefined
+    }
+    chunks.push(value)
+  }
+}
+
+function clientGone(cause: unknown): never {
+  throw new MeshError('aborted', 'The client went away before its request was whole.', { cause })
+}
