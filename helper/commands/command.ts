@@ -50,6 +50,8 @@ export interface Command {
   readonly summary: string
   readonly arguments?: readonly ArgumentSpec[]
   readonly options?: readonly OptionSpec[]
+  /** `all`: takes the flag of every setting, as `start` does; else only `--data-dir`. */
+  readonly settings?: 'all'
   /** @throws MeshError; `usage` ends with exit code 2, everything else with 1. */
   run(input: CommandInput, context: CommandContext): Promise<CommandResult>
 }

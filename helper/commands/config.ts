@@ -6,6 +6,7 @@ import type { Command } from './command.ts'
 export const configCommand: Command = {
   name: 'config',
   summary: 'Show every setting with its value and where it comes from.',
+  settings: 'all',
   run(_input, context) {
     const settings = describeConfig(context.config)
     const rows = settings.map((setting) => [setting.key, setting.value === null ? '–' : String(setting.value), setting.from])

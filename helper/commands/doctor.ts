@@ -27,6 +27,7 @@ const CHECKS: readonly ((context: CommandContext) => Promise<Check>)[] = [
 export const doctorCommand: Command = {
   name: 'doctor',
   summary: 'Look whether everything is in order, and say what to do where it is not.',
+  settings: 'all',
   async run(_input, context) {
     const checks = await Promise.all(CHECKS.map((check) => check(context)))
     const ok = checks.every((check) => check.ok)

@@ -4,7 +4,7 @@ import { printable } from './format.ts'
 import type { Output } from './output.ts'
 
 /** Names of fields that are never written, whoever logs them. */
-const SECRET_FIELDS = /token|credential|authorization|secret|invitation|fragment|password|private|^(?:text|content|prompt|messages|answer|link|url)$/i
+const SECRET_FIELDS = /(?:token|credential|authorization|secret|invitation|fragment|password|privatekey|seed)$|^(?:text|content|prompt|messages|answer|link|url)$/i
 /** The fragment of a link carries its secret. */
 const LINK_SECRET = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s#"']*)#[^\s"']+/gi
 const HIDDEN = '[hidden]'

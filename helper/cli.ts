@@ -1,0 +1,4 @@
+/** The command line: `plexus …`. */
+import { runCommandLine } from './command-line.ts'
+
+await runCommandLine(process.argv.slice(2))

@@ -1,0 +1,175 @@
+import './shims.ts'
+import { asMeshError, isAbort, MeshError, type Logger } from '../mesh/base/index.ts'
+import { launchProgram, openLink } from './browser-opening/index.ts'
+import { EXIT } from './commands/program.ts'
+import type { LoadedConfig } from './config/index.ts'
+import { startHelper, type RunningHelper } from './helper.ts'
+import { systemClock } from './ports/clock.ts'
+import { systemRandom } from './ports/random.ts'
+import { createLogger, createProgressLine, qrText, type Output, type ProgressLine } from './terminal/index.ts'
+
+/** Longest a shutdown may take before the process ends anyway, in ms. */
+const SHUTDOWN_LIMIT_MS = 5_000
+/** How long the link opened in this machine's browser works. */
+const OPENED_LINK_LIFETIME_MS = 60_000
+
+/** Surroundings of a helper that runs in this process. */
+export interface RunOptions {
+  readonly json: boolean
+  readonly out: Output
+  readonly err: Output
+  readonly installDir: string
+}
+
+/**
+ * Runs the helper until a signal or `plexus stop` ends it; resolves to the exit
+ * code. The first signal stops cleanly within 5 s, the second at once.
+ */
+export async function runHelper(loaded: LoadedConfig, options: RunOptions): Promise<number> {
+  const { config } = loaded
+  const log = createLogger({ level: config.logLevel, output: options.err })
+  const ending = listenForEnd(log)
+  const progress = modelProgress(options.err)
+  let helper: RunningHelper | undefined
+  try {
+    helper = await startHelper(loaded, {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      installDir: options.installDir,
+      signal: ending.signal,
+      onModelProgress: progress.update,
+      requestStop: ending.request,
+    })
+    progress.end()
+    await announce(helper, loaded, options, log)
+    await ending.requested
+  } catch (error) {
+    progress.end()
+    if (!(isAbort(error) && ending.signal.aborted)) throw error
+  } finally {
+    const failed = await stopInTime(helper, log)
+    ending.dispose()
+    if (failed) ending.fail()
+  }
+  return ending.hasFailed() ? EXIT.failed : EXIT.done
+}
+
+async function announce(helper: RunningHelper, loaded: LoadedConfig, options: RunOptions, log: Logger): Promise<void> {
+  const { out, err } = options
+  if (options.json) {
+    out.write(`${JSON.stringify(helper.readiness)}\n`)
+  } else {
+    out.write(`Plexus is ready at ${helper.pageUrl}\n`)
+  }
+  if (helper.modelTrouble !== undefined) err.write(`There is no model to answer with: ${helper.modelTrouble}\n`)
+  if (!options.json && out.isTerminal) {
+    const link = await helper.makeLink({})
+    out.write(`\nOpen it with this link, which works once (until ${new Date(link.expiresAt).toLocaleTimeString()}):\n${link.url}\n\n${qrText(link.url)}\n\n`)
+  }
+  if (loaded.config.open && helper.hasPage) await openPage(helper, loaded, log)
+}
+
+async function openPage(helper: RunningHelper, loaded: LoadedConfig, log: Logger): Promise<void> {
+  const link = await helper.makeLink({ lifetimeMs: OPENED_LINK_LIFETIME_MS })
+  const ports = { clock: systemClock, random: systemRandom, log, env: process.env, platform: process.platform, launch: launchProgram }
+  const opened = await openLink(link, loaded.config.dataDir, ports)
+  if (!opened.isOpening) {
+    log.info('No browser was opened: this machine shows none to this process. "plexus open" makes a link.')
+    return
+  }
+  helper.onNextJoin(() => {
+    opened.discard().catch((error: unknown) => {
+      log.warn('The file that opened the page could not be removed.', { error })
+    })
+  })
+}
+
+function modelProgress(err: Output): { update(progress: { receivedBytes: number; totalBytes: number; rateBytesPerSecond: number; source: string }): void; end(): void } {
+  let line: ProgressLine | undefined
+  return {
+    update(progress) {
+      line ??= createProgressLine(err, systemClock, `Model from ${progress.source}`)
+      line.update(progress)
+    },
+    end() {
+      line?.end()
+    },
+  }
+}
+
+interface Ending {
+  /** Aborts when the end was asked for. */
+  readonly signal: AbortSignal
+  readonly requested: Promise<void>
+  request(): void
+  fail(): void
+  hasFailed(): boolean
+  dispose(): void
+}
+
+function listenForEnd(log: Logger): Ending {
+  const controller = new AbortController()
+  let failed = false
+  let finish = (): void => {}
+  const requested = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const request = (): void => {
+    controller.abort(new MeshError('aborted', 'The helper is stopping.'))
+    finish()
+  }
+  const onSignal = (): void => {
+    // the second time somebody asks, waiting is no longer what they want
+    if (controller.signal.aborted) process.exit(EXIT.failed)
+    request()
+  }
+  const onUncaught = (error: unknown): void => {
+    const known = asMeshError(error)
+    log.error('Something failed that nobody caught. The helper ends.', { reason: known.message, stack: known.stack ?? '' })
+    failed = true
+    request()
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of signals) process.on(name, onSignal)
+  process.on('uncaughtException', onUncaught)
+  process.on('unhandledRejection', onUncaught)
+  return {
+    signal: controller.signal,
+    requested,
+    request,
+    fail: () => {
+      failed = true
+    },
+    hasFailed: () => failed,
+    dispose() {
+      for (const name of signals) process.off(name, onSignal)
+      process.off('uncaughtException', onUncaught)
+      process.off('unhandledRejection', onUncaught)
+    },
+  }
+}
+
+/** True when the helper could not be stopped in time. */
+async function stopInTime(helper: RunningHelper | undefined, log: Logger): Promise<boolean> {
+  if (helper === undefined) return false
+  let cancel = (): void => {}
+  const late = new Promise<'late'>((resolve) => {
+    cancel = systemClock.schedule(SHUTDOWN_LIMIT_MS, () => {
+      resolve('late')
+    })
+  })
+  try {
+    const result = await Promise.race([helper.stop(), late])
+    if (result !== 'late') return false
+    log.error('The helper did not stop in time and is ended.', { limitMs: SHUTDOWN_LIMIT_MS })
+    helper.releaseNow()
+    return true
+  } catch (error) {
+    log.error('The helper did not stop cleanly.', { error })
+    helper.releaseNow()
+    return true
+  } finally {
+    cancel()
+  }
+}
