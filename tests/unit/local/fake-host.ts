@@ -1,0 +1,135 @@
+import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
+import type { ModelRecord } from '../../../mesh/engine/index.ts'
+import type { DeviceView, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
+import type { AskEvent, AskRequest, Route } from '../../../mesh/route/index.ts'
+import type { LocalHost } from '../../../helper/local/index.ts'
+
+export const SELF = asId<DeviceId>('12D3KooWSelfSelfSelf')
+export const PHONE = asId<DeviceId>('12D3KooWPhonePhone')
+export const MODEL = asId<ModelId>('tiny')
+
+export function device(id: DeviceId, name: string, rest: Partial<DeviceView> = {}): DeviceView {
+  return {
+    id,
+    name,
+    kind: 'helper',
+    role: 'owner',
+    person: '',
+    state: 'online',
+    path: id === SELF ? 'self' : 'direct',
+    rttMs: id === SELF ? null : 1.5,
+    lastSeenAt: null,
+    admittedAt: 0,
+    admittedBy: SELF,
+    models: [],
+    load: { slots: 0, busy: 0, queued: 0 },
+    removable: id !== SELF,
+    ...rest,
+  }
+}
+
+export function route(request: AskRequest): Route {
+  return { device: request.device ?? SELF, deviceName: 'desk', model: MODEL, path: 'self', reason: 'only-one', decidedAt: 0, candidates: [] }
+}
+
+/** A host whose mesh answers `words` one by one; `hold` keeps it talking until it is stopped. */
+export function fakeHost(options: { words?: readonly string[]; hold?: boolean } = {}): LocalHost & {
+  readonly removed: string[]
+  readonly asked: AskRequest[]
+  readonly stopped: Promise<void>
+  stops: number
+} {
+  const removed: string[] = []
+  const asked: AskRequest[] = []
+  let onStopped = (): void => {}
+  const stopped = new Promise<void>((resolve) => {
+    onStopped = resolve
+  })
+  const events = createEvents<MeshEvent>(() => {})
+  const record: ModelRecord = { id: MODEL, sizeBytes: 10, sha256: 'ab', contextTokens: 64, state: 'ready', addedAt: 0 }
+
+  async function* ask(request: AskRequest, { signal }: { readonly signal: AbortSignal }): AsyncGenerator<AskEvent> {
+    asked.push(request)
+    try {
+      yield { type: 'route', route: route(request) }
+      for (const word of options.words ?? ['Hello', ' there']) yield { type: 'text', text: word, tokenCount: 1 }
+      if (options.hold === true) {
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new MeshError('aborted', 'Stopped.'))
+          })
+        })
+      }
+      yield {
+        type: 'end',
+        finish: 'stop',
+        usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 2 },
+        timings: { queueMs: 0, prefillMs: 1, firstTokenMs: 2, decodeMs: 3 },
+        bytesSent: 0,
+      }
+    } finally {
+      onStopped()
+    }
+  }
+
+  const mesh: Mesh = {
+    self: SELF,
+    events,
+    standing: () => 'alone',
+    devices: () => [device(SELF, 'desk'), device(PHONE, 'phone')],
+    models: () => [],
+    addresses: () => [],
+    rename: () => Promise.resolve(),
+    remove(id) {
+      removed.push(id)
+      return Promise.resolve()
+    },
+    invite: (request) =>
+      Promise.resolve({
+        id: asId('i'),
+        fragment: 'join=x',
+        url: `http://127.0.0.1:1/#join=${request.person ?? 'me'}`,
+        expiresAt: 99,
+        confirmation: request.confirmation,
+      }),
+    preview() {
+      throw new MeshError('malformed', 'Not a link.')
+    },
+    join: (link, joinOptions) => {
+      if (!link.includes('#')) return Promise.reject(new MeshError('malformed', 'This is not an invitation.'))
+      joinOptions?.onProgress?.({ phase: 'finding' })
+      return Promise.resolve(device(PHONE, 'phone'))
+    },
+    pendingJoins: () => [],
+    settleJoin: () => Promise.resolve(),
+    ask,
+    wake() {},
+    stop: () => Promise.resolve(),
+  }
+
+  const host = {
+    removed,
+    asked,
+    stopped,
+    stops: 0,
+    mesh,
+    models: {
+      list: () => [record],
+      get(name: string, { onProgress }: { onProgress: (progress: { receivedBytes: number; totalBytes: number; rateBytesPerSecond: number; source: string }) => void }) {
+        onProgress({ receivedBytes: 5, totalBytes: 10, rateBytesPerSecond: 5, source: 'test' })
+        return name === 'tiny' ? Promise.resolve(record) : Promise.reject(new MeshError('model-unknown', `There is no model "${name}".`))
+      },
+      use: () => Promise.resolve(record),
+      remove: () => Promise.resolve(),
+    },
+    token: () => 'the-token',
+    openLink: () => Promise.resolve({ url: 'http://127.0.0.1:1/#open', expiresAt: 60 }),
+    lan: () => ({ lan: false, addresses: [] }),
+    setLan: (open: boolean) => Promise.resolve({ lan: open, addresses: [] }),
+    status: () => ({ pid: 7, peerId: SELF, startedAt: 1, pageUrl: 'http://127.0.0.1:1/', offline: false }),
+    requestStop() {
+      host.stops++
+    },
+  }
+  return host
+}
