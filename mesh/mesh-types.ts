@@ -79,6 +79,8 @@ export interface InvitationPreview {
   readonly person: string
   readonly confirmation: Confirmation
   readonly expiresAt: number
+  /** True when this device belongs to the inviter's mesh already: nothing is left to agree to. */
+  readonly known: boolean
 }
 
 /** What a joining device waits for, in order. */

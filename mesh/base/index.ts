@@ -25,3 +25,29 @@ export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
 export { randomInt, sortableId, type Random } from './random.ts'
 export { type LogEntry, type Store, type StoreOptions } from './store.ts'
+export {
+  ADDRESSES_MAX,
+  DIAL_STAGGER_MS,
+  DIAL_TIMEOUT_MS,
+  FIRST_FRAME_TIMEOUT_MS,
+  FRAME_MAX_BYTES,
+  HEARTBEAT_MS,
+  INFER_CREDIT_FRAMES,
+  INFER_GRANT_FRAMES,
+  INFER_STALL_MS,
+  INFER_STREAMS_MAX,
+  INFER_TEXT_MAX_LENGTH,
+  MODELS_MAX,
+  PENDING_JOIN_MS,
+  PENDING_JOINS_MAX,
+  PROMPT_MAX_LENGTH,
+  PROMPT_MAX_MESSAGES,
+  REDIAL_FIRST_MS,
+  REDIAL_MAX_MS,
+  REDIAL_UNSEEN_MAX_MS,
+  SECOND_ATTEMPT_MS,
+  SILENT_MS,
+  STRANGER_CONNECTION_MS,
+  STRANGER_FRAME_MAX_BYTES,
+  WAKE_PROBE_MS,
+} from './limits.ts'

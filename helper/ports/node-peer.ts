@@ -1,0 +1,82 @@
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { tcp } from '@libp2p/tcp'
+import { webRTC, webRTCDirect } from '@libp2p/webrtc'
+import { webSockets } from '@libp2p/websockets'
+import { MeshError, messageOf } from '../../mesh/base/index.ts'
+import type { NodePreset } from '../../mesh/net/index.ts'
+import { HELPER_QUOTAS, relayService } from '../../relay/index.ts'
+import type { PeerCertificate } from './certificate.ts'
+
+/** Where the peer listens. 0 picks a free port. */
+export interface PeerPorts {
+  readonly ws: number
+  readonly tcp: number
+  readonly webrtcDirect: number
+}
+
+/** The ports a running node really has, and its WebRTC-direct address with its certhash. */
+export interface BoundPeerPorts {
+  readonly ws: number
+  readonly tcp: number
+  readonly webrtcDirect: string
+}
+
+/**
+ * The node of a helper: TCP, WebSocket and WebRTC-direct listeners and the relay.
+ * Loopback only, unless the person opened the local network.
+ */
+export function nodePreset(options: { readonly ports: PeerPorts; readonly lan: boolean; readonly certificate: PeerCertificate }): NodePreset {
+  const { ports, lan, certificate } = options
+  const host = lan ? '0.0.0.0' : '127.0.0.1'
+  return {
+    transports: [
+      tcp() as never,
+      webSockets() as never,
+      // no STUN server of anyone's: the addresses of one's own network are enough
+      webRTCDirect({ certificate, rtcConfiguration: { iceServers: [] } }) as never,
+      webRTC({ rtcConfiguration: { iceServers: [] } }) as never,
+      circuitRelayTransport() as never,
+    ],
+    listen: [
+      `/ip4/${host}/tcp/${String(ports.ws)}/ws`,
+      `/ip4/${host}/tcp/${String(ports.tcp)}`,
+      `/ip4/${host}/udp/${String(ports.webrtcDirect)}/webrtc-direct`,
+    ],
+    services: { relay: relayService(HELPER_QUOTAS) as never },
+    canDial: (address) => !address.includes('/tls/') && !address.includes('/wss') && !address.includes('/webtransport'),
+  }
+}
+
+/** Reads the bound ports out of a node's addresses. @throws MeshError `bug` when a listener is missing */
+export function boundPorts(addresses: readonly string[]): BoundPeerPorts {
+  const port = (pattern: RegExp): number => {
+    for (const address of addresses) {
+      const match = pattern.exec(address)
+      if (match?.[1] !== undefined) return Number(match[1])
+    }
+    throw new MeshError('bug', 'A listener of the peer did not come up.')
+  }
+  const direct = addresses.find((address) => address.includes('/webrtc-direct/certhash/'))
+  if (direct === undefined) throw new MeshError('bug', 'The WebRTC-direct listener did not come up.')
+  return { ws: port(/\/tcp\/(\d+)\/ws/), tcp: port(/\/tcp\/(\d+)\/p2p\//), webrtcDirect: direct }
+}
+
+/** A listen failure of libp2p as the sentence a person needs. */
+export function listenError(error: unknown): MeshError {
+  if (error instanceof MeshError) return error
+  const text = collect(error)
+  const port = /(?:address already in use|EADDRINUSE).*?:(\d+)\b/s.exec(text)?.[1]
+  if (port !== undefined || /EADDRINUSE|address already in use/.test(text)) {
+    const named = port === undefined ? 'One of the ports' : `Port ${port}`
+    return new MeshError('port-taken', `${named} that the peer needs is taken by another program. Stop it, or choose another with --port.`, {
+      cause: error,
+      ...(port === undefined ? {} : { detail: { port: Number(port) } }),
+    })
+  }
+  return new MeshError('bug', `The peer could not start: ${messageOf(error)}`, { cause: error })
+}
+
+function collect(error: unknown): string {
+  if (error instanceof AggregateError) return [error.message, ...error.errors.map(collect)].join('\n')
+  return error instanceof Error && error.cause !== undefined ? `${error.message}\n${collect(error.cause)}` : messageOf(error)
+}

@@ -1,0 +1,63 @@
+import { generateKeyPairFromSeed, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { asId, MeshError, messageOf, type DeviceId, type Random, type Store } from '../base/index.ts'
+
+const KEY = 'identity/key'
+
+/** The key pair a device is known by, and the id made from it. */
+export interface DeviceKey {
+  readonly id: DeviceId
+  readonly privateKey: Ed25519PrivateKey
+  sign(message: Uint8Array, options?: { signal?: AbortSignal | undefined }): Promise<Uint8Array>
+}
+
+/**
+ * This device's Ed25519 key: read from the store, or made there at first start.
+ * @throws MeshError `storage-corrupt` when what is stored is no such key; it is
+ * never replaced silently, because a new key would be another device.
+ */
+export async function loadDeviceKey(store: Store, random: Random, options: { signal?: AbortSignal | undefined } = {}): Promise<DeviceKey> {
+  const stored = await store.get(KEY, options)
+  if (stored !== undefined) return deviceKeyFrom(readKey(stored))
+  const privateKey = await generateKeyPairFromSeed('Ed25519', random.bytes(32))
+  await store.put(KEY, privateKeyToProtobuf(privateKey), options)
+  return deviceKeyFrom(privateKey)
+}
+
+/** True when `signature` over `message` was made by the device `id`. */
+export async function verifyBy(id: DeviceId, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const peer = peerIdFromString(id)
+  if (peer.type !== 'Ed25519') return false
+  return peer.publicKey.verify(message, signature)
+}
+
+/** True for a text that is the peer id of an Ed25519 key. */
+export function isDeviceId(value: string): value is DeviceId {
+  try {
+    return peerIdFromString(value).type === 'Ed25519'
+  } catch {
+    // not a peer id at all: that is the answer, not a failure
+    return false
+  }
+}
+
+function readKey(stored: Uint8Array): Ed25519PrivateKey {
+  try {
+    const key = privateKeyFromProtobuf(stored)
+    if (key.type === 'Ed25519') return key
+  } catch (error) {
+    throw new MeshError('storage-corrupt', `The key of this device cannot be read: ${messageOf(error)}`, { cause: error })
+  }
+  throw new MeshError('storage-corrupt', 'The key of this device is not an Ed25519 key.')
+}
+
+function deviceKeyFrom(privateKey: Ed25519PrivateKey): DeviceKey {
+  return {
+    id: asId<DeviceId>(peerIdFromPrivateKey(privateKey).toString()),
+    privateKey,
+    async sign(message) {
+      return privateKey.sign(message)
+    },
+  }
+}

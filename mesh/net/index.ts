@@ -1,0 +1,17 @@
+/**
+ * The peer: nodes, links, and one registry of protocols. Promises that nobody who
+ * is not admitted is served, and that every byte from outside is bounded before it
+ * is decoded. Knows nothing of chats, screens or engines by name.
+ */
+export { createAdmissions, type Admissions, type Waiting } from './admission.ts'
+export { loadAddressBook, type AddressBook } from './address-book.ts'
+export { createLinks, type Links, type LinkView } from './links.ts'
+export { addressesOf, createNode, type NodePreset, type NodeRules, type NodeServices, type PeerNode } from './node.ts'
+export { serveProtocols, type Gate, type Protocol, type ProtocolShape } from './protocol.ts'
+export { type CapabilityRecord } from './protocols/control/messages.ts'
+export { createProtocols } from './protocols/index.ts'
+export { askDevice, type RemoteEvent } from './protocols/infer/infer.ts'
+export { proveInvitation, type Admission, type ProofGiven } from './protocols/join/join.ts'
+export { askKeeper, type ChangeList } from './protocols/membership/membership.ts'
+export { type MembershipReply, type MembershipRequest } from './protocols/membership/messages.ts'
+export { isRelayed } from './stream.ts'

@@ -1,0 +1,437 @@
+import type { Connection } from '@libp2p/interface'
+import {
+  asMeshError,
+  createEvents,
+  isAbort,
+  MeshError,
+  PENDING_JOIN_MS,
+  REDIAL_FIRST_MS,
+  REDIAL_MAX_MS,
+  REDIAL_UNSEEN_MAX_MS,
+  SECOND_ATTEMPT_MS,
+  STRANGER_CONNECTION_MS,
+  type Clock,
+  type DeviceId,
+  type EventSource,
+  type Logger,
+} from '../base/index.ts'
+import type { Member, Membership } from '../identity/index.ts'
+import type { AddressBook } from './address-book.ts'
+import { dialFirst } from './dial.ts'
+import type { PeerNode } from './node.ts'
+import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
+import type { CapabilityRecord, ControlFrame, Hello, Neighbour } from './protocols/control/messages.ts'
+import { isRelayed } from './stream.ts'
+
+/** What is known of the link to one device. */
+export interface LinkView {
+  readonly state: 'online' | 'asleep' | 'unreachable'
+  readonly path: 'direct' | 'relayed' | 'none'
+  readonly rttMs: number | null
+  readonly lastSeenAt: number | null
+  readonly capability: CapabilityRecord | undefined
+  readonly trouble: string | undefined
+}
+
+/** Keeps a link to every admitted device, for as long as the peer runs. */
+export interface Links {
+  /** The link to this device changed. */
+  readonly changes: EventSource<DeviceId>
+  /** Frames of the control stream that are not about the link itself. */
+  readonly frames: EventSource<{ readonly from: DeviceId; readonly frame: ControlFrame }>
+  readonly host: ControlHost
+  view(id: DeviceId): LinkView
+  /** The best connection to a device. @throws MeshError `offline` */
+  connection(id: DeviceId): Connection
+  /** Dials outside the supervision, for a join. @throws MeshError `offline`, `aborted` */
+  dialOnce(id: DeviceId, addresses: readonly string[], options: { readonly signal: AbortSignal }): Promise<Connection>
+  /** Sends a frame to every linked device, or to one. */
+  send(frame: ControlFrame, to?: DeviceId): void
+  /** Tells all linked devices what this one can do now. */
+  announce(): void
+  /** Keeps a stranger's connection while its pictures are compared. */
+  spare(id: DeviceId): void
+  /** Probes every link and dials every missing one now. */
+  wake(): void
+  /** Says goodbye on every link and stops dialling. */
+  stop(): Promise<void>
+}
+
+interface Link {
+  readonly id: DeviceId
+  readonly sessions: Set<ControlSession>
+  capability: CapabilityRecord | undefined
+  neighbours: readonly DeviceId[]
+  attempts: number
+  saidBye: boolean
+  trouble: string | undefined
+  toldRttMs: number | null
+  dialling: AbortController | undefined
+  cancelRedial: () => void
+}
+
+interface LinksPorts {
+  readonly node: () => PeerNode
+  readonly membership: Membership
+  readonly book: AddressBook
+  readonly clock: Clock
+  readonly log: Logger
+  readonly self: DeviceId
+  readonly canDial: (address: string) => boolean
+  readonly capability: () => CapabilityRecord
+}
+
+const NONE: LinkView = { state: 'unreachable', path: 'none', rttMs: null, lastSeenAt: null, capability: undefined, trouble: undefined }
+
+/**
+ * The supervisor of links. It alone decides whom to dial and when: at once, then
+ * with growing pauses, again at once after a sleep or when a neighbour sees the device.
+ */
+export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial(id: DeviceId): boolean } {
+  const { membership, book, clock, log, self } = ports
+  const links = new Map<DeviceId, Link>()
+  const dialAllowed = new Map<DeviceId, number>()
+  const spared = new Set<DeviceId>()
+  const onListenerError = (error: unknown): void => {
+    log.error('a listener of links failed', { error })
+  }
+  const changes = createEvents<DeviceId>(onListenerError)
+  const frames = createEvents<{ from: DeviceId; frame: ControlFrame }>(onListenerError)
+  let stopped = false
+
+  const best = (link: Link): ControlSession | undefined =>
+    [...link.sessions].sort((a, b) => Number(isRelayed(a.connection)) - Number(isRelayed(b.connection)) || (a.rttMs ?? 1e6) - (b.rttMs ?? 1e6))[0]
+
+  const linkOf = (id: DeviceId): Link => {
+    const known = links.get(id)
+    if (known !== undefined) return known
+    const link: Link = {
+      id,
+      sessions: new Set(),
+      capability: undefined,
+      neighbours: [],
+      attempts: 0,
+      saidBye: false,
+      trouble: undefined,
+      toldRttMs: null,
+      dialling: undefined,
+      cancelRedial() {},
+    }
+    links.set(id, link)
+    return link
+  }
+
+  const online = (): Link[] => [...links.values()].filter((link) => link.sessions.size > 0)
+
+  /** Ways to a device, best first: its own addresses, then through each helper that relays. */
+  const waysTo = (id: DeviceId): { ways: string[]; relayed: boolean } => {
+    const own = book
+      .addresses(id)
+      .filter(ports.canDial)
+      .map((address) => (address.includes(`/p2p/${id}`) ? address : `${address}/p2p/${id}`))
+    const through = online()
+      .filter((link) => link.id !== id && link.capability?.kind === 'helper')
+      .map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`)
+      .filter(ports.canDial)
+    return { ways: [...own, ...(membership.admitted(id)?.kind === 'browser' ? through : [])], relayed: own.length === 0 }
+  }
+
+  const whileDialling = async <Result>(id: DeviceId, work: () => Promise<Result>): Promise<Result> => {
+    dialAllowed.set(id, (dialAllowed.get(id) ?? 0) + 1)
+    try {
+      return await work()
+    } finally {
+      const left = (dialAllowed.get(id) ?? 1) - 1
+      if (left > 0) dialAllowed.set(id, left)
+      else dialAllowed.delete(id)
+    }
+  }
+
+  const schedule = (link: Link, delayMs: number): void => {
+    link.cancelRedial()
+    if (stopped || membership.admitted(link.id) === undefined || link.id === self) return
+    link.cancelRedial = clock.schedule(delayMs, () => {
+      void connect(link)
+    })
+  }
+
+  const pauseMs = (link: Link, relayed: boolean): number =>
+    Math.min(REDIAL_FIRST_MS * 1.6 ** Math.min(link.attempts, 20), relayed ? REDIAL_UNSEEN_MAX_MS : REDIAL_MAX_MS)
+
+  const connect = async (link: Link): Promise<void> => {
+    if (stopped || link.dialling !== undefined || link.sessions.size > 0) return
+    const { ways, relayed } = waysTo(link.id)
+    if (ways.length === 0) {
+      link.trouble = 'No address of it is known here; it can still connect by itself.'
+      return
+    }
+    const controller = new AbortController()
+    link.dialling = controller
+    // a dial through a relay may hang in its set-up: a second one beside it often succeeds
+    const cancelSecond = relayed
+      ? clock.schedule(SECOND_ATTEMPT_MS, () => {
+          void attempt(link, ways, controller).catch(() => undefined)
+        })
+      : (): void => {}
+    try {
+      await attempt(link, ways, controller)
+      link.attempts = 0
+      link.trouble = undefined
+    } catch (error) {
+      if (isAbort(error) && link.sessions.size > 0) return
+      link.attempts += 1
+      const reason = asMeshError(error)
+      if (link.trouble !== reason.message) {
+        link.trouble = reason.message
+        changes.emit(link.id)
+      }
+      log.debug('a device could not be reached', { device: link.id, code: reason.code, message: reason.message, attempts: link.attempts })
+    } finally {
+      cancelSecond()
+      link.dialling = undefined
+      if (link.sessions.size === 0) schedule(link, pauseMs(link, relayed))
+    }
+  }
+
+  const attempt = async (link: Link, ways: readonly string[], controller: AbortController): Promise<void> => {
+    const { signal } = controller
+    const connection = await whileDialling(link.id, () => dialFirst(ports.node(), ways, ports, { signal }))
+    // the dial may have found the connection that the other device opened: it has or gets its session there
+    if (connection.direction !== 'outbound' || [...link.sessions].some((session) => session.connection.id === connection.id)) return
+    try {
+      await openControl(connection, host, ports, { signal })
+    } catch (error) {
+      connection.abort(asMeshError(error))
+      throw error
+    }
+  }
+
+  const cut = (id: DeviceId, reason: MeshError): void => {
+    for (const connection of ports.node().getConnections()) {
+      if (connection.remotePeer.toString() === id) connection.abort(reason)
+    }
+  }
+
+  const neighbours = (): Neighbour[] => online().map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
+
+  const tellNeighbours = (): void => {
+    const all = neighbours()
+    for (const link of online()) {
+      for (const session of link.sessions) session.send({ type: 'neighbours', neighbours: all.filter((one) => one.id !== link.id) })
+    }
+  }
+
+  const host: ControlHost = {
+    admitted: (id) => membership.admitted(id) !== undefined,
+    refusal: (id) =>
+      membership.wasRemoved(id)
+        ? new MeshError('removed', 'This device was removed from the mesh. Ask for a new invitation.')
+        : new MeshError('not-admitted', 'This device is not part of this mesh. Ask its owner for an invitation.'),
+    hello: () => ({
+      type: 'hello',
+      rosters: [...membership.rosters()].slice(0, 16),
+      capability: ports.capability(),
+      neighbours: neighbours(),
+    }),
+    ownRosters: () => membership.rosters().slice(0, 1),
+    async heardRosters(from, lists) {
+      for (const signed of lists) {
+        try {
+          await membership.offer(signed)
+        } catch (error) {
+          log.warn('a list of devices was refused', { from, error: asMeshError(error).message })
+        }
+      }
+    },
+    opened(session, told) {
+      const link = linkOf(session.peer)
+      const isNew = link.sessions.size === 0
+      link.sessions.add(session)
+      link.attempts = 0
+      link.saidBye = false
+      link.trouble = undefined
+      link.cancelRedial()
+      takeCapability(link, told.capability)
+      hear(link, told)
+      book.saw(session.peer, clock.now())
+      if (isNew) {
+        log.info('a device is linked', { device: session.peer, path: isRelayed(session.connection) ? 'relayed' : 'direct' })
+        tellNeighbours()
+      }
+      changes.emit(session.peer)
+    },
+    heard(session, frame) {
+      const link = linkOf(session.peer)
+      if (frame.type === 'capability') takeCapability(link, frame.capability)
+      else if (frame.type === 'neighbours') hear(link, frame)
+      else if (frame.type === 'bye') link.saidBye = true
+      else if (frame.type === 'echo') noteRtt(link)
+      else frames.emit({ from: session.peer, frame })
+    },
+    closed(session, reason) {
+      const link = linkOf(session.peer)
+      link.sessions.delete(session)
+      // without its control stream a connection is of no use, and a dead one would be picked again
+      session.connection.abort(reason)
+      book.saw(session.peer, clock.now())
+      if (link.sessions.size === 0) {
+        log.info('a link is gone', { device: session.peer, code: reason.code, message: reason.message })
+        tellNeighbours()
+        schedule(link, link.saidBye ? REDIAL_FIRST_MS : 0)
+      }
+      changes.emit(session.peer)
+    },
+  }
+
+  const takeCapability = (link: Link, capability: CapabilityRecord): void => {
+    link.capability = capability
+    if (capability.addresses.length > 0) book.learn(link.id, capability.addresses)
+    changes.emit(link.id)
+  }
+
+  /** A neighbour sees a device that this one does not: dial it now. */
+  const hear = (link: Link, told: Pick<Hello, 'neighbours'>): void => {
+    const fresh = told.neighbours.filter((one) => !link.neighbours.includes(one.id))
+    link.neighbours = told.neighbours.map((one) => one.id)
+    for (const { id, addresses } of fresh) {
+      if (id === self || membership.admitted(id) === undefined) continue
+      book.suggest(id, addresses)
+      const other = linkOf(id)
+      other.attempts = 0
+      if (other.sessions.size === 0) schedule(other, headStartMs(id))
+    }
+  }
+
+  /** When two browsers find each other at the same moment, one of them dials first. */
+  const headStartMs = (id: DeviceId): number => (self < id || book.addresses(id).some(ports.canDial) ? 0 : 2_000)
+
+  const noteRtt = (link: Link): void => {
+    const rttMs = best(link)?.rttMs ?? null
+    const before = link.toldRttMs
+    if (rttMs !== null && before !== null && Math.abs(rttMs - before) <= Math.max(2, before * 0.3)) return
+    link.toldRttMs = rttMs
+    changes.emit(link.id)
+  }
+
+  const reconcile = (): void => {
+    for (const member of membership.members()) {
+      if (member.id === self) continue
+      if (member.removedAt === null) follow(member)
+      else unfollow(member)
+    }
+  }
+
+  const follow = (member: Member): void => {
+    if (links.has(member.id)) return
+    schedule(linkOf(member.id), headStartMs(member.id))
+  }
+
+  const unfollow = (member: Member): void => {
+    const link = links.get(member.id)
+    link?.cancelRedial()
+    link?.dialling?.abort()
+    if (link === undefined || link.sessions.size === 0) {
+      links.delete(member.id)
+      return
+    }
+    // the signed list goes first, so that the device knows and need not guess
+    for (const session of link.sessions) {
+      session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, 16) })
+      session.send({ type: 'bye' })
+    }
+    clock.schedule(500, () => {
+      if (membership.admitted(member.id) !== undefined) return
+      cut(member.id, new MeshError('removed', 'This device was removed from the mesh.'))
+      links.delete(member.id)
+      changes.emit(member.id)
+    })
+  }
+
+  const watchStranger = (connection: Connection): void => {
+    const id = connection.remotePeer.toString() as DeviceId
+    if (host.admitted(id)) return
+    clock.schedule(STRANGER_CONNECTION_MS, () => {
+      if (host.admitted(id) || spared.has(id) || dialAllowed.has(id) || connection.status !== 'open') return
+      connection.abort(host.refusal(id))
+    })
+  }
+
+  return {
+    changes,
+    frames,
+    host,
+    start() {
+      ports.node().addEventListener('connection:open', (event) => {
+        watchStranger(event.detail)
+      })
+      membership.changes.subscribe(() => {
+        if (stopped) return
+        reconcile()
+        for (const link of online()) {
+          if (membership.admitted(link.id) === undefined) continue
+          for (const session of link.sessions) session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, 16) })
+        }
+      })
+      reconcile()
+    },
+    mayDial: (id) => dialAllowed.has(id),
+    view(id) {
+      const link = links.get(id)
+      if (link === undefined) return { ...NONE, lastSeenAt: book.seenAt(id) }
+      const session = best(link)
+      if (session === undefined) {
+        return { ...NONE, state: link.saidBye ? 'asleep' : 'unreachable', lastSeenAt: book.seenAt(id), capability: link.capability, trouble: link.trouble }
+      }
+      return {
+        state: 'online',
+        path: isRelayed(session.connection) ? 'relayed' : 'direct',
+        rttMs: session.rttMs,
+        lastSeenAt: clock.now(),
+        capability: link.capability,
+        trouble: undefined,
+      }
+    },
+    connection(id) {
+      const link = links.get(id)
+      const session = link === undefined ? undefined : best(link)
+      if (session === undefined) throw new MeshError('offline', 'This device cannot be reached now. It is tried again all the time.')
+      return session.connection
+    },
+    dialOnce(id, addresses, options) {
+      const ways = addresses.filter(ports.canDial).map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${id}`))
+      if (ways.length === 0) {
+        return Promise.reject(new MeshError('offline', 'The link names no address that this device could reach.'))
+      }
+      return whileDialling(id, () => dialFirst(ports.node(), ways, ports, options))
+    },
+    send(frame, to) {
+      for (const link of online()) {
+        if (to === undefined || link.id === to) best(link)?.send(frame)
+      }
+    },
+    announce() {
+      const capability = ports.capability()
+      for (const link of online()) for (const session of link.sessions) session.send({ type: 'capability', capability })
+    },
+    spare(id) {
+      spared.add(id)
+      clock.schedule(PENDING_JOIN_MS, () => spared.delete(id))
+    },
+    wake() {
+      for (const link of links.values()) {
+        for (const session of link.sessions) session.probe()
+        link.attempts = 0
+        if (link.sessions.size === 0 && link.dialling === undefined) schedule(link, 0)
+      }
+    },
+    async stop() {
+      stopped = true
+      for (const link of links.values()) {
+        link.cancelRedial()
+        link.dialling?.abort()
+        for (const session of link.sessions) session.send({ type: 'bye' })
+      }
+      await book.flush()
+    },
+  }
+}

@@ -1,0 +1,87 @@
+import { noise } from '@libp2p/noise'
+import { yamux } from '@libp2p/yamux'
+import { identify, type Identify } from '@libp2p/identify'
+import type { ConnectionGater, Libp2p, PrivateKey, Transport, TypedEventTarget } from '@libp2p/interface'
+import { ping, type Ping } from '@libp2p/ping'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import type { DeviceId } from '../base/index.ts'
+
+/** The services every node of ours runs. */
+export interface NodeServices extends Record<string, unknown> {
+  readonly identify: Identify
+  readonly ping: Ping
+}
+
+/** A running libp2p node of ours. */
+export type PeerNode = Libp2p<NodeServices>
+
+type Factories = NonNullable<Libp2pOptions<NodeServices>['services']>
+
+/** What a composition root knows about its surroundings: which transports there are and where to listen. */
+export interface NodePreset {
+  // the factories' component types differ from transport to transport; libp2p checks them when it starts
+  readonly transports: readonly ((components: never) => Transport)[]
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[]
+  /** Services beside identify and ping, such as the relay. */
+  readonly services?: Readonly<Record<string, (components: never) => unknown>> | undefined
+  /** Whether this environment can dial such an address at all. */
+  canDial(address: string): boolean
+}
+
+/** Decisions of the peer that libp2p asks for. */
+export interface NodeRules {
+  /** Only devices the link supervisor decided to dial are dialled; libp2p's own ideas are refused. */
+  mayDial(id: DeviceId): boolean
+  /** Whom the relay serves. */
+  mayRelay(id: DeviceId): boolean
+}
+
+/**
+ * Starts a node: Noise, Yamux, identify, ping, and the preset's transports. No
+ * public STUN, bootstrap node, DHT or discovery: it talks to whom it is told.
+ */
+export async function createNode(preset: NodePreset, privateKey: PrivateKey, rules: NodeRules): Promise<PeerNode> {
+  const idOf = (peer: { toString(): string }): DeviceId => peer.toString() as DeviceId
+  const connectionGater: ConnectionGater = {
+    // private addresses are where one's own devices live; libp2p would refuse them in browsers
+    denyDialMultiaddr: () => false,
+    // a dial of libp2p's own (relay discovery) that fails would bar the helper as a relay for good
+    denyDialPeer: (peer) => !rules.mayDial(idOf(peer)),
+    denyInboundRelayReservation: (peer) => !rules.mayRelay(idOf(peer)),
+    denyOutboundRelayedConnection: (source, destination) => !rules.mayRelay(idOf(source)) || !rules.mayRelay(idOf(destination)),
+  }
+  const node = await createLibp2p<NodeServices>({
+    privateKey,
+    nodeInfo: { name: 'plexus', userAgent: 'plexus' },
+    start: false,
+    addresses: { listen: [...preset.listen] },
+    transports: preset.transports as unknown as NonNullable<Libp2pOptions['transports']>,
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater,
+    // our own heartbeat watches links and knows about sleep; libp2p's would cut them on resume
+    connectionMonitor: { enabled: false },
+    connectionManager: { inboundConnectionThreshold: 200, maxIncomingPendingConnections: 200, maxConnections: 500, reconnectRetries: 0 },
+    services: {
+      // identify pushes and a second prober share one stream by default, and a refused ping cuts the link
+      ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
+      identify: identify({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
+      ...preset.services,
+    } as unknown as Factories,
+  })
+  raiseListenerLimit(node)
+  await node.start()
+  return node
+}
+
+/** Where a node can be reached: multiaddrs that name its peer id. */
+export function addressesOf(node: PeerNode): string[] {
+  return node.getMultiaddrs().map((address: Multiaddr) => address.toString())
+}
+
+function raiseListenerLimit(target: TypedEventTarget<Record<string, Event>> | Libp2p): void {
+  // one listener a link is by design; Node warns from the eleventh on
+  if ('setMaxListeners' in target && typeof target.setMaxListeners === 'function') target.setMaxListeners(Infinity)
+}

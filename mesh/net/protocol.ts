@@ -1,0 +1,93 @@
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { asMeshError, FIRST_FRAME_TIMEOUT_MS, MeshError, type Clock, type DeviceId, type Logger, STRANGER_FRAME_MAX_BYTES } from '../base/index.ts'
+import { frameStream, type FrameStream } from './stream.ts'
+
+/** What a protocol is before it is bound to a device: enough to open a stream of it. */
+export interface ProtocolShape {
+  /** `/plexus/<name>/<version>` */
+  readonly id: string
+  readonly maxFrameBytes: number
+  /** Streams one connection may have open, each way. */
+  readonly maxStreams: number
+}
+
+/**
+ * A protocol of the peer: one descriptor and one line in `protocols/index.ts`.
+ * The registry refuses callers that may not call before a byte of theirs is decoded.
+ */
+export interface Protocol extends ProtocolShape {
+  readonly callers: 'anyone' | 'admitted'
+  /** Serves one stream. What it throws is told to the caller in an error frame. */
+  handle(stream: FrameStream, options: { readonly connection: Connection; readonly signal: AbortSignal }): Promise<void>
+}
+
+/** Whom the registry lets in. */
+export interface Gate {
+  admitted(id: DeviceId): boolean
+  /** Why not, as a sentence with a code. */
+  refusal(id: DeviceId): MeshError
+}
+
+interface Ports {
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Registers protocols with the node, each behind its bounds and its gate. */
+export async function serveProtocols(node: Libp2p, protocols: readonly Protocol[], gate: Gate, ports: Ports): Promise<void> {
+  for (const protocol of protocols) {
+    const log = ports.log.child(protocol.id)
+    await node.handle(
+      protocol.id,
+      (stream, connection) => serve(stream, connection, protocol, gate, { ...ports, log }),
+      { maxInboundStreams: protocol.maxStreams, maxOutboundStreams: protocol.maxStreams, runOnLimitedConnection: true },
+    )
+  }
+}
+
+async function serve(stream: Stream, connection: Connection, protocol: Protocol, gate: Gate, ports: Ports): Promise<void> {
+  const caller = connection.remotePeer.toString() as DeviceId
+  const admitted = gate.admitted(caller)
+  // a stranger's frames are bounded tighter than a member's
+  const maxFrameBytes = admitted ? protocol.maxFrameBytes : Math.min(protocol.maxFrameBytes, STRANGER_FRAME_MAX_BYTES)
+  const frames = frameStream(stream, caller, { clock: ports.clock, maxFrameBytes })
+  if (!admitted && protocol.callers === 'admitted') {
+    await frames.fail(gate.refusal(caller))
+    return
+  }
+  try {
+    await protocol.handle(frames, { connection, signal: frames.over })
+  } catch (error) {
+    const known = asMeshError(error)
+    if (known.code === 'bug') ports.log.error('a protocol failed', { error: known, caller })
+    else ports.log.debug('a stream ended with an error', { code: known.code, caller })
+    await frames.fail(known)
+  }
+}
+
+/** Opens a stream of a protocol. @throws MeshError `peer-gone`, `unsupported`, `timeout`, `aborted` */
+export async function openStream(
+  connection: Connection,
+  protocol: ProtocolShape,
+  ports: Pick<Ports, 'clock'>,
+  options: { readonly signal: AbortSignal },
+): Promise<FrameStream> {
+  const peer = connection.remotePeer.toString() as DeviceId
+  try {
+    const stream = await connection.newStream(protocol.id, {
+      signal: options.signal,
+      maxOutboundStreams: protocol.maxStreams,
+      runOnLimitedConnection: true,
+    })
+    return frameStream(stream, peer, { clock: ports.clock, maxFrameBytes: protocol.maxFrameBytes })
+  } catch (error) {
+    if (error instanceof Error && error.name === 'UnsupportedProtocolError') {
+      throw new MeshError('unsupported', 'The other device runs a version of Plexus that does not know this yet.', { cause: error })
+    }
+    if (options.signal.aborted) throw asMeshError(options.signal.reason, 'aborted')
+    throw new MeshError('peer-gone', 'The link to the other device was cut.', { cause: error })
+  }
+}
+
+/** The time a caller has for its first frame. */
+export const FIRST_FRAME = { timeoutMs: FIRST_FRAME_TIMEOUT_MS } as const

@@ -1,0 +1,174 @@
+import type { Connection } from '@libp2p/interface'
+import * as z from 'zod/mini'
+import {
+  asMeshError,
+  DIAL_TIMEOUT_MS,
+  HEARTBEAT_MS,
+  MeshError,
+  SILENT_MS,
+  WAKE_PROBE_MS,
+  type Clock,
+  type DeviceId,
+  type Logger,
+} from '../../../base/index.ts'
+import type { SignedRoster } from '../../../identity/index.ts'
+import { FIRST_FRAME, openStream, type Gate, type Protocol } from '../../protocol.ts'
+import type { FrameStream } from '../../stream.ts'
+import { CONTROL, controlFrame, hello, rosters, type ControlFrame, type Hello } from './messages.ts'
+
+/** A link that is up: one control stream on one connection. */
+export interface ControlSession {
+  readonly peer: DeviceId
+  readonly connection: Connection
+  /** Smoothed round trip in ms; null before the first echo. */
+  readonly rttMs: number | null
+  /** Sends a frame; when that fails the session ends by itself. */
+  send(frame: ControlFrame): void
+  /** Asks for a sign of life now; without one within {@link WAKE_PROBE_MS} the link is cut. */
+  probe(): void
+}
+
+/** What a session tells the peer it belongs to. */
+export interface ControlHost extends Gate {
+  hello(): Hello
+  /** The own lists, for a device that is told it was removed. */
+  ownRosters(): readonly SignedRoster[]
+  /** Takes in lists told by a device; called before it is judged by them. */
+  heardRosters(from: DeviceId, lists: readonly SignedRoster[]): Promise<void>
+  opened(session: ControlSession, told: Hello): void
+  heard(session: ControlSession, frame: ControlFrame): void
+  closed(session: ControlSession, reason: MeshError): void
+}
+
+interface Ports {
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The answering side, for the registry. It judges the caller itself: its hello may carry the list that admits it. */
+export function controlProtocol(host: ControlHost, ports: Ports): Protocol {
+  return {
+    ...CONTROL,
+    callers: 'anyone',
+    async handle(stream, { connection }) {
+      const told = await stream.read(hello, FIRST_FRAME)
+      await host.heardRosters(stream.peer, told.rosters)
+      if (!host.admitted(stream.peer)) {
+        const refusal = host.refusal(stream.peer)
+        // a removed device is shown the signed list that says so: it need not take our word
+        if (refusal.code === 'removed') await stream.write({ type: 'rosters', rosters: host.ownRosters() })
+        throw refusal
+      }
+      await stream.write(host.hello())
+      await runSession(stream, connection, told, host, ports)
+    },
+  }
+}
+
+/**
+ * Opens the control stream on a connection this device dialled; resolves once
+ * both said hello. The session then runs until the link is gone.
+ * @throws MeshError `not-admitted`, `removed`, `peer-gone`, `timeout`, `malformed`
+ */
+export async function openControl(connection: Connection, host: ControlHost, ports: Ports, options: { readonly signal: AbortSignal }): Promise<void> {
+  const stream = await openStream(connection, CONTROL, ports, options)
+  try {
+    await stream.write(host.hello(), options)
+    let told = await stream.read(z.discriminatedUnion('type', [hello, rosters]), { ...options, timeoutMs: DIAL_TIMEOUT_MS })
+    if (told.type === 'rosters') {
+      await host.heardRosters(stream.peer, told.rosters)
+      told = await stream.read(hello, { ...options, timeoutMs: DIAL_TIMEOUT_MS })
+    }
+    await host.heardRosters(stream.peer, told.rosters)
+    if (!host.admitted(stream.peer)) throw host.refusal(stream.peer)
+    void runSession(stream, connection, told, host, ports)
+  } catch (error) {
+    stream.abort(error)
+    throw asMeshError(error)
+  }
+}
+
+async function runSession(stream: FrameStream, connection: Connection, told: Hello, host: ControlHost, ports: Ports): Promise<void> {
+  const { clock } = ports
+  let rttMs: number | null = null
+  let heardAt = clock.monotonic()
+  let tickedAt = heardAt
+  let beat = 0
+  let beatSentAt = 0
+  let cancelTick = (): void => {}
+  let cancelProbe = (): void => {}
+
+  const end = (reason: MeshError): void => {
+    stream.abort(reason)
+  }
+
+  const send = (frame: ControlFrame): void => {
+    stream.write(frame).catch((error: unknown) => {
+      end(asMeshError(error, 'peer-gone'))
+    })
+  }
+
+  const sendBeat = (): void => {
+    beat += 1
+    beatSentAt = clock.monotonic()
+    send({ type: 'beat', n: beat })
+  }
+
+  const session: ControlSession = {
+    peer: stream.peer,
+    connection,
+    get rttMs() {
+      return rttMs
+    },
+    send,
+    probe() {
+      const askedAt = clock.monotonic()
+      sendBeat()
+      cancelProbe()
+      cancelProbe = clock.schedule(WAKE_PROBE_MS, () => {
+        if (heardAt < askedAt) end(new MeshError('peer-gone', 'The device did not answer after a pause.'))
+      })
+    },
+  }
+
+  const tick = (): void => {
+    const now = clock.monotonic()
+    const late = now - tickedAt - HEARTBEAT_MS
+    tickedAt = now
+    // this device slept or was busy: the silence may be its own
+    if (late > HEARTBEAT_MS) {
+      heardAt = Math.max(heardAt, now - HEARTBEAT_MS)
+      session.probe()
+    } else if (now - heardAt > SILENT_MS) {
+      end(new MeshError('peer-gone', `The device was silent for ${String(SILENT_MS / 1000)} s.`))
+      return
+    } else sendBeat()
+    cancelTick = clock.schedule(HEARTBEAT_MS, tick)
+  }
+
+  host.opened(session, told)
+  sendBeat()
+  cancelTick = clock.schedule(HEARTBEAT_MS, tick)
+  try {
+    for (;;) {
+      const frame = await stream.read(controlFrame)
+      heardAt = clock.monotonic()
+      if (frame.type === 'beat') send({ type: 'echo', n: frame.n })
+      else if (frame.type === 'echo') {
+        if (frame.n === beat) rttMs = smooth(rttMs, heardAt - beatSentAt)
+      } else if (frame.type === 'rosters') await host.heardRosters(stream.peer, frame.rosters)
+      host.heard(session, frame)
+    }
+  } catch (error) {
+    const reason = asMeshError(error)
+    stream.abort(reason)
+    host.closed(session, reason)
+  } finally {
+    cancelTick()
+    cancelProbe()
+  }
+}
+
+function smooth(before: number | null, sampleMs: number): number {
+  return before === null ? sampleMs : before * 0.7 + sampleMs * 0.3
+}

@@ -1,0 +1,29 @@
+/**
+ * Every protocol of the peer, one line each. A new one is a folder beside these
+ * and a line in {@link createProtocols}; it inherits bounds, gate and contract tests.
+ */
+import type { Clock, Logger } from '../../base/index.ts'
+import type { EngineHost } from '../../engine/index.ts'
+import type { Protocol } from '../protocol.ts'
+import { controlProtocol, type ControlHost } from './control/control.ts'
+import { inferProtocol } from './infer/infer.ts'
+import { joinProtocol, type Admission } from './join/join.ts'
+import { membershipProtocol, type ChangeList } from './membership/membership.ts'
+
+/** What the protocols serve from. */
+export interface ProtocolHosts {
+  readonly control: ControlHost
+  readonly engines: EngineHost | undefined
+  readonly admission: Admission
+  readonly changeList: ChangeList
+}
+
+/** All protocols, bound to this device. */
+export function createProtocols(hosts: ProtocolHosts, ports: { readonly clock: Clock; readonly log: Logger }): readonly Protocol[] {
+  return [
+    controlProtocol(hosts.control, ports),
+    inferProtocol(hosts.engines, ports),
+    joinProtocol(hosts.admission),
+    membershipProtocol(hosts.changeList),
+  ]
+}

@@ -1,0 +1,177 @@
+import type { Connection } from '@libp2p/interface'
+import {
+  abortReason,
+  asMeshError,
+  INFER_CREDIT_FRAMES,
+  INFER_GRANT_FRAMES,
+  INFER_STALL_MS,
+  INFER_TEXT_MAX_LENGTH,
+  MeshError,
+  PROMPT_MAX_LENGTH,
+  type Clock,
+  type Logger,
+  type RequestId,
+} from '../../../base/index.ts'
+import type { EngineHost, GenerateEvent, GenerateRequest } from '../../../engine/index.ts'
+import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
+import type { FrameStream } from '../../stream.ts'
+import { answerFrame, ask, askerFrame, INFER } from './messages.ts'
+
+interface Ports {
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** The answering side: admitted devices may ask this device's engines. */
+export function inferProtocol(engines: EngineHost | undefined, ports: Ports): Protocol {
+  return {
+    ...INFER,
+    callers: 'admitted',
+    async handle(stream) {
+      const question = await stream.read(ask, FIRST_FRAME)
+      if (engines === undefined) throw new MeshError('model-unavailable', 'This device has no engine.')
+      const length = question.messages.reduce((sum, message) => sum + message.content.length, 0)
+      if (length > PROMPT_MAX_LENGTH) {
+        throw new MeshError('too-large', `The question is longer than ${String(PROMPT_MAX_LENGTH)} characters.`, { fault: 'user' })
+      }
+      const { model, messages, sampling, credit } = question
+      await answer(stream, engines, { model, messages, sampling }, credit)
+    },
+  }
+}
+
+/**
+ * Runs the engine and sends its events. The asker's credit is the flow control:
+ * without it text gathers here, and when that is much, the engine waits.
+ */
+async function answer(stream: FrameStream, engines: EngineHost, request: GenerateRequest, initialCredit: number): Promise<void> {
+  const cancelled = new AbortController()
+  const onOver = (): void => {
+    cancelled.abort(abortReason(stream.over))
+  }
+  stream.over.addEventListener('abort', onOver, { once: true })
+
+  let credit = initialCredit
+  let sequence = 0
+  let gathered = { text: '', tokenCount: 0 }
+  let wake = (): void => {}
+  let lastWrite: Promise<unknown> = Promise.resolve()
+
+  const write = (frame: object): Promise<unknown> => (lastWrite = lastWrite.then(() => stream.write(frame, { signal: cancelled.signal })))
+
+  const flush = async (): Promise<void> => {
+    if (gathered.text === '' || credit === 0) return
+    const { text, tokenCount } = gathered
+    gathered = { text: '', tokenCount: 0 }
+    credit -= 1
+    await write({ type: 'text', sequence: sequence++, text, tokenCount })
+  }
+
+  const room = async (): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      wake = resolve
+      cancelled.signal.addEventListener('abort', () => { resolve() }, { once: true })
+    })
+    if (cancelled.signal.aborted) throw abortReason(cancelled.signal)
+  }
+
+  const listen = async (): Promise<void> => {
+    for (;;) {
+      const frame = await stream.read(askerFrame)
+      if (frame.type === 'cancel') throw new MeshError('aborted', 'The asking device stopped the answer.')
+      credit += frame.frames
+      wake()
+      await flush()
+    }
+  }
+  // whatever ends the listening, be it a cancel, a reset or silence, ends the engine's work
+  listen().catch((error: unknown) => {
+    cancelled.abort(asMeshError(error))
+  })
+
+  try {
+    for await (const event of engines.generate(request, { signal: cancelled.signal })) {
+      if (event.type === 'end') {
+        while (gathered.text !== '') {
+          await flush()
+          if (gathered.text !== '') await room()
+        }
+        await write({ ...event, sequence })
+      } else if (event.type === 'text') {
+        for (const piece of pieces(event)) {
+          while (gathered.text.length + piece.text.length > INFER_TEXT_MAX_LENGTH) {
+            if (credit === 0) await room()
+            await flush()
+          }
+          gathered = { text: gathered.text + piece.text, tokenCount: gathered.tokenCount + piece.tokenCount }
+          await flush()
+        }
+      } else await write(event)
+    }
+    stream.close()
+  } finally {
+    stream.over.removeEventListener('abort', onOver)
+    cancelled.abort(new MeshError('aborted', 'The answer is over.'))
+  }
+}
+
+function pieces(event: Extract<GenerateEvent, { type: 'text' }>): { text: string; tokenCount: number }[] {
+  if (event.text.length <= INFER_TEXT_MAX_LENGTH) return [event]
+  const parts: { text: string; tokenCount: number }[] = []
+  for (let offset = 0; offset < event.text.length; offset += INFER_TEXT_MAX_LENGTH) {
+    parts.push({ text: event.text.slice(offset, offset + INFER_TEXT_MAX_LENGTH), tokenCount: offset === 0 ? event.tokenCount : 0 })
+  }
+  return parts
+}
+
+/** What the asking side hears: the engine's events, and at first how many bytes left this device. */
+export type RemoteEvent = GenerateEvent | { readonly type: 'sent'; readonly bytes: number }
+
+/**
+ * Asks a device over its connection. Ending the loop early, or the signal, resets
+ * the stream, which stops the engine over there.
+ * @throws MeshError what the device told, `peer-gone`, `timeout` (stalled), `malformed`, `aborted`
+ */
+export async function* askDevice(
+  connection: Connection,
+  request: GenerateRequest & { readonly id: RequestId },
+  ports: Pick<Ports, 'clock'>,
+  options: { readonly signal: AbortSignal },
+): AsyncGenerator<RemoteEvent, void, undefined> {
+  const { signal } = options
+  const stream = await openStream(connection, INFER, ports, options)
+  const onAbort = (): void => {
+    stream.abort(abortReason(signal))
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  let ended = false
+  try {
+    const bytes = await stream.write({ type: 'ask', ...request, credit: INFER_CREDIT_FRAMES }, { signal })
+    yield { type: 'sent', bytes }
+    let expected = 0
+    let owed = 0
+    for (;;) {
+      const frame = await stream.read(answerFrame, { signal, timeoutMs: INFER_STALL_MS })
+      if ('sequence' in frame) {
+        const { sequence, ...event } = frame
+        if (sequence !== expected) throw new MeshError('malformed', `The answer has a gap: part ${String(expected)} is missing.`)
+        if (event.type === 'end') {
+          ended = true
+          yield event
+          return
+        }
+        expected += 1
+        owed += 1
+        if (owed >= INFER_GRANT_FRAMES) {
+          await stream.write({ type: 'grant', frames: owed }, { signal })
+          owed = 0
+        }
+        yield event
+      } else yield frame
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    if (ended) stream.close()
+    else stream.abort(new MeshError('aborted', 'The answer is not wanted any more.'))
+  }
+}

@@ -1,0 +1,63 @@
+import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
+import { systemClock } from '../../helper/ports/clock.ts'
+import { nodePreset } from '../../helper/ports/node-peer.ts'
+import { systemRandom } from '../../helper/ports/random.ts'
+import { silentLogger, type Logger } from '../../mesh/base/index.ts'
+import type { EngineHost } from '../../mesh/engine/index.ts'
+import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
+import { createMesh } from '../../mesh/mesh.ts'
+import { createMemoryStore, type MemoryStore } from './memory-store.ts'
+import { until } from './wait.ts'
+
+/** A whole helper peer inside the test's process: real libp2p on loopback, its store in memory. */
+export interface TestPeer {
+  readonly name: string
+  readonly mesh: Mesh
+  readonly store: MemoryStore
+  /** This peer's view of another. */
+  sees(other: TestPeer): DeviceView | undefined
+  /** Resolves when the other is linked. */
+  untilOnline(other: TestPeer): Promise<DeviceView>
+  stop(): Promise<void>
+}
+
+/** Starts a persona's peer. Give the store of an earlier one to start the same device again. */
+export async function startPeer(
+  name: string,
+  options: { engines?: EngineHost; store?: MemoryStore; log?: Logger; ports?: { ws: number; tcp: number; webrtcDirect: number } } = {},
+): Promise<TestPeer> {
+  const store = options.store ?? createMemoryStore()
+  const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
+  const mesh = await createMesh({
+    clock: systemClock,
+    random: systemRandom,
+    store,
+    log: options.log ?? silentLogger,
+    preset: nodePreset({ ports: options.ports ?? { ws: 0, tcp: 0, webrtcDirect: 0 }, lan: false, certificate }),
+    device: { name, kind: 'helper' },
+    engines: options.engines,
+    pageUrl: () => 'http://127.0.0.1:1/',
+  })
+  const sees = (other: TestPeer): DeviceView | undefined => mesh.devices().find((device) => device.id === other.mesh.self)
+  return {
+    name,
+    mesh,
+    store,
+    sees,
+    untilOnline: (other) =>
+      until(
+        () => {
+          const view = sees(other)
+          return view?.state === 'online' && view
+        },
+        { what: `${name} to be linked with ${other.name}` },
+      ),
+    stop: () => mesh.stop(),
+  }
+}
+
+/** Makes `joiner` a device of `inviter`'s mesh by a link confirmed in advance. */
+export async function join(joiner: TestPeer, inviter: TestPeer, person?: string): Promise<void> {
+  const invitation = await inviter.mesh.invite({ confirmation: 'in-advance', person })
+  await joiner.mesh.join(invitation.url)
+}

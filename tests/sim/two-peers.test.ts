@@ -1,0 +1,141 @@
+import { afterEach, expect, test } from 'vitest'
+import { createEvents, MeshError, type ModelId } from '../../mesh/base/index.ts'
+import type { EngineHost, GenerateEvent } from '../../mesh/engine/index.ts'
+import type { AskEvent } from '../../mesh/route/index.ts'
+import { join, startPeer, type TestPeer } from '../kit/peers.ts'
+import { until } from '../kit/wait.ts'
+
+const running: TestPeer[] = []
+const start = async (...args: Parameters<typeof startPeer>): Promise<TestPeer> => {
+  const peer = await startPeer(...args)
+  running.push(peer)
+  return peer
+}
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((peer) => peer.stop()))
+})
+
+function echoEngine(pieces: number): EngineHost & { readonly state: { stopped: boolean } } {
+  const state = { stopped: false }
+  return {
+    state,
+    models: () => [{ id: 'echo' as ModelId, sizeBytes: 1, sha256: '', contextTokens: 100, state: 'ready', addedAt: 1 }],
+    load: () => ({ slots: 4, busy: 0, queued: 0 }),
+    changes: createEvents<void>(() => undefined),
+    async *generate(request, { signal }): AsyncGenerator<GenerateEvent> {
+      yield { type: 'reading', doneTokens: 1, totalTokens: 1 }
+      for (let index = 0; index < pieces; index++) {
+        if (signal.aborted) {
+          state.stopped = true
+          throw new MeshError('aborted', 'Stopped.')
+        }
+        yield { type: 'text', text: `${request.messages.at(-1)?.content ?? ''}${String(index)} `, tokenCount: 1 }
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      yield {
+        type: 'end',
+        finish: 'stop',
+        usage: { promptTokens: 1, cachedTokens: 0, completionTokens: pieces },
+        timings: { queueMs: 0, prefillMs: 0, firstTokenMs: 0, decodeMs: 0 },
+      }
+    },
+  }
+}
+
+async function gather(events: AsyncIterable<AskEvent>): Promise<{ text: string; events: AskEvent[] }> {
+  const all: AskEvent[] = []
+  let text = ''
+  for await (const event of events) {
+    all.push(event)
+    if (event.type === 'text') text += event.text
+  }
+  return { text, events: all }
+}
+
+const question = { messages: [{ role: 'user' as const, content: 'n' }], sampling: {} }
+
+test('a device that joined by link asks and is answered by the other', async () => {
+  const alice = await start('Alice desktop', { engines: echoEngine(200) })
+  const bob = await start('Bob laptop')
+  await join(bob, alice)
+  await bob.untilOnline(alice)
+  const { text, events } = await gather(bob.mesh.ask(question, { signal: new AbortController().signal }))
+  expect(text).toBe(Array.from({ length: 200 }, (_, index) => `n${String(index)} `).join(''))
+  expect(events[0]).toMatchObject({ type: 'route', route: { device: alice.mesh.self, reason: 'only-one', path: 'direct' } })
+  expect(events.at(-1)).toMatchObject({ type: 'end', finish: 'stop' })
+  await until(() => (bob.sees(alice)?.rttMs ?? 0) > 0, { what: 'a measured round trip' })
+})
+
+test('leaving the loop stops the engine of the other device', async () => {
+  const engine = echoEngine(1_000_000)
+  const alice = await start('Alice desktop', { engines: engine })
+  const bob = await start('Bob laptop')
+  await join(bob, alice)
+  await bob.untilOnline(alice)
+  for await (const event of bob.mesh.ask(question, { signal: new AbortController().signal })) if (event.type === 'text') break
+  await until(() => engine.state.stopped, { what: 'the engine to stop' })
+})
+
+test('a stranger is refused with a sentence and asks nothing', async () => {
+  const alice = await start('Alice desktop', { engines: echoEngine(1) })
+  const mallory = await start('Mallory')
+  const invitation = await alice.mesh.invite({ confirmation: 'in-advance' })
+  const bob = await start('Bob laptop')
+  await bob.mesh.join(invitation.url)
+  await expect(mallory.mesh.join(invitation.url)).rejects.toMatchObject({ code: 'invitation-used' })
+  expect(alice.sees(mallory)).toBeUndefined()
+})
+
+test('a removed device is cut, told, and stays out', async () => {
+  const alice = await start('Alice desktop', { engines: echoEngine(1) })
+  const bob = await start('Bob laptop')
+  await join(bob, alice)
+  await alice.untilOnline(bob)
+  await alice.mesh.remove(bob.mesh.self)
+  await until(() => bob.mesh.standing() === 'removed', { what: 'the removed device to know' })
+  expect(alice.mesh.devices().map((device) => device.id)).toEqual([alice.mesh.self])
+  await expect(gather(bob.mesh.ask(question, { signal: new AbortController().signal }))).rejects.toBeInstanceOf(MeshError)
+})
+
+test('two devices of one helper accept each other on its signed list', async () => {
+  const alice = await start('Alice desktop')
+  const bob = await start('Bob laptop', { engines: echoEngine(3) })
+  const carol = await start('Carol laptop')
+  await join(bob, alice)
+  await join(carol, alice)
+  await carol.untilOnline(bob)
+  const { text } = await gather(carol.mesh.ask(question, { signal: new AbortController().signal }))
+  expect(text).toBe('n0 n1 n2 ')
+})
+
+test('an invitation shown on a screen admits only after the pictures match', async () => {
+  const alice = await start('Alice desktop')
+  const bob = await start('Bob laptop')
+  const invitation = await alice.mesh.invite({ confirmation: 'pictures' })
+  let shown: readonly string[] = []
+  const joined = bob.mesh.join(invitation.url, {
+    onProgress: ({ pictures }) => {
+      if (pictures !== undefined) shown = pictures
+    },
+  })
+  const pending = await until(() => alice.mesh.pendingJoins()[0], { what: 'the join to wait' })
+  await until(() => shown.length === 4, { what: 'the pictures' })
+  expect(pending.pictures).toEqual(shown)
+  expect(alice.sees(bob)).toBeUndefined()
+  await alice.mesh.settleJoin(invitation.id, true)
+  await joined
+  await alice.untilOnline(bob)
+})
+
+test('a link comes back by itself after a restart', async () => {
+  const alice = await start('Alice desktop')
+  const bob = await start('Bob laptop')
+  await join(bob, alice)
+  await bob.untilOnline(alice)
+  await alice.stop()
+  await until(() => bob.sees(alice)?.state === 'asleep', { what: 'the goodbye' })
+  running.splice(running.indexOf(alice), 1)
+  const again = await start('Alice desktop', { store: alice.store })
+  expect(again.mesh.self).toBe(alice.mesh.self)
+})
