@@ -77,7 +77,7 @@ function decodedPath(pathname: string): string | undefined {
 function isNavigation(path: string, context: Context<GatewayEnv>): boolean {
   const lastSegment = path.slice(path.lastIndexOf('/') + 1)
   const wantsDocument = (context.req.header('accept') ?? '').includes('text/html')
-  return wantsDocument && !lastSegment.includes('.') && !path.startsWith('/assets/') && /^\/[\w~/-]*$/.test(path)
+  return wantsDocument && !lastSegment.includes('.') && !/^\/assets(\/|$)/.test(path) && /^\/[\w~/-]*$/.test(path)
 }
 
 async function sendFile(file: PageFile, context: Context<GatewayEnv>, files: PageFiles, log: Logger): Promise<Response> {
