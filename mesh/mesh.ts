@@ -122,9 +122,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     },
   })
 
+  const mayRelay = (id: DeviceId): boolean => membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
     mayDial: (id) => links.mayDial(id),
-    mayRelay: (id) => membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id),
+    mayRelay,
+    mayConnect: (source, destination) => mayRelay(source) && mayRelay(destination),
   })
 
   // ---- the list: who keeps it, and who may change it

@@ -21,20 +21,17 @@ export interface BoundPeerPorts {
   readonly webrtcDirect: string
 }
 
-/**
- * The node of a helper: TCP, WebSocket and WebRTC-direct listeners and the relay.
- * Loopback only, unless the person opened the local network.
- */
-export function nodePreset(options: { readonly ports: PeerPorts; readonly lan: boolean; readonly certificate: PeerCertificate }): NodePreset {
-  const { ports, lan, certificate } = options
-  const host = lan ? '0.0.0.0' : '127.0.0.1'
+/** Transports and listeners of a Node peer: TCP, WebSocket, WebRTC-direct, and WebRTC to browsers. */
+export function nodeTransports(options: { readonly host: string; readonly ports: PeerPorts; readonly certificate: PeerCertificate }): NodePreset {
+  const { host, ports, certificate } = options
+  // no STUN server of anyone's: the addresses of one's own network are enough
+  const rtcConfiguration = { iceServers: [] }
   return {
     transports: [
       tcp() as never,
       webSockets() as never,
-      // no STUN server of anyone's: the addresses of one's own network are enough
-      webRTCDirect({ certificate, rtcConfiguration: { iceServers: [] } }) as never,
-      webRTC({ rtcConfiguration: { iceServers: [] } }) as never,
+      webRTCDirect({ certificate, rtcConfiguration }) as never,
+      webRTC({ rtcConfiguration }) as never,
       circuitRelayTransport() as never,
     ],
     listen: [
@@ -42,8 +39,19 @@ export function nodePreset(options: { readonly ports: PeerPorts; readonly lan: b
       `/ip4/${host}/tcp/${String(ports.tcp)}`,
       `/ip4/${host}/udp/${String(ports.webrtcDirect)}/webrtc-direct`,
     ],
+    canDial: (address) => !/\/(tls|wss|webtransport)(\/|$)/.test(address),
+  }
+}
+
+/**
+ * The node of a helper: its listeners and the relay for its mesh. Loopback only,
+ * unless the person opened the local network.
+ */
+export function nodePreset(options: { readonly ports: PeerPorts; readonly lan: boolean; readonly certificate: PeerCertificate }): NodePreset {
+  const { ports, lan, certificate } = options
+  return {
+    ...nodeTransports({ host: lan ? '0.0.0.0' : '127.0.0.1', ports, certificate }),
     services: { relay: relayService(HELPER_QUOTAS) as never },
-    canDial: (address) => !address.includes('/tls/') && !address.includes('/wss') && !address.includes('/webtransport'),
   }
 }
 

@@ -34,8 +34,10 @@ export interface NodePreset {
 export interface NodeRules {
   /** Only devices the link supervisor decided to dial are dialled; libp2p's own ideas are refused. */
   mayDial(id: DeviceId): boolean
-  /** Whom the relay serves. */
+  /** Whom the relay keeps reachable. */
   mayRelay(id: DeviceId): boolean
+  /** Whom it connects with whom; asked for each relayed connection. */
+  mayConnect(source: DeviceId, destination: DeviceId): boolean
 }
 
 /**
@@ -50,7 +52,7 @@ export async function createNode(preset: NodePreset, privateKey: PrivateKey, rul
     // a dial of libp2p's own (relay discovery) that fails would bar the helper as a relay for good
     denyDialPeer: (peer) => !rules.mayDial(idOf(peer)),
     denyInboundRelayReservation: (peer) => !rules.mayRelay(idOf(peer)),
-    denyOutboundRelayedConnection: (source, destination) => !rules.mayRelay(idOf(source)) || !rules.mayRelay(idOf(destination)),
+    denyOutboundRelayedConnection: (source, destination) => !rules.mayConnect(idOf(source), idOf(destination)),
   }
   const node = await createLibp2p<NodeServices>({
     privateKey,
