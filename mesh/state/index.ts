@@ -13,3 +13,4 @@ export {
   type MessageState,
   type MessageView,
 } from './chats.ts'
+export { createChats, type ChatsPorts } from './create-chats.ts'

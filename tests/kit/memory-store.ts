@@ -77,10 +77,10 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
     async get(key, options = {}) {
       await Promise.resolve()
       read(options.signal)
-      return data.records.get(key)?.slice()
+      return copyOf(data.records.get(key))
     },
     async put(key, value, options = {}) {
-      const copy = value.slice()
+      const copy = copyOf(value)
       await Promise.resolve()
       write(options.signal, nothing)
       data.records.set(key, copy)
@@ -96,10 +96,10 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
       return [...data.records]
         .filter(([key]) => key.startsWith(prefix))
         .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([key, value]) => ({ key, value: value.slice() }))
+        .map(([key, value]) => ({ key, value: copyOf(value) }))
     },
     async append(log, entries, options = {}) {
-      const copies = entries.map((entry) => entry.slice())
+      const copies = entries.map((entry) => copyOf(entry))
       await Promise.resolve()
       const add = (list: readonly Uint8Array[]): number => {
         const known = data.logs.get(log) ?? []
@@ -120,7 +120,7 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
       const entries = data.logs.get(log) ?? []
       return entries
         .filter((entry) => entry.sequence > after)
-        .map(({ sequence, bytes }) => ({ sequence, bytes: bytes.slice() }))
+        .map(({ sequence, bytes }) => ({ sequence, bytes: copyOf(bytes) }))
     },
     async dropLog(log, options = {}) {
       await Promise.resolve()
@@ -132,4 +132,9 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
       closed = true
     },
   }
+}
+
+/** A real copy: `slice` of a Node Buffer shares memory. */
+function copyOf<Bytes extends Uint8Array | undefined>(bytes: Bytes): Bytes {
+  return (bytes === undefined ? undefined : new Uint8Array(bytes)) as Bytes
 }

@@ -1,0 +1,180 @@
+import * as cbor from '@ipld/dag-cbor'
+import * as z from 'zod/mini'
+import {
+  asId,
+  ERROR_CODES,
+  messageOf,
+  type ChatId,
+  type DeviceId,
+  type MessageId,
+  type ModelId,
+} from '../base/index.ts'
+import { ANSWER_MAX_LENGTH, ENTRY_MAX_BYTES, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
+
+/** The version written into every entry. A higher one is kept and skipped. */
+export const OPERATION_VERSION = 1
+
+const idText = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))
+const chatId = z.pipe(
+  idText,
+  z.transform((value) => asId<ChatId>(value)),
+)
+const messageId = z.pipe(
+  idText,
+  z.transform((value) => asId<MessageId>(value)),
+)
+const modelId = z.pipe(
+  z.string().check(z.minLength(1), z.maxLength(200)),
+  z.transform((value) => asId<ModelId>(value)),
+)
+const deviceId = z.pipe(
+  z.string().check(z.minLength(1), z.maxLength(128)),
+  z.transform((value) => asId<DeviceId>(value)),
+)
+const name = z.string().check(z.maxLength(200))
+const figure = z.number().check(z.minimum(0), z.maximum(1e15))
+
+const scoreSchema = z.object({
+  rttMs: figure,
+  queueMs: figure,
+  loadMs: figure,
+  prefillMs: figure,
+  decodeTokensPerSecond: figure,
+  firstTokenMs: figure,
+})
+
+const candidateFields = z.object({
+  device: deviceId,
+  deviceName: name,
+  model: z.optional(modelId),
+  verdict: z.enum(['chosen', 'possible', 'refused']),
+  score: z.optional(scoreSchema),
+  refusal: z.optional(
+    z.enum(['not-asked-for', 'no-model', 'no-engine', 'model-missing', 'model-not-ready', 'unreachable']),
+  ),
+})
+
+// `model` is a field that may be undefined, not one that may be absent
+const candidateSchema = z.pipe(
+  candidateFields,
+  z.transform((fields) => ({ ...fields, model: fields.model })),
+)
+
+const routeSchema = z.object({
+  device: deviceId,
+  deviceName: name,
+  model: modelId,
+  path: z.enum(['self', 'direct', 'relayed', 'none']),
+  reason: z.enum(['only-one', 'fastest-first-word', 'asked-for']),
+  decidedAt: figure,
+  candidates: z.readonly(z.array(candidateSchema).check(z.maxLength(1_000))),
+})
+
+const figuresSchema = z.object({
+  usage: z.object({ promptTokens: figure, cachedTokens: figure, completionTokens: figure }),
+  firstTokenMs: figure,
+  tokensPerSecond: figure,
+  bytesSent: figure,
+})
+
+// a newer word in a route must not cost the text it stands beside, so these fall back to absent
+const route = z.catch(z.optional(routeSchema), undefined)
+const figures = z.catch(z.optional(figuresSchema), undefined)
+
+const shared = { v: z.literal(OPERATION_VERSION), id: idText, at: figure }
+
+const operationSchema = z.discriminatedUnion('op', [
+  z.object({ ...shared, op: z.literal('chat'), chat: chatId }),
+  z.object({ ...shared, op: z.literal('deleted'), chat: chatId }),
+  z.object({ ...shared, op: z.literal('title'), chat: chatId, title: z.string().check(z.maxLength(TITLE_MAX_LENGTH)) }),
+  z.object({ ...shared, op: z.literal('model'), chat: chatId, model: z.nullable(modelId) }),
+  z.object({
+    ...shared,
+    op: z.literal('say'),
+    chat: chatId,
+    message: messageId,
+    parent: z.nullable(messageId),
+    text: z.string().check(z.maxLength(QUESTION_MAX_LENGTH)),
+  }),
+  z.object({ ...shared, op: z.literal('answer'), chat: chatId, message: messageId, parent: messageId }),
+  z.object({
+    ...shared,
+    op: z.literal('end'),
+    chat: chatId,
+    message: messageId,
+    state: z.enum(['done', 'stopped', 'failed']),
+    text: z.string().check(z.maxLength(ANSWER_MAX_LENGTH)),
+    route,
+    figures,
+    error: z.optional(
+      z.object({ code: z.catch(z.enum(ERROR_CODES), 'bug'), message: z.string().check(z.maxLength(2_000)) }),
+    ),
+  }),
+  z.object({ ...shared, op: z.literal('show'), chat: chatId, message: messageId }),
+  z.object({
+    ...shared,
+    op: z.literal('draft'),
+    chat: chatId,
+    message: messageId,
+    part: z.int().check(z.minimum(0), z.maximum(9_999)),
+    text: z.string().check(z.maxLength(ANSWER_MAX_LENGTH)),
+    route,
+  }),
+])
+
+/** Everything that can happen to a chat. Closed: a new one means a new version. */
+export type Operation = z.infer<typeof operationSchema>
+/** The operation of one name. */
+export type OperationOf<Name extends Operation['op']> = Extract<Operation, { op: Name }>
+
+/** What an entry of the store turned out to be. */
+export type Decoded =
+  | { readonly kind: 'operation'; readonly operation: Operation }
+  | { readonly kind: 'newer' }
+  | { readonly kind: 'corrupt'; readonly reason: string }
+
+const headSchema = z.looseObject({ v: z.int().check(z.minimum(1)), op: z.string() })
+const KNOWN: ReadonlySet<string> = new Set<Operation['op']>([
+  'chat',
+  'deleted',
+  'title',
+  'model',
+  'say',
+  'answer',
+  'end',
+  'show',
+  'draft',
+])
+
+/** The bytes of an operation (dag-cbor, canonical). Absent fields are left out; a figure that is no number becomes 0. */
+export function encodeOperation(operation: Operation): Uint8Array {
+  return cbor.encode(encodable(operation))
+}
+
+/** Reads an entry. Never throws: bytes from a disk may be anything. */
+export function decodeOperation(bytes: Uint8Array): Decoded {
+  if (bytes.byteLength > ENTRY_MAX_BYTES)
+    return { kind: 'corrupt', reason: `entry of ${String(bytes.byteLength)} bytes` }
+  let value: unknown
+  try {
+    value = cbor.decode(bytes)
+  } catch (error) {
+    return { kind: 'corrupt', reason: messageOf(error).slice(0, 200) }
+  }
+  const head = z.safeParse(headSchema, value)
+  if (!head.success) return { kind: 'corrupt', reason: 'no version or no name' }
+  if (head.data.v > OPERATION_VERSION || !KNOWN.has(head.data.op)) return { kind: 'newer' }
+  const parsed = z.safeParse(operationSchema, value)
+  if (parsed.success) return { kind: 'operation', operation: parsed.data }
+  const place = parsed.error.issues[0]?.path.map(String).join('.') ?? ''
+  return { kind: 'corrupt', reason: `${head.data.op}: field ${place}` }
+}
+
+/** dag-cbor knows neither `undefined` nor NaN. */
+function encodable(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : 0
+  if (Array.isArray(value)) return value.map(encodable)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).filter(([, field]) => field !== undefined)
+  return Object.fromEntries(entries.map(([key, field]) => [key, encodable(field)]))
+}

@@ -1,0 +1,62 @@
+import { type ErrorCode, type MessageId } from '../base/index.ts'
+import type { Route } from '../route/index.ts'
+import type { ChatSummary, ChatView, MessageState, MessageView } from './chats.ts'
+import { pathTo, siblingsOf, type ChatTree, type TreeMessage } from './tree.ts'
+import { excerptFrom, titleFrom } from './words.ts'
+
+/** What is known of an answer beside the log: its writer in this tab, or the text another tab stored so far. */
+export interface LiveText {
+  readonly text: string
+  readonly state: MessageState
+  readonly route: Route | undefined
+  readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined
+}
+
+/** Looks up the live text of an open answer. */
+export type LiveLookup = (message: MessageId) => LiveText
+
+/** A message as the screens read it. */
+export function messageView(tree: ChatTree, message: TreeMessage, live: LiveLookup): MessageView {
+  const common = {
+    id: message.id,
+    parent: message.parent,
+    author: message.author,
+    createdAt: message.createdAt,
+    siblings: siblingsOf(tree, message),
+  }
+  if (message.state === 'open') return { ...common, ...live(message.id) }
+  const { text, state, route, figures, error } = message
+  return { ...common, text, state, route, figures, error }
+}
+
+/** A chat as the list shows it. */
+export function chatSummary(tree: ChatTree, live: LiveLookup): ChatSummary {
+  const leaf = tree.leaf === null ? undefined : tree.messages.get(tree.leaf)
+  const shown = leaf?.state === 'open' ? live(leaf.id) : leaf
+  return {
+    id: tree.id,
+    title: titleOf(tree),
+    createdAt: tree.createdAt,
+    updatedAt: tree.updatedAt,
+    excerpt: shown === undefined ? '' : excerptFrom(shown.text),
+    // an open leaf was replaced by its live text above
+    lastState: shown === undefined || shown.state === 'open' ? undefined : shown.state,
+    model: tree.model,
+  }
+}
+
+/** A chat with the branch in view. */
+export function chatView(tree: ChatTree, live: LiveLookup): ChatView {
+  const path = pathTo(tree, tree.leaf).map((message) => messageView(tree, message, live))
+  return { ...chatSummary(tree, live), path }
+}
+
+/** The title given, else one from the first message of the person. */
+export function titleOf(tree: ChatTree): string {
+  if (tree.title !== undefined) return tree.title
+  for (const id of tree.roots) {
+    const message = tree.messages.get(id)
+    if (message?.author === 'person' && !message.missing) return titleFrom(message.text)
+  }
+  return ''
+}
