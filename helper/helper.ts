@@ -1,0 +1,241 @@
+import { access } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { asMeshError, isAbort, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
+import type { EngineHost, ModelProgress } from '../mesh/engine/index.ts'
+import type { Mesh } from '../mesh/mesh-types.ts'
+import { createMesh } from '../mesh/mesh.ts'
+import type { LoadedConfig } from './config/index.ts'
+import { makeSecret, openDataDir, type DataDir, type Readiness } from './data-dir/index.ts'
+import { createEngineHost } from './engines/index.ts'
+import { createGateway } from './gateway/index.ts'
+import { createLocalApi, type LocalHost, type LocalModels, type Link } from './local/index.ts'
+import { createModelLibrary, type ModelLibrary } from './models/index.ts'
+import { loadPeerCertificate } from './ports/certificate.ts'
+import { createLevelStore } from './ports/level-store.ts'
+import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
+
+/** How long a link for this machine's own browser works when nobody says otherwise. */
+const OPEN_LINK_LIFETIME_MS = 60_000
+
+/** What a helper is given by the process it runs in. */
+export interface HelperPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  /** The directory that holds `dist/`. */
+  readonly installDir: string
+  /** Aborting ends the start, whatever it waits for. */
+  readonly signal: AbortSignal
+  onModelProgress(progress: ModelProgress): void
+  /** Somebody asked over the local API that the helper ends. */
+  requestStop(): void
+}
+
+/** A helper that is ready for a question, or says why it has no model. */
+export interface RunningHelper {
+  readonly readiness: Readiness
+  /** `http://127.0.0.1:PORT/` */
+  readonly pageUrl: string
+  /** False when there is no built page to serve. */
+  readonly hasPage: boolean
+  /** Why no model could be had, one sentence. */
+  readonly modelTrouble: string | undefined
+  /** A fresh link for this machine's browser. */
+  makeLink(options: { readonly lifetimeMs?: number; readonly signal?: AbortSignal | undefined }): Promise<Link>
+  /** Calls back once, when the next device was admitted. */
+  onNextJoin(callback: () => void): void
+  /** Frees the model, says goodbye, removes `ports.json` and the lock. */
+  stop(): Promise<void>
+  /** Removes `ports.json` and the lock at once, for a process that ends without having stopped. */
+  releaseNow(): void
+}
+
+type Cleanup = () => Promise<void>
+
+/**
+ * Starts a helper: lock, identity, peer, gateway (the page is served from here on),
+ * model, and last `ports.json`. A failure undoes what was begun.
+ * @throws MeshError `data-dir-unusable`, `data-dir-in-use`, `port-taken`, `model-unavailable`,
+ * `model-invalid`, `malformed`, `storage-failed`, `aborted`.
+ */
+export async function startHelper(loaded: LoadedConfig, ports: HelperPorts): Promise<RunningHelper> {
+  const cleanups: Cleanup[] = []
+  const undo = async (): Promise<void> => {
+    for (const cleanup of cleanups.splice(0).reverse()) {
+      try {
+        await cleanup()
+      } catch (error) {
+        ports.log.error('A part of the helper did not stop cleanly.', { error })
+      }
+    }
+  }
+  try {
+    return await start(loaded, ports, cleanups, undo)
+  } catch (error) {
+    await undo()
+    throw error
+  }
+}
+
+async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup[], stop: () => Promise<void>): Promise<RunningHelper> {
+  const { config } = loaded
+  const { clock, random, log, signal } = ports
+  const startedAt = clock.now()
+
+  const dataDir = await openDataDir(config.dataDir, { nowMs: startedAt, random })
+  cleanups.push(() => dataDir.release())
+  if (dataDir.wasLeftBehind) log.info('The last helper of this directory ended without cleaning up; its lock was replaced.')
+  const lan = config.lan || (loaded.provenance.lan.origin === 'default' && (await dataDir.switches()).lan === true)
+
+  const library = await createModelLibrary({ dataDir: config.dataDir, clock, log: log.child('models'), offline: config.offline })
+  cleanups.push(() => library.close())
+  // a file that cannot be used ends the start before anything is promised to anybody
+  if (config.model !== undefined) await library.addFile(config.model, { signal })
+
+  const engines = await createEngineHost({
+    library,
+    clock,
+    log: log.child('engine'),
+    threads: config.threads,
+    workerFile: join(ports.installDir, 'dist', 'helper', 'llama-worker.js'),
+  })
+  cleanups.push(() => engines.close())
+
+  const store = await createLevelStore(dataDir.at('store'))
+  cleanups.push(() => store.close())
+  let pageUrl: string | undefined
+  const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
+  const preset = nodePreset({ ports: peerPorts(config.port), lan, certificate })
+  const mesh = await listenErrorsNamed(
+    createMesh({ clock, random, store, log, preset, engines, device: { name: config.name, kind: 'helper' }, pageUrl: () => pageUrl }, { signal }),
+  )
+  cleanups.push(() => mesh.stop())
+
+  const token = config.token ?? (await dataDir.token())
+  const credential = makeSecret(random)
+  const makeLink: RunningHelper['makeLink'] = async (options) => {
+    const made = await mesh.invite({ confirmation: 'in-advance', lifetimeMs: options.lifetimeMs, signal: options.signal })
+    return { url: made.url, expiresAt: made.expiresAt }
+  }
+  const host: LocalHost = {
+    mesh,
+    models: localModels(library, engines),
+    token: () => token,
+    openLink: (options) => makeLink({ lifetimeMs: OPEN_LINK_LIFETIME_MS, ...options }),
+    lan: () => ({ lan, addresses: lan ? mesh.addresses() : [] }),
+    setLan: (open) => switchLan(open, lan, dataDir, mesh),
+    status: () => ({ pid: process.pid, peerId: mesh.self, startedAt, pageUrl: pageUrl ?? '', offline: config.offline }),
+    requestStop: ports.requestStop,
+  }
+  const gateway = createGateway({
+    mesh,
+    clock,
+    random,
+    log: log.child('gateway'),
+    token,
+    pageDir: config.pageDir,
+    mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
+  })
+  const listening = await gateway.listen({ port: config.port, signal })
+  cleanups.push(() => listening.close())
+  pageUrl = `${listening.url}/`
+  await dataDir.writeCredential({ url: pageUrl, credential, pid: process.pid })
+  const hasPage = await exists(join(config.pageDir, 'index.html'))
+  if (!hasPage) log.warn('There is no built page to serve. Run "npm run build".', { pageDir: config.pageDir })
+  log.info('The page is served; the model comes next.', { page: pageUrl })
+
+  const modelTrouble = await readyModel(library, engines, ports)
+  const readiness: Readiness = { pid: process.pid, http: listening.port, ...boundPorts(mesh.addresses()), peerId: mesh.self, startedAt }
+  await dataDir.writeReadiness(readiness)
+  log.info('The helper is ready.', { page: pageUrl, device: mesh.self })
+
+  return {
+    readiness,
+    pageUrl,
+    hasPage,
+    modelTrouble,
+    makeLink,
+    onNextJoin: (callback) => {
+      const end = mesh.events.subscribe((event) => {
+        if (event.type !== 'device-joined') return
+        end()
+        callback()
+      })
+    },
+    async stop() {
+      // first of all: nobody new shall be sent here
+      await dataDir.removeReadiness()
+      await stop()
+    },
+    releaseNow() {
+      for (const name of ['ports.json', 'cli.json', 'helper.lock']) rmSync(dataDir.at(name), { force: true })
+    },
+  }
+}
+
+/** Makes a model usable. A sentence when none could be had: the helper goes on, and the page says what to do. */
+async function readyModel(library: ModelLibrary, engines: EngineHost, ports: HelperPorts): Promise<string | undefined> {
+  const end = engines.changes.subscribe(() => {
+    const progress = engines.models().find((model) => model.state === 'downloading')?.progress
+    if (progress !== undefined) ports.onModelProgress(progress)
+  })
+  try {
+    await library.ensureFirst({ signal: ports.signal })
+    return undefined
+  } catch (error) {
+    const known = asMeshError(error)
+    if (known.code === 'aborted') throw known
+    ports.log.warn('No model could be had.', { code: known.code, reason: known.message })
+    return known.message
+  } finally {
+    end()
+  }
+}
+
+function localModels(library: ModelLibrary, engines: EngineHost): LocalModels {
+  return {
+    list: () => engines.models(),
+    async get(name, { signal, onProgress }) {
+      const end = library.changes.subscribe(() => {
+        const progress = library.list().find((model) => model.state === 'downloading' && (model.id === name || name.includes(model.id)))?.progress
+        if (progress !== undefined) onProgress(progress)
+      })
+      try {
+        return await library.get(name, { signal })
+      } finally {
+        end()
+      }
+    },
+    use: (id, { signal }) => library.use(id, { signal }),
+    remove: (id, { signal }) => library.remove(id, { signal }),
+  }
+}
+
+async function switchLan(open: boolean, now: boolean, dataDir: DataDir, mesh: Mesh): Promise<ReturnType<LocalHost['lan']>> {
+  await dataDir.writeSwitches({ ...(await dataDir.switches()), lan: open })
+  const note = open === now ? undefined : 'It takes effect when the helper starts again: "plexus stop", then "npm start".'
+  return { lan: open, addresses: open && now ? mesh.addresses() : [], note }
+}
+
+/** The peer's ports follow the page's, so that one number says where everything is. */
+function peerPorts(base: number): { ws: number; tcp: number; webrtcDirect: number } {
+  return base === 0 ? { ws: 0, tcp: 0, webrtcDirect: 0 } : { ws: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
+}
+
+async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {
+  try {
+    return await starting
+  } catch (error) {
+    throw isAbort(error) ? error : listenError(error)
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await access(file)
+    return true
+  } catch {
+    return false
+  }
+}
