@@ -183,7 +183,13 @@ async function closeServer(server: Server, sockets: EventSockets, clock: Clock, 
     sockets.cut()
     server.closeAllConnections()
   }
-  const cancel = clock.schedule(GATEWAY_LIMITS.closeGraceMs, cut)
+  const cancelCut = clock.schedule(GATEWAY_LIMITS.closeGraceMs, cut)
+  // a connection whose last answer ends now would otherwise be kept for a next request
+  let cancelSweep = (): void => {}
+  const sweep = (): void => {
+    server.closeIdleConnections()
+    cancelSweep = clock.schedule(GATEWAY_LIMITS.closeSweepMs, sweep)
+  }
   if (signal?.aborted === true) cut()
   else signal?.addEventListener('abort', cut, { once: true })
   try {
@@ -191,10 +197,11 @@ async function closeServer(server: Server, sockets: EventSockets, clock: Clock, 
       server.close(() => {
         resolve()
       })
-      server.closeIdleConnections()
+      sweep()
     })
   } finally {
-    cancel()
+    cancelCut()
+    cancelSweep()
     signal?.removeEventListener('abort', cut)
   }
 }

@@ -32,6 +32,8 @@ export const GATEWAY_LIMITS = {
   eventPingMs: 15_000,
   /** How long a close waits for open answers to end before it cuts them. */
   closeGraceMs: 2_000,
+  /** Pause between two looks for connections that fell idle while the gateway closes. */
+  closeSweepMs: 20,
   /** Compressed copies of page files kept in memory, in bytes. Above: the oldest are dropped. */
   compressedCacheBytes: 32 * 1024 * 1024,
 } as const
