@@ -12,8 +12,6 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--disable-default-apps',
-  // addresses of this machine as they are: no multicast name service in test machines
-  '--disable-features=WebRtcHideLocalIpsWithMdns',
 ]
 
 /** How a browser device looks. */
