@@ -160,3 +160,41 @@ function fakeDevice(): DeviceView {
     removable: false,
   }
 }
+
+/** Most characters of a prompt that {@link reciting} takes. */
+export const RECITING_CONTEXT_CHARACTERS = 20_000
+
+/**
+ * Behaves as an engine with a model that says `text` over and over, one character
+ * a token: knows max_tokens, stop strings across tokens and a full context.
+ */
+export function reciting(text: string): AnswerScript {
+  return async function* (request, signal) {
+    const promptLength = request.messages.reduce((sum, { content }) => sum + content.length, 0)
+    if (promptLength > RECITING_CONTEXT_CHARACTERS) {
+      throw new MeshError('engine-context', `The prompt has ${String(promptLength)} tokens, more than this model takes.`)
+    }
+    yield { type: 'route', route: fakeRoute(request.model) }
+    yield { type: 'phase', phase: 'reading', fraction: 1 }
+    const maxTokens = request.sampling.maxTokens ?? Number.POSITIVE_INFINITY
+    const stops = request.sampling.stop ?? []
+    const whole = endOfStop(text.repeat(2), stops)
+    for (let count = 0; count < maxTokens; count++) {
+      if (count === whole) {
+        yield fakeEnd(count)
+        return
+      }
+      // the pace of a small model; a stop is seen between two tokens
+      await new Promise((resolve) => setImmediate(resolve))
+      if (signal.aborted) throw abortReason(signal)
+      yield { type: 'text', text: text.charAt(count % text.length), tokenCount: 1 }
+    }
+    yield fakeEnd(maxTokens, 'length')
+  }
+}
+
+/** How many characters come before the first stop string. */
+function endOfStop(text: string, stops: readonly string[]): number {
+  const places = stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0)
+  return Math.min(Number.POSITIVE_INFINITY, ...places)
+}
