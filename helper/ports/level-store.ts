@@ -1,0 +1,185 @@
+import { chmod, mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isMainThread } from 'node:worker_threads'
+import { ClassicLevel } from 'classic-level'
+import { MeshError, messageOf, throwIfAborted, type Store } from '../../mesh/base/index.ts'
+
+// `!` and `~` stand before and after everything a key may contain
+const RECORD = 'r!'
+const LOG = 'l!'
+const AFTER = '~'
+const SEQUENCE_DIGITS = 16
+
+/**
+ * The helper's Store: LevelDB, every write synced to the disk before it resolves.
+ * The directory is made 0700 and its files 0600; for that, the umask of the process
+ * becomes 0077, because LevelDB makes files later on by itself.
+ * @throws MeshError `data-dir-in-use` (another process has it open), `data-dir-unusable`, `storage-corrupt`.
+ */
+export async function openLevelStore(
+  directory: string,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Store> {
+  throwIfAborted(options.signal)
+  await makePrivate(directory)
+  const level = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' })
+  try {
+    await level.open()
+  } catch (error) {
+    throw openFailure(error, directory)
+  }
+  for (const name of await readdir(directory)) await chmod(join(directory, name), 0o600)
+  return createStore(level)
+}
+
+type Level = ClassicLevel<string, Uint8Array>
+
+function createStore(level: Level): Store {
+  let closing: Promise<void> | undefined
+  /** Last numbers of the logs; this process is the only writer. */
+  const lasts = new Map<string, number>()
+  let turn: Promise<unknown> = Promise.resolve()
+
+  const guarded = async <Value>(signal: AbortSignal | undefined, work: () => Promise<Value>): Promise<Value> => {
+    throwIfAborted(signal)
+    if (closing !== undefined) throw new MeshError('storage-failed', 'The store is closed.')
+    try {
+      return await work()
+    } catch (error) {
+      throw workFailure(error)
+    }
+  }
+
+  /** Changes of logs go one after another: each needs the number of the one before. */
+  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
+    const run = turn.then(work)
+    turn = run.catch(() => undefined)
+    return run
+  }
+
+  const lastOf = async (log: string): Promise<number> => {
+    const known = lasts.get(log)
+    if (known !== undefined) return known
+    const [key] = await level.keys({ ...rangeOf(log), reverse: true, limit: 1 }).all()
+    return key === undefined ? 0 : sequenceOf(key)
+  }
+
+  return {
+    get: (key, { signal } = {}) => guarded(signal, () => level.get(RECORD + key)),
+
+    async put(key, value, { signal } = {}) {
+      const copy = new Uint8Array(value)
+      await guarded(signal, () => level.put(RECORD + key, copy, { sync: true }))
+    },
+
+    delete: (key, { signal } = {}) => guarded(signal, () => level.del(RECORD + key, { sync: true })),
+
+    list: (prefix, { signal } = {}) =>
+      guarded(signal, async () => {
+        const entries = await level.iterator({ gte: RECORD + prefix, lt: RECORD + prefix + AFTER }).all()
+        return entries.map(([key, value]) => ({ key: key.slice(RECORD.length), value }))
+      }),
+
+    append(log, entries, { signal } = {}) {
+      const copies = entries.map((entry) => new Uint8Array(entry))
+      return inTurn(() =>
+        guarded(signal, async () => {
+          const last = await lastOf(log)
+          const puts = copies.map((value, index) => ({
+            type: 'put' as const,
+            key: entryKey(log, last + index + 1),
+            value,
+          }))
+          await level.batch(puts, { sync: true })
+          lasts.set(log, last + copies.length)
+          return last + copies.length
+        }),
+      )
+    },
+
+    readLog: (log, after, { signal } = {}) =>
+      guarded(signal, async () => {
+        const entries = await level.iterator({ gt: entryKey(log, after), lt: LOG + log + '!' + AFTER }).all()
+        return entries.map(([key, bytes]) => ({ sequence: sequenceOf(key), bytes }))
+      }),
+
+    dropLog: (log, { signal } = {}) =>
+      inTurn(() =>
+        guarded(signal, async () => {
+          const keys = await level.keys(rangeOf(log)).all()
+          await level.batch(
+            keys.map((key) => ({ type: 'del' as const, key })),
+            { sync: true },
+          )
+          lasts.delete(log)
+        }),
+      ),
+
+    async close() {
+      closing ??= turn.then(() => level.close())
+      await closing
+    },
+  }
+}
+
+function entryKey(log: string, sequence: number): string {
+  return `${LOG}${log}!${String(sequence).padStart(SEQUENCE_DIGITS, '0')}`
+}
+
+function rangeOf(log: string): { gt: string; lt: string } {
+  return { gt: `${LOG}${log}!`, lt: `${LOG}${log}!${AFTER}` }
+}
+
+function sequenceOf(key: string): number {
+  return Number(key.slice(-SEQUENCE_DIGITS))
+}
+
+async function makePrivate(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+    await chmod(directory, 0o700)
+  } catch (error) {
+    const sentence = `The data directory ${directory} cannot be used: ${messageOf(error)}.`
+    throw new MeshError('data-dir-unusable', sentence, { cause: error, detail: { path: directory } })
+  }
+  // worker threads may not change it; they inherit it
+  if (isMainThread) process.umask(0o077)
+}
+
+function openFailure(error: unknown, directory: string): MeshError {
+  const reason = causeOf(error)
+  const detail = { path: directory }
+  if (reason.code === 'LEVEL_LOCKED') {
+    return new MeshError('data-dir-in-use', `The data in ${directory} is in use by another process.`, {
+      cause: error,
+      detail,
+    })
+  }
+  if (/corrupt|not a directory entry|CURRENT|manifest/i.test(reason.message)) {
+    const sentence = `The data in ${directory} is damaged: ${reason.message}. Move that directory away to begin anew.`
+    return new MeshError('storage-corrupt', sentence, { cause: error, detail })
+  }
+  return new MeshError('data-dir-unusable', `The data in ${directory} cannot be opened: ${reason.message}.`, {
+    cause: error,
+    detail,
+  })
+}
+
+function workFailure(error: unknown): MeshError {
+  if (error instanceof MeshError) return error
+  const reason = causeOf(error)
+  if (/no space left|quota/i.test(reason.message)) {
+    return new MeshError('storage-full', 'The disk is full. Make room, then try again.', { cause: error })
+  }
+  if (/corrupt/i.test(`${reason.code} ${reason.message}`)) {
+    return new MeshError('storage-corrupt', `Stored data could not be read: ${reason.message}.`, { cause: error })
+  }
+  return new MeshError('storage-failed', `The disk did not take or give the data: ${reason.message}.`, { cause: error })
+}
+
+/** Level wraps what went wrong below it. */
+function causeOf(error: unknown): { code: string; message: string } {
+  const inner = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const code = typeof inner === 'object' && inner !== null && 'code' in inner ? String(inner.code) : ''
+  return { code, message: messageOf(inner) }
+}

@@ -1,0 +1,69 @@
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openLevelStore } from '../../helper/ports/level-store.ts'
+import type { Store } from '../../mesh/base/index.ts'
+import { storeContract } from './store.contract.ts'
+
+let root = ''
+let count = 0
+const freshDirectory = (): string => join(root, `store-${String(count++)}`)
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'plexus-level-'))
+})
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true })
+})
+
+storeContract('of the helper (level)', () => {
+  const directory = freshDirectory()
+  let current: Store | undefined
+  return Promise.resolve({
+    async open() {
+      await current?.close()
+      current = await openLevelStore(directory)
+      return current
+    },
+    async clear() {
+      await current?.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  })
+})
+
+describe('the store of the helper', () => {
+  it('lets nobody else read its files', async () => {
+    const directory = freshDirectory()
+    const store = await openLevelStore(directory)
+    await store.put('key', new Uint8Array(1_000))
+    expect((await stat(directory)).mode & 0o777).toBe(0o700)
+    for (const name of await readdir(directory)) {
+      expect((await stat(join(directory, name))).mode & 0o077, name).toBe(0)
+    }
+    await store.close()
+  })
+
+  it('says who is in the way when another has it open', async () => {
+    const directory = freshDirectory()
+    const store = await openLevelStore(directory)
+    await expect(openLevelStore(directory)).rejects.toMatchObject({ code: 'data-dir-in-use' })
+    await store.close()
+    await (await openLevelStore(directory)).close()
+  })
+
+  it('says so when the place is a file, or what lies there was destroyed', async () => {
+    const file = freshDirectory()
+    await writeFile(file, 'something else')
+    await expect(openLevelStore(file)).rejects.toMatchObject({ code: 'data-dir-unusable' })
+
+    const damaged = freshDirectory()
+    await mkdir(damaged)
+    const store = await openLevelStore(damaged)
+    await store.put('key', new Uint8Array(10))
+    await store.close()
+    await writeFile(join(damaged, 'CURRENT'), 'nonsense')
+    await expect(openLevelStore(damaged)).rejects.toMatchObject({ code: 'storage-corrupt' })
+  })
+})
