@@ -1,0 +1,20 @@
+/**
+ * Words: every sentence of the page, picked by key and filled in by ICU rules.
+ * Promises that a key always has words and that numbers, dates, sizes and times
+ * are written as the person's locale writes them. Knows nothing of screens.
+ */
+export { errorSentence } from './errors.ts'
+export {
+  formatBytes,
+  formatClock,
+  formatCountdown,
+  formatDate,
+  formatDateTime,
+  formatDuration,
+  formatNumber,
+  formatPercent,
+  formatRate,
+  formatRecency,
+  formatTokenRate,
+} from './format.ts'
+export { locale, t, type MessageKey, type MessageValues } from './translate.ts'

@@ -1,0 +1,27 @@
+import type { Standing } from '../../mesh/mesh-types.ts'
+import type { PeerStanding } from '../peer/app-peer.ts'
+
+/** What the one banner may be about, the worst first. */
+export type BannerKind = 'problem' | 'volatile' | 'removed' | 'follower' | 'moving' | 'offline' | 'update'
+
+/** What it is decided from. */
+export interface BannerFacts {
+  readonly standing: PeerStanding
+  readonly membership: Standing
+  readonly volatile: boolean
+  readonly problem: boolean
+  readonly online: boolean
+  readonly updateReady: boolean
+}
+
+/** The one thing worth a banner now: data may be lost > removed > another tab > offline > update. */
+export function bannerFor(facts: BannerFacts): BannerKind | undefined {
+  if (facts.problem) return 'problem'
+  if (facts.volatile) return 'volatile'
+  if (facts.membership === 'removed') return 'removed'
+  if (facts.standing === 'moving') return 'moving'
+  if (facts.standing === 'follower') return 'follower'
+  if (!facts.online) return 'offline'
+  if (facts.updateReady) return 'update'
+  return undefined
+}

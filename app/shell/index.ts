@@ -1,0 +1,6 @@
+/**
+ * The frame around every place: navigation, the one banner, the status region,
+ * toasts and dialogs. Given a peer and what the page says about itself, it shows
+ * everything. Must not know how a peer is made.
+ */
+export { default as Shell } from './Shell.svelte'

@@ -1,0 +1,16 @@
+import type { EventSource } from '../../mesh/base/index.ts'
+
+/** A newer version of the page, where the composition root watches for one. */
+export interface Updates {
+  readonly changes: EventSource<void>
+  /** True once a newer version is stored here and waits for a restart. */
+  ready(): boolean
+  /** Restarts into the newer version. */
+  restart(): void
+}
+
+/** What the page says about itself. */
+export interface About {
+  readonly version: string
+  readonly updates?: Updates | undefined
+}

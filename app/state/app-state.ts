@@ -1,0 +1,53 @@
+import { createContext } from 'svelte'
+import type { AppPeer } from '../peer/app-peer.ts'
+import type { About } from './about.ts'
+import { applyLook } from '../theme/look.ts'
+import { Chatting } from './chatting.svelte.ts'
+import { createBrowserMemory } from './memory.ts'
+import { Notices } from './notices.svelte.ts'
+import { PeerView } from './peer-view.svelte.ts'
+import { Preferences } from './preferences.svelte.ts'
+import { Router } from './router.svelte.ts'
+
+/** Everything the screens stand on. */
+export interface AppState {
+  readonly peer: PeerView
+  readonly chats: Chatting
+  readonly notices: Notices
+  readonly preferences: Preferences
+  readonly router: Router
+}
+
+const [getPeer, setPeer] = createContext<PeerView>()
+const [getChats, setChats] = createContext<Chatting>()
+const [getNotices, setNotices] = createContext<Notices>()
+const [getPreferences, setPreferences] = createContext<Preferences>()
+const [getRouter, setRouter] = createContext<Router>()
+const [getAbout, provideAbout] = createContext<About>()
+
+export { getAbout, getChats, getNotices, getPeer, getPreferences, getRouter, provideAbout }
+
+/** Makes the state of one page over its peer. */
+export function createAppState(peer: AppPeer, window: Window): AppState {
+  return {
+    peer: new PeerView(peer),
+    chats: new Chatting(peer),
+    notices: new Notices(),
+    preferences: new Preferences(createBrowserMemory(window)),
+    router: new Router(window),
+  }
+}
+
+/** Gives the state to every component below and keeps it in step; returns what ends that. Called once, by the shell. */
+export function provideAppState(state: AppState): () => void {
+  setPeer(state.peer)
+  setChats(state.chats)
+  setNotices(state.notices)
+  setPreferences(state.preferences)
+  setRouter(state.router)
+  applyLook(state.preferences.look)
+  const ends = [state.peer.listen(), state.chats.listen(), state.router.listen()]
+  return () => {
+    for (const end of ends) end()
+  }
+}

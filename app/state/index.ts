@@ -1,0 +1,25 @@
+/**
+ * What the screens read: runes over this tab's peer, its chats and the choices of
+ * the person. Promises a fresh snapshot after every change and no work of its own.
+ * Must not know libp2p, stores or any screen.
+ */
+export { type About, type Updates } from './about.ts'
+export {
+  createAppState,
+  getAbout,
+  getChats,
+  getNotices,
+  getPeer,
+  getPreferences,
+  getRouter,
+  provideAbout,
+  provideAppState,
+  type AppState,
+} from './app-state.ts'
+export { Chatting } from './chatting.svelte.ts'
+export { Keeping, type KeepingState } from './keeping.svelte.ts'
+export { Notices } from './notices.svelte.ts'
+export { PeerView } from './peer-view.svelte.ts'
+export { Preferences, type Memory } from './preferences.svelte.ts'
+export { placeFromSearch, Router, searchFromPlace, type Place } from './router.svelte.ts'
+export { Ticker } from './ticker.svelte.ts'

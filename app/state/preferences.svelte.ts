@@ -1,0 +1,50 @@
+import type { ChatId } from '../../mesh/base/index.ts'
+import { applyLook, CONTRASTS, THEMES, type Contrast, type Look, type Theme } from '../theme/look.ts'
+
+/** Port: small texts that survive a reload where the browser allows it. */
+export interface Memory {
+  read(key: string): string | undefined
+  write(key: string, value: string | undefined): void
+}
+
+const NEW_CHAT = 'new'
+
+/** What this person chose in this browser, and what they were writing. */
+export class Preferences {
+  readonly #memory: Memory
+  #theme = $state<Theme>('system')
+  #contrast = $state<Contrast>('system')
+
+  constructor(memory: Memory) {
+    this.#memory = memory
+    this.#theme = THEMES.find((theme) => theme === memory.read('theme')) ?? 'system'
+    this.#contrast = CONTRASTS.find((contrast) => contrast === memory.read('contrast')) ?? 'system'
+  }
+
+  get look(): Look {
+    return { theme: this.#theme, contrast: this.#contrast }
+  }
+  get theme(): Theme {
+    return this.#theme
+  }
+  get contrast(): Contrast {
+    return this.#contrast
+  }
+  chooseTheme(theme: Theme): void {
+    this.#theme = theme
+    this.#memory.write('theme', theme)
+    applyLook(this.look)
+  }
+  chooseContrast(contrast: Contrast): void {
+    this.#contrast = contrast
+    this.#memory.write('contrast', contrast)
+    applyLook(this.look)
+  }
+  /** What was being written in a chat (absent: in a new one). */
+  draft(chat: ChatId | undefined): string {
+    return this.#memory.read(`draft.${chat ?? NEW_CHAT}`) ?? ''
+  }
+  keepDraft(chat: ChatId | undefined, text: string): void {
+    this.#memory.write(`draft.${chat ?? NEW_CHAT}`, text === '' ? undefined : text)
+  }
+}

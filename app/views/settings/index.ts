@@ -1,0 +1,11 @@
+/** What one may choose for this page, and what it says about itself. */
+import Icon from '@lucide/svelte/icons/settings-2'
+import type { ViewDescriptor } from '../view.ts'
+
+export const settingsView: ViewDescriptor = {
+  id: 'settings',
+  title: 'nav.settings',
+  icon: Icon,
+  group: 'self',
+  load: () => import('./View.svelte'),
+}
