@@ -1,0 +1,354 @@
+import {
+  asMeshError,
+  createEvents,
+  createQueue,
+  isMeshError,
+  MeshError,
+  messageOf,
+  throwIfAborted,
+  type AsyncQueue,
+  type Clock,
+  type Logger,
+} from '../../mesh/base/index.ts'
+import type { EngineHost, EngineLoad, GenerateEvent, GenerateRequest, ModelRecord } from '../../mesh/engine/index.ts'
+import type { ModelLibrary, OpenedModel } from '../models/index.ts'
+import { createBackoff } from './backoff.ts'
+import {
+  availableMemory,
+  createCanaries,
+  forkEngine,
+  planMemory,
+  startLlamaEngine,
+  type EngineLink,
+  type LlamaEngine,
+} from './llama/index.ts'
+import { createSpeedometer } from './speed.ts'
+
+/** Longest context given to one conversation; more memory is better spent on more conversations. */
+const CONTEXT_MOST_TOKENS = 8_192
+/** Engines kept at once; the one idle longest makes room. */
+const ENGINES_MOST = 2
+/** Requests that may wait on this device beside those being answered. */
+const WAITING_MOST = 32
+
+/** What an engine host needs. */
+export interface EngineHostOptions {
+  readonly library: ModelLibrary
+  readonly dataDir: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** Threads of the engine: physical cores less one, at least one. More than are free is far slower than too few. */
+  readonly threads: number
+  /** The built engine process. */
+  readonly workerFile: URL
+  /** False: the processor only. Default true. */
+  readonly gpu?: boolean | undefined
+  /** Longest context in tokens. Default 8,192. */
+  readonly contextMostTokens?: number | undefined
+  /** Default: what the machine has free. */
+  readonly availableBytes?: (() => number) | undefined
+  /** Default: a process. */
+  readonly startLink?: (() => EngineLink) | undefined
+}
+
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The engines of a helper, with their life in its hands. */
+export interface HelperEngineHost extends EngineHost {
+  /**
+   * Loads the first model, if there is one, and from then on keeps it loaded.
+   * @throws MeshError `engine-load`, `engine-memory`, `engine-lost`, `model-invalid`, `integrity`, `aborted`; the host works on all the same.
+   */
+  start(options?: Cancellable): Promise<void>
+  /** Loads one model now. @throws as `start`, and `model-unknown`. */
+  prepare(id: string, options?: Cancellable): Promise<void>
+  /** Ends every engine and frees their memory. */
+  stop(options?: Cancellable): Promise<void>
+}
+
+interface Loading {
+  fraction: number
+  readonly listeners: Set<(fraction: number) => void>
+  readonly done: Promise<Loaded>
+}
+
+interface Loaded {
+  readonly opened: OpenedModel
+  readonly engine: LlamaEngine
+  usedAt: number
+}
+
+/** The engine host of a helper: models from the library, each answered by llama.cpp in a process of its own. */
+export function createEngineHost(options: EngineHostOptions): HelperEngineHost {
+  const { library, clock, log } = options
+  const canaries = createCanaries(options.dataDir, clock)
+  const startLink = options.startLink ?? (() => forkEngine(options.workerFile, log.child('llama')))
+  const availableBytes = options.availableBytes ?? availableMemory
+  const loaded = new Map<string, Loaded>()
+  const loading = new Map<string, Loading>()
+  const failed = new Map<string, string>()
+  const restarts = new Map<string, () => void>()
+  const backoff = createBackoff(clock)
+  const speeds = createSpeedometer(clock, (id, speed) => {
+    library.noteSpeed(id, speed)
+  })
+  const life = new AbortController()
+  const changes = createEvents<void>((error) => {
+    log.error('a listener of the engine host failed', { reason: messageOf(error) })
+  })
+  let waitingForLoad = 0
+  const unsubscribe = library.changes.subscribe(() => {
+    changes.emit()
+  })
+
+  const overlay = (record: ModelRecord): ModelRecord => {
+    if (record.state !== 'available') return record
+    const engine = loaded.get(record.id)
+    if (engine !== undefined) return { ...record, state: 'ready', contextTokens: engine.engine.contextTokens }
+    if (loading.has(record.id)) return { ...record, state: 'loading' }
+    const reason = failed.get(record.id)
+    return reason === undefined ? record : { ...record, state: 'failed', reason }
+  }
+
+  const freeOne = async (except: string): Promise<boolean> => {
+    const idle = [...loaded]
+      .filter(([id, { engine }]) => id !== except && engine.counts().busy + engine.counts().queued === 0)
+      .sort(([, a], [, b]) => a.usedAt - b.usedAt)[0]
+    if (idle === undefined) return false
+    const [id, { engine }] = idle
+    log.info('a model that was not in use is unloaded to make room', { model: id })
+    loaded.delete(id)
+    await engine.stop()
+    changes.emit()
+    return true
+  }
+
+  /** Frees idle engines until the model fits, or says why it does not. */
+  const planWithRoom = async (opened: OpenedModel): Promise<ReturnType<typeof planMemory>> => {
+    while (loaded.size >= ENGINES_MOST) {
+      if (!(await freeOne(opened.id)))
+        throw new MeshError('busy', 'The engines of this device are busy with other models; try again in a moment.')
+    }
+    for (;;) {
+      try {
+        return planMemory(opened.header, availableBytes(), options.contextMostTokens ?? CONTEXT_MOST_TOKENS)
+      } catch (error) {
+        if (!isMeshError(error, 'engine-memory') || !(await freeOne(opened.id))) throw error
+      }
+    }
+  }
+
+  const load = async (id: string, onProgress: (fraction: number) => void): Promise<Loaded> => {
+    const opened = await library.open(id, { signal: life.signal })
+    const plan = await planWithRoom(opened)
+    await canaries.begin(opened.key, opened.chosenAt)
+    const startedAt = clock.monotonic()
+    let engine: LlamaEngine
+    let lostEarly: MeshError | undefined
+    try {
+      engine = await startLlamaEngine({
+        link: startLink(),
+        order: {
+          file: opened.file,
+          threads: options.threads,
+          contextTokens: plan.contextTokens,
+          sequences: plan.sequences,
+          gpu: options.gpu ?? true,
+        },
+        clock,
+        log: log.child('llama'),
+        signal: life.signal,
+        onProgress,
+        onChange: () => {
+          changes.emit()
+        },
+        onLost: (error) => {
+          lostEarly = error
+          engineLost(id, error)
+        },
+      })
+    } catch (error) {
+      if (isMeshError(error, 'engine-lost')) {
+        await canaries.crashed(opened.key)
+        throw new MeshError(
+          'engine-load',
+          `Loading this model ended the engine. It is not tried again by itself. ${error.message}`,
+          { cause: error },
+        )
+      }
+      await canaries.clear(opened.key)
+      throw error
+    }
+    await canaries.clear(opened.key)
+    if (lostEarly !== undefined) throw lostEarly
+    log.info('a model is ready', {
+      model: id,
+      loadMs: Math.round(clock.monotonic() - startedAt),
+      contextTokens: engine.contextTokens,
+      sequences: engine.sequences,
+      backend: engine.backend,
+    })
+    return { opened, engine, usedAt: clock.monotonic() }
+  }
+
+  const beginLoading = (id: string): Loading => {
+    restarts.get(id)?.()
+    restarts.delete(id)
+    const listeners = new Set<(fraction: number) => void>()
+    const done = load(id, (fraction) => {
+      entry.fraction = fraction
+      for (const listener of listeners) listener(fraction)
+    })
+      .then((result) => {
+        loaded.set(id, result)
+        failed.delete(id)
+        return result
+      })
+      .catch((error: unknown) => {
+        const failure = asMeshError(error, 'engine-load')
+        if (failure.code !== 'aborted' && failure.code !== 'busy') {
+          failed.set(id, failure.message)
+          log.warn('a model could not be loaded', { model: id, code: failure.code, reason: failure.message })
+        }
+        throw failure
+      })
+      .finally(() => {
+        loading.delete(id)
+        changes.emit()
+      })
+    // Whoever waits is told; that nobody waits is no fault.
+    done.catch(() => undefined)
+    const entry: Loading = { fraction: 0, listeners, done }
+    loading.set(id, entry)
+    changes.emit()
+    return entry
+  }
+
+  const engineLost = (id: string, error: MeshError): void => {
+    // While loading, the failure is the load's own.
+    if (!loaded.delete(id)) return
+    const delayMs = backoff.next(id)
+    log.error('an engine was lost and is started again', { model: id, delayMs, reason: error.message })
+    restarts.set(
+      id,
+      clock.schedule(delayMs, () => {
+        restarts.delete(id)
+        if (!life.signal.aborted) beginLoading(id)
+      }),
+    )
+    changes.emit()
+  }
+
+  /** The engine of a model, telling how far its loading is. */
+  async function* whenLoaded(id: string, signal: AbortSignal): AsyncGenerator<GenerateEvent, Loaded> {
+    const ready = loaded.get(id)
+    if (ready !== undefined) return ready
+    const entry = loading.get(id) ?? beginLoading(id)
+    const fractions: AsyncQueue<number> = createQueue(1_000)
+    const listener = (fraction: number): void => {
+      fractions.push(fraction)
+    }
+    const onAbort = (): void => {
+      fractions.end()
+    }
+    entry.listeners.add(listener)
+    signal.addEventListener('abort', onAbort, { once: true })
+    entry.done.then(onAbort, onAbort)
+    waitingForLoad += 1
+    changes.emit()
+    try {
+      yield { type: 'loading', fraction: entry.fraction }
+      for await (const fraction of fractions) yield { type: 'loading', fraction }
+      throwIfAborted(signal)
+      return await entry.done
+    } finally {
+      waitingForLoad -= 1
+      entry.listeners.delete(listener)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  const findModel = (id: string): ModelRecord => {
+    const record = library.list().find((model) => model.id === id)
+    if (record === undefined)
+      throw new MeshError('model-unknown', `There is no model named ${id.slice(0, 128)} on this device.`)
+    if (record.state === 'downloading') {
+      throw new MeshError('model-unavailable', `The model ${id} is still on its way to this device.`, {
+        retryable: true,
+      })
+    }
+    if (record.state === 'failed')
+      throw new MeshError('model-unavailable', record.reason ?? `The model ${id} could not be had.`)
+    return record
+  }
+
+  const currentLoad = (): EngineLoad => {
+    let slots = 0
+    let busy = 0
+    let queued = waitingForLoad
+    for (const { engine } of loaded.values()) {
+      const counts = engine.counts()
+      slots += engine.sequences
+      busy += counts.busy
+      queued += counts.queued
+    }
+    // A model that is not loaded yet can still be asked.
+    const canLoad = library.list().some((record) => overlay(record).state === 'available' || loading.has(record.id))
+    return { slots: slots === 0 && canLoad ? 1 : slots, busy, queued }
+  }
+
+  async function* generate(
+    request: GenerateRequest,
+    { signal }: { signal: AbortSignal },
+  ): AsyncGenerator<GenerateEvent> {
+    throwIfAborted(signal)
+    if (life.signal.aborted) throw new MeshError('engine-lost', 'This device is shutting down its engine.')
+    const { id } = findModel(request.model)
+    const { slots, busy, queued } = currentLoad()
+    if (busy + queued >= slots + WAITING_MOST) {
+      throw new MeshError('busy', 'This device has too many questions waiting; try again in a moment.')
+    }
+    const { engine } = yield* whenLoaded(id, signal)
+    const entry = loaded.get(id)
+    if (entry !== undefined) entry.usedAt = clock.monotonic()
+    for await (const event of engine.generate(request, { signal })) {
+      if (event.type === 'end') speeds.note(id, event)
+      yield event
+    }
+    backoff.worked(id)
+  }
+
+  const prepare = async (id: string, { signal = life.signal }: Cancellable = {}): Promise<void> => {
+    findModel(id)
+    const steps = whenLoaded(id, signal)
+    for (;;) {
+      const step = await steps.next()
+      if (step.done === true) return
+    }
+  }
+
+  return {
+    models: () => library.list().map(overlay),
+    load: currentLoad,
+    changes,
+    generate,
+    prepare,
+    async start({ signal } = {}) {
+      const first = library.list().find((record) => record.state === 'available')
+      if (first !== undefined) await prepare(first.id, { signal: signal ?? life.signal })
+    },
+    async stop() {
+      unsubscribe()
+      life.abort(new MeshError('aborted', 'The engine is being stopped.'))
+      for (const cancel of restarts.values()) cancel()
+      restarts.clear()
+      await Promise.allSettled([...loading.values()].map((entry) => entry.done))
+      const engines = [...loaded.values()]
+      loaded.clear()
+      await Promise.all(engines.map(({ engine }) => engine.stop()))
+      changes.emit()
+    },
+  }
+}

@@ -1,0 +1,68 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { messageOf, type Logger } from '../../../mesh/base/index.ts'
+import type { ToEngine } from './protocol.ts'
+
+/** The helper's end of the line to an engine process. Tests give one without a process. */
+export interface EngineLink {
+  send(message: ToEngine): void
+  /** At most one listener; what it is given is not checked yet. */
+  onMessage(listener: (raw: unknown) => void): void
+  /** Called once, when the process is gone, with how it ended in words. */
+  onExit(listener: (ending: string) => void): void
+  /** Ends the process at once. */
+  kill(): void
+}
+
+/** What an engine may see of the helper's environment: how to find libraries and devices, and no secrets. */
+const PASSED_ON =
+  /^(PATH|HOME|USERPROFILE|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|LANG|LC_.*|LD_LIBRARY_PATH|DYLD_.*|CUDA_.*|HIP_.*|ROCR_.*|GGML_.*|VK_.*|XDG_RUNTIME_DIR)$/i
+
+/** Starts an engine process. It ends by itself when this process does, however that ends. */
+export function forkEngine(workerFile: URL, log: Logger): EngineLink {
+  const child = fork(fileURLToPath(workerFile), [], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [],
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name))),
+  })
+  let lastWords = ''
+  child.stderr?.setEncoding('utf8')
+  child.stderr?.on('data', (text: string) => {
+    lastWords = (lastWords + text).slice(-1_000)
+    log.debug('engine', { text: text.trim().slice(0, 1_000) })
+  })
+  return {
+    send(message) {
+      if (!child.connected) return
+      child.send(message, (error) => {
+        // The end of the process is told by onExit; this only says what was lost with it.
+        if (error !== null) log.debug('an order did not reach the engine', { reason: messageOf(error) })
+      })
+    },
+    onMessage(listener) {
+      child.on('message', listener)
+    },
+    onExit: (listener) => {
+      tellExit(child, listener, () => lastWords)
+    },
+    kill() {
+      child.kill('SIGKILL')
+    },
+  }
+}
+
+function tellExit(child: ChildProcess, listener: (ending: string) => void, lastWords: () => string): void {
+  let told = false
+  const tell = (ending: string): void => {
+    if (told) return
+    told = true
+    const words = lastWords().trim().split('\n').at(-1) ?? ''
+    listener(words === '' ? ending : `${ending}: ${words.slice(0, 200)}`)
+  }
+  child.once('error', (error) => {
+    tell(messageOf(error))
+  })
+  child.once('exit', (code, signal) => {
+    tell(signal === null ? `exit ${String(code)}` : signal)
+  })
+}

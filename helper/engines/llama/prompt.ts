@@ -1,0 +1,81 @@
+import {
+  GeneralChatWrapper,
+  JinjaTemplateChatWrapper,
+  type ChatHistoryItem,
+  type ChatWrapper,
+  type LlamaModel,
+} from 'node-llama-cpp'
+import { messageOf } from '../../../mesh/base/index.ts'
+import type { ChatMessage } from '../../../mesh/engine/index.ts'
+
+/** Turns messages into the tokens a model was trained to read. */
+export interface PromptWriter {
+  /** Strings that end an answer, beside the model's own end tokens. */
+  readonly stops: readonly string[]
+  write(messages: readonly ChatMessage[]): number[]
+}
+
+/**
+ * A writer for the model's own chat template. Templates are run by the library's
+ * interpreter, which knows no files, no imports and no attributes of objects
+ * (CVE-2024-34359), in this process without keys or documents. What people wrote
+ * is never read as a control token. A model without a usable template gets a
+ * plain one, and `log` says so.
+ */
+export function createPromptWriter(model: LlamaModel, log: (text: string) => void): PromptWriter {
+  const wrapper = chooseWrapper(model, log)
+  return {
+    stops: textStops(wrapper, model),
+    write(messages) {
+      const { contextText } = wrapper.generateContextState({ chatHistory: toHistory(messages) })
+      const tokens: number[] = contextText.tokenize(model.tokenizer)
+      const { bos } = model.tokens
+      if (model.tokens.shouldPrependBosToken && bos !== null && tokens[0] !== bos) tokens.unshift(bos)
+      return tokens
+    },
+  }
+}
+
+function chooseWrapper(model: LlamaModel, log: (text: string) => void): ChatWrapper {
+  const template = model.fileInfo.metadata.tokenizer?.chat_template
+  if (template === undefined || template.trim() === '') {
+    log('this model has no chat template; a plain one is used')
+    return new GeneralChatWrapper()
+  }
+  try {
+    const wrapper = new JinjaTemplateChatWrapper({ template, tokenizer: model.tokenizer, reasoning: false })
+    wrapper.generateContextState({ chatHistory: toHistory([{ role: 'user', content: 'x' }]) })
+    return wrapper
+  } catch (error) {
+    log(`the chat template of this model cannot be used (${messageOf(error).slice(0, 200)}); a plain one is used`)
+    return new GeneralChatWrapper()
+  }
+}
+
+/** An assistant's message at the end is continued; otherwise a new turn begins. */
+function toHistory(messages: readonly ChatMessage[]): ChatHistoryItem[] {
+  const history = messages.map((message): ChatHistoryItem => {
+    switch (message.role) {
+      case 'system':
+        return { type: 'system', text: message.content }
+      case 'user':
+        return { type: 'user', text: message.content }
+      case 'assistant':
+        return { type: 'model', response: [message.content] }
+    }
+  })
+  return messages.at(-1)?.role === 'assistant' ? history : [...history, { type: 'model', response: [] }]
+}
+
+/** End marks of the template as text; those that are one end token of the model end it anyway. */
+function textStops(wrapper: ChatWrapper, model: LlamaModel): string[] {
+  const { stopGenerationTriggers } = wrapper.generateContextState({
+    chatHistory: toHistory([{ role: 'user', content: 'x' }]),
+  })
+  return stopGenerationTriggers.flatMap((trigger) => {
+    const tokens = trigger.tokenize(model.tokenizer)
+    if (tokens.length === 0 || tokens.some((token) => model.isEogToken(token))) return []
+    const text = model.detokenize(tokens, true)
+    return text.trim() === '' ? [] : [text]
+  })
+}
