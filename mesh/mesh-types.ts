@@ -109,7 +109,12 @@ export type MeshEvent =
   | { readonly type: 'device-joined'; readonly device: DeviceView }
   | { readonly type: 'device-removed'; readonly id: DeviceId }
   | { readonly type: 'join-pending'; readonly join: PendingJoin }
-  | { readonly type: 'join-settled'; readonly invitation: InvitationId; readonly device: DeviceId; readonly admitted: boolean }
+  | {
+      readonly type: 'join-settled'
+      readonly invitation: InvitationId
+      readonly device: DeviceId
+      readonly admitted: boolean
+    }
   | { readonly type: 'membership'; readonly standing: Standing }
   | { readonly type: 'ask-started'; readonly request: string; readonly device: DeviceId; readonly model: ModelId }
   | { readonly type: 'tokens'; readonly request: string; readonly device: DeviceId; readonly tokenCount: number }
@@ -145,7 +150,10 @@ export interface Mesh {
    * Proves the invitation and resolves once admitted.
    * @throws MeshError `invitation-expired`, `invitation-used`, `invitation-unknown`, `refused`, `timeout`, `malformed`.
    */
-  join(link: string, options?: Cancellable & { readonly onProgress?: (progress: JoinProgress) => void }): Promise<DeviceView>
+  join(
+    link: string,
+    options?: Cancellable & { readonly onProgress?: (progress: JoinProgress) => void },
+  ): Promise<DeviceView>
   /** Devices that wait for their pictures to be confirmed here. */
   pendingJoins(): readonly PendingJoin[]
   /** Answers a pending join: they match, or they do not. */

@@ -82,7 +82,12 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const log = options.log.child('mesh')
   const key = await loadDeviceKey(store, random, { signal })
   const self = key.id
-  const membership = await loadMembership({ store, clock, log }, key, { name: cleanName(device.name) || 'This device', kind: device.kind }, { signal })
+  const membership = await loadMembership(
+    { store, clock, log },
+    key,
+    { name: cleanName(device.name) || 'This device', kind: device.kind },
+    { signal },
+  )
   const invitations = await loadInvitations({ store, clock, random }, self, { signal })
   const book = await loadAddressBook(store, log, { signal })
   const events = createEvents<MeshEvent>((error) => {
@@ -122,7 +127,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     },
   })
 
-  const mayRelay = (id: DeviceId): boolean => membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
+  const mayRelay = (id: DeviceId): boolean =>
+    membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
     mayDial: (id) => links.mayDial(id),
     mayRelay,
@@ -132,9 +138,14 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   // ---- the list: who keeps it, and who may change it
 
   /** The device whose list new devices go on: the mesh that was joined, else this device. */
-  const keeper = (): DeviceId => membership.issuers().find((issuer) => membership.admitted(issuer) !== undefined) ?? self
+  const keeper = (): DeviceId =>
+    membership.issuers().find((issuer) => membership.admitted(issuer) !== undefined) ?? self
 
-  const changeOwnList = async (caller: DeviceId, wanted: MembershipRequest, cancel: Cancellable): Promise<MembershipReply> => {
+  const changeOwnList = async (
+    caller: DeviceId,
+    wanted: MembershipRequest,
+    cancel: Cancellable,
+  ): Promise<MembershipReply> => {
     const rights = membership.admitted(caller)
     const ownDevice = wanted.type === 'rename' && wanted.device === caller
     if (rights === undefined || (rights.role !== 'owner' && !ownDevice)) {
@@ -187,9 +198,18 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     return page === undefined ? `#${fragment}` : `${page}#${fragment}`
   }
 
-  const changeList = (listKeeper: DeviceId, wanted: MembershipRequest, cancel: Cancellable): Promise<MembershipReply> => {
+  const changeList = (
+    listKeeper: DeviceId,
+    wanted: MembershipRequest,
+    cancel: Cancellable,
+  ): Promise<MembershipReply> => {
     if (listKeeper === self) return changeOwnList(self, wanted, cancel)
-    return askKeeper(links.connection(listKeeper), wanted, { clock }, { signal: cancel.signal ?? new AbortController().signal })
+    return askKeeper(
+      links.connection(listKeeper),
+      wanted,
+      { clock },
+      { signal: cancel.signal ?? new AbortController().signal },
+    )
   }
 
   const memberOf = (id: DeviceId): Member => {
@@ -273,7 +293,12 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     for (const [id, known] of remoteWaiting) {
       if (known.keeper === from && !joins.some((join) => join.invitation === id)) {
         remoteWaiting.delete(id)
-        events.emit({ type: 'join-settled', invitation: id, device: known.join.device, admitted: membership.admitted(known.join.device) !== undefined })
+        events.emit({
+          type: 'join-settled',
+          invitation: id,
+          device: known.join.device,
+          admitted: membership.admitted(known.join.device) !== undefined,
+        })
       }
     }
     for (const join of joins) {
@@ -294,9 +319,19 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   // ---- asking
 
   const routable = (): RoutableDevice[] =>
-    devices().map(({ id, name, path, rttMs, models: records, load }) => ({ id, name, path, rttMs, models: records, load }))
+    devices().map(({ id, name, path, rttMs, models: records, load }) => ({
+      id,
+      name,
+      path,
+      rttMs,
+      models: records,
+      load,
+    }))
 
-  async function* ask(request: AskRequest, cancel: { readonly signal: AbortSignal }): AsyncGenerator<AskEvent, void, undefined> {
+  async function* ask(
+    request: AskRequest,
+    cancel: { readonly signal: AbortSignal },
+  ): AsyncGenerator<AskEvent, void, undefined> {
     throwIfAborted(cancel.signal)
     const id = sortableId(clock.now(), random) as RequestId
     const route = decideRoute(request, routable(), clock.now())
@@ -323,7 +358,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
             yield { type: 'phase', phase: 'loading', fraction: event.fraction }
             break
           case 'reading':
-            yield { type: 'phase', phase: 'reading', fraction: event.totalTokens === 0 ? 1 : event.doneTokens / event.totalTokens }
+            yield {
+              type: 'phase',
+              phase: 'reading',
+              fraction: event.totalTokens === 0 ? 1 : event.doneTokens / event.totalTokens,
+            }
             break
           case 'text':
             events.emit({ type: 'tokens', request: id, device: route.device, tokenCount: event.tokenCount })
@@ -360,7 +399,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     const link = parseInvitation(text)
     const cancel: Cancellable = { signal: cancelled }
     onProgress?.({ phase: 'finding' })
-    if (link.inviter === self) throw new MeshError('usage', 'This invitation was made by this very device. Open it on another one.')
+    if (link.inviter === self)
+      throw new MeshError('usage', 'This invitation was made by this very device. Open it on another one.')
     book.learn(link.inviter, link.addresses)
     if (isKnown(link.inviter)) {
       links.wake()
@@ -368,7 +408,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       onProgress?.({ phase: 'admitted' })
       return inviter
     }
-    if (link.expiresAt <= clock.now()) throw new MeshError('invitation-expired', 'This invitation has expired. Ask for a new link.')
+    if (link.expiresAt <= clock.now())
+      throw new MeshError('invitation-expired', 'This invitation has expired. Ask for a new link.')
     onProgress?.({ phase: 'connecting' })
     const inForce = cancelled ?? new AbortController().signal
     const connection = await links.dialOnce(link.inviter, link.addresses, { signal: inForce })
@@ -397,7 +438,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     return inviter
   }
 
-  const isKnown = (inviter: DeviceId): boolean => membership.issuers().includes(inviter) && membership.standing() === 'member' && membership.admitted(inviter) !== undefined
+  const isKnown = (inviter: DeviceId): boolean =>
+    membership.issuers().includes(inviter) &&
+    membership.standing() === 'member' &&
+    membership.admitted(inviter) !== undefined
 
   // ---- life
 
@@ -424,7 +468,13 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     const { madeBy, ...pending } = waiting
     if (madeBy !== self) showTo(waiting)
     else if (outcome === 'waiting') events.emit({ type: 'join-pending', join: pending })
-    else events.emit({ type: 'join-settled', invitation: waiting.invitation, device: waiting.device, admitted: outcome === 'admitted' })
+    else
+      events.emit({
+        type: 'join-settled',
+        invitation: waiting.invitation,
+        device: waiting.device,
+        admitted: outcome === 'admitted',
+      })
   })
   const stopWatching = engines?.changes.subscribe(() => {
     links.announce()
@@ -460,16 +510,30 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       await changeList(member.issuer, { type: 'remove', device: id }, cancel)
     },
     async invite({ person = '', confirmation, lifetimeMs, signal: cancelled }): Promise<InvitationView> {
-      const answer = await changeList(keeper(), { type: 'invite', person, confirmation, lifetimeMs }, { signal: cancelled })
-      if (answer.type !== 'invitation') throw new MeshError('bug', 'The keeper of the list answered an invitation with something else.')
+      const answer = await changeList(
+        keeper(),
+        { type: 'invite', person, confirmation, lifetimeMs },
+        { signal: cancelled },
+      )
+      if (answer.type !== 'invitation')
+        throw new MeshError('bug', 'The keeper of the list answered an invitation with something else.')
       const { type: _, ...invitation } = answer
       return invitation
     },
     preview(text) {
       const { inviter, inviterName, person, confirmation, expiresAt } = parseInvitation(text)
       const known = isKnown(inviter)
-      if (!known && expiresAt <= clock.now()) throw new MeshError('invitation-expired', 'This invitation has expired. Ask for a new link.')
-      return { inviter, inviterName: cleanName(inviterName), role: person === '' ? 'owner' : 'member', person: cleanName(person), confirmation, expiresAt, known }
+      if (!known && expiresAt <= clock.now())
+        throw new MeshError('invitation-expired', 'This invitation has expired. Ask for a new link.')
+      return {
+        inviter,
+        inviterName: cleanName(inviterName),
+        role: person === '' ? 'owner' : 'member',
+        person: cleanName(person),
+        confirmation,
+        expiresAt,
+        known,
+      }
     },
     join,
     pendingJoins,
@@ -499,5 +563,8 @@ function invitationAddresses(addresses: readonly string[]): string[] {
     .map((address) => address.replace(/\/p2p\/[^/]+$/, ''))
     .filter((address) => address.includes('/ws') || address.includes('/webrtc-direct'))
   const isLoopback = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
-  return [...usable.filter((address) => !isLoopback(address)), ...usable.filter(isLoopback)].slice(0, LINK_MAX_ADDRESSES)
+  return [...usable.filter((address) => !isLoopback(address)), ...usable.filter(isLoopback)].slice(
+    0,
+    LINK_MAX_ADDRESSES,
+  )
 }

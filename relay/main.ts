@@ -29,7 +29,11 @@ async function startRelay(options: RelayOptions): Promise<PeerNode> {
   try {
     return await createNode(
       {
-        ...nodeTransports({ host: options.host, ports: { ws: options.port, tcp: above(1), webrtcDirect: above(2) }, certificate }),
+        ...nodeTransports({
+          host: options.host,
+          ports: { ws: options.port, tcp: above(1), webrtcDirect: above(2) },
+          certificate,
+        }),
         services: { relay: relayService(options.quotas) as never },
       },
       key.privateKey,
@@ -49,7 +53,10 @@ async function main(): Promise<void> {
   const node = await startRelay(options)
   const addresses = addressesOf(node)
   if (options.json) process.stdout.write(`${JSON.stringify({ peerId: node.peerId.toString(), addresses })}\n`)
-  else process.stdout.write(`Relay ${node.peerId.toString()} serves within its quotas at\n${addresses.map((one) => `  ${one}\n`).join('')}`)
+  else
+    process.stdout.write(
+      `Relay ${node.peerId.toString()} serves within its quotas at\n${addresses.map((one) => `  ${one}\n`).join('')}`,
+    )
   let stopping = false
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {

@@ -13,10 +13,20 @@ export interface RelayQuotas {
 }
 
 /** Quotas of the relay inside a helper, for the devices of one mesh. */
-export const HELPER_QUOTAS: RelayQuotas = { reservations: 256, reservationMs: 2 * 60 * 60_000, connectionMs: 2 * 60_000, connectionBytes: 256 * 1024 }
+export const HELPER_QUOTAS: RelayQuotas = {
+  reservations: 256,
+  reservationMs: 2 * 60 * 60_000,
+  connectionMs: 2 * 60_000,
+  connectionBytes: 256 * 1024,
+}
 
 /** Quotas of a relay that serves anyone. */
-export const OPEN_QUOTAS: RelayQuotas = { reservations: 512, reservationMs: 60 * 60_000, connectionMs: 2 * 60_000, connectionBytes: 128 * 1024 }
+export const OPEN_QUOTAS: RelayQuotas = {
+  reservations: 512,
+  reservationMs: 60 * 60_000,
+  connectionMs: 2 * 60_000,
+  connectionBytes: 128 * 1024,
+}
 
 /**
  * The relay as a service of a libp2p node (circuit relay v2): it forwards sealed

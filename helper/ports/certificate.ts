@@ -29,7 +29,9 @@ export async function loadPeerCertificate(
     try {
       return record.parse(JSON.parse(new TextDecoder().decode(stored)))
     } catch (error) {
-      throw new MeshError('storage-corrupt', `The certificate of this helper cannot be read: ${messageOf(error)}`, { cause: error })
+      throw new MeshError('storage-corrupt', `The certificate of this helper cannot be read: ${messageOf(error)}`, {
+        cause: error,
+      })
     }
   }
   const made = await makeCertificate(ports.clock.now(), ports.random)

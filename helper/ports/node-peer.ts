@@ -22,7 +22,11 @@ export interface BoundPeerPorts {
 }
 
 /** Transports and listeners of a Node peer: TCP, WebSocket, WebRTC-direct, and WebRTC to browsers. */
-export function nodeTransports(options: { readonly host: string; readonly ports: PeerPorts; readonly certificate: PeerCertificate }): NodePreset {
+export function nodeTransports(options: {
+  readonly host: string
+  readonly ports: PeerPorts
+  readonly certificate: PeerCertificate
+}): NodePreset {
   const { host, ports, certificate } = options
   // no STUN server of anyone's: the addresses of one's own network are enough
   const rtcConfiguration = { iceServers: [] }
@@ -47,7 +51,11 @@ export function nodeTransports(options: { readonly host: string; readonly ports:
  * The node of a helper: its listeners and the relay for its mesh. Loopback only,
  * unless the person opened the local network.
  */
-export function nodePreset(options: { readonly ports: PeerPorts; readonly lan: boolean; readonly certificate: PeerCertificate }): NodePreset {
+export function nodePreset(options: {
+  readonly ports: PeerPorts
+  readonly lan: boolean
+  readonly certificate: PeerCertificate
+}): NodePreset {
   const { ports, lan, certificate } = options
   return {
     ...nodeTransports({ host: lan ? '0.0.0.0' : '127.0.0.1', ports, certificate }),
@@ -76,15 +84,21 @@ export function listenError(error: unknown): MeshError {
   const port = /(?:address already in use|EADDRINUSE).*?:(\d+)\b/s.exec(text)?.[1]
   if (port !== undefined || /EADDRINUSE|address already in use/.test(text)) {
     const named = port === undefined ? 'One of the ports' : `Port ${port}`
-    return new MeshError('port-taken', `${named} that the peer needs is taken by another program. Stop it, or choose another with --port.`, {
-      cause: error,
-      ...(port === undefined ? {} : { detail: { port: Number(port) } }),
-    })
+    return new MeshError(
+      'port-taken',
+      `${named} that the peer needs is taken by another program. Stop it, or choose another with --port.`,
+      {
+        cause: error,
+        ...(port === undefined ? {} : { detail: { port: Number(port) } }),
+      },
+    )
   }
   return new MeshError('bug', `The peer could not start: ${messageOf(error)}`, { cause: error })
 }
 
 function collect(error: unknown): string {
   if (error instanceof AggregateError) return [error.message, ...error.errors.map(collect)].join('\n')
-  return error instanceof Error && error.cause !== undefined ? `${error.message}\n${collect(error.cause)}` : messageOf(error)
+  return error instanceof Error && error.cause !== undefined
+    ? `${error.message}\n${collect(error.cause)}`
+    : messageOf(error)
 }

@@ -11,7 +11,11 @@ export interface Clock {
 }
 
 /** Resolves after `delayMs`. @throws MeshError `aborted` as soon as the signal is. */
-export function sleep(clock: Clock, delayMs: number, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+export function sleep(
+  clock: Clock,
+  delayMs: number,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<void> {
   const { signal } = options
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
@@ -54,7 +58,9 @@ export function deadline(
 ): { readonly signal: AbortSignal; clear(): void } {
   const controller = new AbortController()
   const cancel = clock.schedule(timeoutMs, () => {
-    controller.abort(new MeshError('timeout', `${what} took longer than ${String(timeoutMs)} ms.`, { detail: { timeoutMs } }))
+    controller.abort(
+      new MeshError('timeout', `${what} took longer than ${String(timeoutMs)} ms.`, { detail: { timeoutMs } }),
+    )
   })
   const onAbort = (): void => {
     controller.abort(abortReason(parent))

@@ -20,7 +20,16 @@ export {
   type WireError,
 } from './errors.ts'
 export { createEvents, type EventHub, type EventSource } from './events.ts'
-export { asId, ID_MAX_LENGTH, type ChatId, type DeviceId, type InvitationId, type MessageId, type ModelId, type RequestId } from './ids.ts'
+export {
+  asId,
+  ID_MAX_LENGTH,
+  type ChatId,
+  type DeviceId,
+  type InvitationId,
+  type MessageId,
+  type ModelId,
+  type RequestId,
+} from './ids.ts'
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
 export { randomInt, sortableId, type Random } from './random.ts'

@@ -36,7 +36,13 @@ export function createQueue<Value>(limit: number): AsyncQueue<Value> {
       if (state !== 'open') throw state.error
       await new Promise<void>((resolve) => {
         wake = resolve
-        signal?.addEventListener('abort', () => { resolve() }, { once: true })
+        signal?.addEventListener(
+          'abort',
+          () => {
+            resolve()
+          },
+          { once: true },
+        )
       })
     }
   }

@@ -17,7 +17,11 @@ export interface DeviceKey {
  * @throws MeshError `storage-corrupt` when what is stored is no such key; it is
  * never replaced silently, because a new key would be another device.
  */
-export async function loadDeviceKey(store: Store, random: Random, options: { signal?: AbortSignal | undefined } = {}): Promise<DeviceKey> {
+export async function loadDeviceKey(
+  store: Store,
+  random: Random,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<DeviceKey> {
   const stored = await store.get(KEY, options)
   if (stored !== undefined) return deviceKeyFrom(readKey(stored))
   const privateKey = await generateKeyPairFromSeed('Ed25519', random.bytes(32))
@@ -47,7 +51,9 @@ function readKey(stored: Uint8Array): Ed25519PrivateKey {
     const key = privateKeyFromProtobuf(stored)
     if (key.type === 'Ed25519') return key
   } catch (error) {
-    throw new MeshError('storage-corrupt', `The key of this device cannot be read: ${messageOf(error)}`, { cause: error })
+    throw new MeshError('storage-corrupt', `The key of this device cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    })
   }
   throw new MeshError('storage-corrupt', 'The key of this device is not an Ed25519 key.')
 }

@@ -8,4 +8,11 @@ export { INVITATION_LIFETIME_MS, loadInvitations, type Invitation, type Invitati
 export { loadMembership, type Member, type Membership } from './membership.ts'
 export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'
 export { comparePictures, invitationIdOf, joinProof, NONCE_BYTES, PROOF_BYTES } from './proof.ts'
-export { openRoster, ROSTER_MAX_BYTES, signedRoster, type Roster, type RosterEntry, type SignedRoster } from './roster.ts'
+export {
+  openRoster,
+  ROSTER_MAX_BYTES,
+  signedRoster,
+  type Roster,
+  type RosterEntry,
+  type SignedRoster,
+} from './roster.ts'

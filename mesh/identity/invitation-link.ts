@@ -64,12 +64,20 @@ export function formatInvitation(link: InvitationLink): string {
  */
 export function parseInvitation(linkOrFragment: string): InvitationLink {
   const trimmed = linkOrFragment.trim()
-  if (trimmed.length > LINK_MAX_LENGTH) throw new MeshError('too-large', 'This is longer than any invitation link.', { fault: 'user' })
+  if (trimmed.length > LINK_MAX_LENGTH)
+    throw new MeshError('too-large', 'This is longer than any invitation link.', { fault: 'user' })
   const fragment = trimmed.slice(trimmed.indexOf('#') + 1)
   if (!fragment.startsWith(PREFIX)) {
-    throw new MeshError('malformed', 'This is not an invitation link. Copy the whole link, with everything behind the #.', { fault: 'user' })
+    throw new MeshError(
+      'malformed',
+      'This is not an invitation link. Copy the whole link, with everything behind the #.',
+      { fault: 'user' },
+    )
   }
-  const fields = decode(fromBase64url(fragment.slice(PREFIX.length)), payload, { maxBytes: LINK_MAX_LENGTH, what: 'The invitation' })
+  const fields = decode(fromBase64url(fragment.slice(PREFIX.length)), payload, {
+    maxBytes: LINK_MAX_LENGTH,
+    what: 'The invitation',
+  })
   return {
     ...readBinary(fields),
     inviterName: fields.n,
@@ -83,9 +91,13 @@ export function parseInvitation(linkOrFragment: string): InvitationLink {
 function readBinary(fields: { i: Uint8Array; a: Uint8Array[] }): { inviter: DeviceId; addresses: string[] } {
   try {
     const peer = peerIdFromMultihash(Digest.decode(fields.i))
-    if (peer.type !== 'Ed25519') throw new MeshError('malformed', 'The invitation names an inviter that is no device.', { fault: 'user' })
+    if (peer.type !== 'Ed25519')
+      throw new MeshError('malformed', 'The invitation names an inviter that is no device.', { fault: 'user' })
     return { inviter: peer.toString() as DeviceId, addresses: fields.a.map((address) => multiaddr(address).toString()) }
   } catch (error) {
-    throw new MeshError('malformed', `This invitation link is damaged: ${messageOf(error)}`, { cause: error, fault: 'user' })
+    throw new MeshError('malformed', `This invitation link is damaged: ${messageOf(error)}`, {
+      cause: error,
+      fault: 'user',
+    })
   }
 }

@@ -30,7 +30,10 @@ export type Invitation = z.output<typeof record> & { readonly id: InvitationId }
 /** The open and lately closed invitations of this device, kept in the store. */
 export interface Invitations {
   create(
-    options: Pick<Invitation, 'person' | 'role' | 'confirmation' | 'madeBy'> & { lifetimeMs?: number | undefined; signal?: AbortSignal | undefined },
+    options: Pick<Invitation, 'person' | 'role' | 'confirmation' | 'madeBy'> & {
+      lifetimeMs?: number | undefined
+      signal?: AbortSignal | undefined
+    },
   ): Promise<Invitation>
   /**
    * The invitation a proof belongs to, if it still admits `joiner`.
@@ -70,17 +73,31 @@ export async function loadInvitations(
     return store.put(`invitation/${id}`, encode(fields), saveOptions)
   }
 
-  const open = (): Invitation[] => [...known.values()].filter((one) => one.usedBy === null && one.expiresAt > clock.now())
+  const open = (): Invitation[] =>
+    [...known.values()].filter((one) => one.usedBy === null && one.expiresAt > clock.now())
 
   return {
     async create({ person, role, confirmation, madeBy, lifetimeMs = INVITATION_LIFETIME_MS, signal }) {
       if (open().length >= INVITATIONS_MAX_OPEN) {
-        throw new MeshError('refused', `There are ${String(INVITATIONS_MAX_OPEN)} open invitations already. Wait until some expire.`)
+        throw new MeshError(
+          'refused',
+          `There are ${String(INVITATIONS_MAX_OPEN)} open invitations already. Wait until some expire.`,
+        )
       }
       const secret = random.bytes(SECRET_BYTES)
       const createdAt = clock.now()
       const expiresAt = createdAt + Math.min(Math.max(lifetimeMs, 1000), INVITATION_MAX_LIFETIME_MS)
-      const invitation: Invitation = { id: invitationIdOf(secret), secret, createdAt, expiresAt, person, role, confirmation, madeBy, usedBy: null }
+      const invitation: Invitation = {
+        id: invitationIdOf(secret),
+        secret,
+        createdAt,
+        expiresAt,
+        person,
+        role,
+        confirmation,
+        madeBy,
+        usedBy: null,
+      }
       await save(invitation, { signal })
       known.set(invitation.id, invitation)
       return invitation
@@ -92,7 +109,10 @@ export async function loadInvitations(
         throw new MeshError('invitation-unknown', 'This invitation is not known here. Ask for a new link.')
       }
       if (invitation.usedBy !== null && invitation.usedBy !== joiner) {
-        throw new MeshError('invitation-used', 'This invitation was already used by another device. Ask for a new link.')
+        throw new MeshError(
+          'invitation-used',
+          'This invitation was already used by another device. Ask for a new link.',
+        )
       }
       if (invitation.expiresAt <= clock.now()) {
         throw new MeshError('invitation-expired', 'This invitation has expired. Ask for a new link.')
@@ -101,9 +121,13 @@ export async function loadInvitations(
     },
     async use(id, joiner, useOptions = {}) {
       const invitation = known.get(id)
-      if (invitation === undefined) throw new MeshError('invitation-unknown', 'This invitation is not known here. Ask for a new link.')
+      if (invitation === undefined)
+        throw new MeshError('invitation-unknown', 'This invitation is not known here. Ask for a new link.')
       if (invitation.usedBy !== null && invitation.usedBy !== joiner) {
-        throw new MeshError('invitation-used', 'This invitation was already used by another device. Ask for a new link.')
+        throw new MeshError(
+          'invitation-used',
+          'This invitation was already used by another device. Ask for a new link.',
+        )
       }
       const used = { ...invitation, usedBy: joiner }
       // taken in memory before the write, so that two joiners in the same moment cannot both win

@@ -1,9 +1,27 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { createEvents, MeshError, type Clock, type DeviceId, type EventSource, type Logger, type Store } from '../base/index.ts'
+import {
+  createEvents,
+  MeshError,
+  type Clock,
+  type DeviceId,
+  type EventSource,
+  type Logger,
+  type Store,
+} from '../base/index.ts'
 import { decode, encode, toHex } from '../wire/index.ts'
 import type { DeviceKey } from './device-key.ts'
 import { cleanName } from './names.ts'
-import { activeEntry, openRoster, ROSTER_MAX_BYTES, signedRoster, signRoster, withEntry, type Roster, type RosterEntry, type SignedRoster } from './roster.ts'
+import {
+  activeEntry,
+  openRoster,
+  ROSTER_MAX_BYTES,
+  signedRoster,
+  signRoster,
+  withEntry,
+  type Roster,
+  type RosterEntry,
+  type SignedRoster,
+} from './roster.ts'
 
 /** Most issuers whose lists one device follows. */
 export const ISSUERS_MAX = 16
@@ -102,22 +120,37 @@ export async function loadMembership(
   if (mine === undefined || listed === undefined || listed.name !== self.name) {
     const now = clock.now()
     const base = mine ?? { issuer: key.id, version: 0, issuedAt: now, devices: [] }
-    const entry = { role: 'owner' as const, person: '', admittedAt: now, admittedBy: key.id, removedAt: null, ...listed, id: key.id, ...self }
+    const entry = {
+      role: 'owner' as const,
+      person: '',
+      admittedAt: now,
+      admittedBy: key.id,
+      removedAt: null,
+      ...listed,
+      id: key.id,
+      ...self,
+    }
     const roster = withEntry(base, entry, now)
     await keep(await signRoster(roster, key, options), roster, options)
   }
 
-  const everyList = (): Roster[] => [...lists.values()].map((list) => list.roster).sort((a, b) => Number(b.issuer === key.id) - Number(a.issuer === key.id))
+  const everyList = (): Roster[] =>
+    [...lists.values()]
+      .map((list) => list.roster)
+      .sort((a, b) => Number(b.issuer === key.id) - Number(a.issuer === key.id))
 
   const members = (): Member[] => {
     const found = new Map<DeviceId, Member>()
     for (const roster of everyList()) {
       for (const entry of roster.devices) {
         const known = found.get(entry.id)
-        if (known === undefined || (known.removedAt !== null && entry.removedAt === null)) found.set(entry.id, { ...entry, issuer: roster.issuer })
+        if (known === undefined || (known.removedAt !== null && entry.removedAt === null))
+          found.set(entry.id, { ...entry, issuer: roster.issuer })
       }
     }
-    return [...found.values()].sort((a, b) => Number(b.id === key.id) - Number(a.id === key.id) || a.name.localeCompare(b.name))
+    return [...found.values()].sort(
+      (a, b) => Number(b.id === key.id) - Number(a.id === key.id) || a.name.localeCompare(b.name),
+    )
   }
 
   const find = (id: DeviceId): Member | undefined => members().find((member) => member.id === id)
@@ -150,7 +183,10 @@ export async function loadMembership(
     },
     async remove(id, removeOptions = {}) {
       if (id === key.id) throw new MeshError('usage', 'A device cannot remove itself. Remove it from another device.')
-      await changeOwn((roster) => withEntry(roster, { ...ownEntry(id), removedAt: clock.now() }, clock.now()), removeOptions)
+      await changeOwn(
+        (roster) => withEntry(roster, { ...ownEntry(id), removedAt: clock.now() }, clock.now()),
+        removeOptions,
+      )
     },
     async rename(id, name, renameOptions = {}) {
       const cleaned = cleanName(name)
@@ -160,7 +196,10 @@ export async function loadMembership(
     async follow(signed, followOptions = {}) {
       const roster = await openRoster(signed)
       if (!lists.has(roster.issuer) && lists.size >= ISSUERS_MAX) {
-        throw new MeshError('refused', `This device belongs to ${String(ISSUERS_MAX - 1)} meshes already, the most it can.`)
+        throw new MeshError(
+          'refused',
+          `This device belongs to ${String(ISSUERS_MAX - 1)} meshes already, the most it can.`,
+        )
       }
       const known = lists.get(roster.issuer)?.roster
       if (known !== undefined && known.version >= roster.version) return

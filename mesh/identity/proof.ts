@@ -13,7 +13,9 @@ export const PROOF_BYTES = 32
 const text = new TextEncoder()
 
 // 64 pictures that look different at a glance and have a plain name in every language
-const PICTURES = [...'🐶🐱🦁🐴🦄🐷🐘🐰🐼🐓🐧🐢🐟🐙🦋🌷🌳🌵🍄🌍🌙⭐🔥🌈🍌🍎🍓🌽🍕🎂❤🤖🎩👓🔧🎅👍☂⌛⏰🎁💡📕✏📎✂🔒🔑🔨☎🏁🚂🚲✈🚀🏆⚽🎸🎺🔔⚓🎧📁📌']
+const PICTURES = [
+  ...'🐶🐱🦁🐴🦄🐷🐘🐰🐼🐓🐧🐢🐟🐙🦋🌷🌳🌵🍄🌍🌙⭐🔥🌈🍌🍎🍓🌽🍕🎂❤🤖🎩👓🔧🎅👍☂⌛⏰🎁💡📕✏📎✂🔒🔑🔨☎🏁🚂🚲✈🚀🏆⚽🎸🎺🔔⚓🎧📁📌',
+]
 
 /** The public name of an invitation, made from its secret: says nothing about it. */
 export function invitationIdOf(secret: Uint8Array): InvitationId {

@@ -40,7 +40,11 @@ export type Roster = z.output<typeof rosterBody>
 export type SignedRoster = z.output<typeof signedRoster>
 
 /** Signs a list. The key must be the issuer's. */
-export async function signRoster(roster: Roster, key: DeviceKey, options: { signal?: AbortSignal | undefined } = {}): Promise<SignedRoster> {
+export async function signRoster(
+  roster: Roster,
+  key: DeviceKey,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<SignedRoster> {
   const body = encode(roster)
   return { body, signature: await key.sign(withContext(body), options) }
 }
@@ -58,7 +62,8 @@ export async function openRoster(signed: SignedRoster): Promise<Roster> {
   } catch (error) {
     throw new MeshError('malformed', 'A list of devices names an issuer that is no device.', { cause: error })
   }
-  if (!genuine) throw new MeshError('integrity', 'A list of devices is not signed by the device it names as its issuer.')
+  if (!genuine)
+    throw new MeshError('integrity', 'A list of devices is not signed by the device it names as its issuer.')
   return roster
 }
 
@@ -75,7 +80,9 @@ export function withEntry(roster: Roster, entry: RosterEntry, now: number): Rost
 }
 
 function withoutOldestRemoved(devices: readonly RosterEntry[]): RosterEntry[] {
-  const removed = devices.filter((entry) => entry.removedAt !== null).sort((a, b) => (a.removedAt ?? 0) - (b.removedAt ?? 0))
+  const removed = devices
+    .filter((entry) => entry.removedAt !== null)
+    .sort((a, b) => (a.removedAt ?? 0) - (b.removedAt ?? 0))
   const [oldest] = removed
   if (oldest === undefined) {
     throw new MeshError('refused', `This mesh has its most devices, ${String(ROSTER_MAX_DEVICES)}. Remove one first.`)

@@ -19,7 +19,11 @@ export interface AddressBook {
 }
 
 /** Loads the book. A record that cannot be read is dropped: addresses are learnt again. */
-export async function loadAddressBook(store: Store, log: Logger, options: { signal?: AbortSignal | undefined } = {}): Promise<AddressBook> {
+export async function loadAddressBook(
+  store: Store,
+  log: Logger,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<AddressBook> {
   const book = new Map<DeviceId, z.output<typeof record>>()
   for (const { key, value } of await store.list('peer/', options)) {
     try {

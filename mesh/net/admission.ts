@@ -1,5 +1,22 @@
-import { createEvents, MeshError, PENDING_JOINS_MAX, type DeviceId, type EventSource, type InvitationId, type Logger, type Random } from '../base/index.ts'
-import { cleanName, comparePictures, NONCE_BYTES, type Invitation, type Invitations, type Membership, type SignedRoster } from '../identity/index.ts'
+import {
+  createEvents,
+  MeshError,
+  PENDING_JOINS_MAX,
+  type DeviceId,
+  type EventSource,
+  type InvitationId,
+  type Logger,
+  type Random,
+} from '../base/index.ts'
+import {
+  cleanName,
+  comparePictures,
+  NONCE_BYTES,
+  type Invitation,
+  type Invitations,
+  type Membership,
+  type SignedRoster,
+} from '../identity/index.ts'
 import type { Admission, ProofGiven } from './protocols/join/join.ts'
 import { isRelayed } from './stream.ts'
 
@@ -48,12 +65,20 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
   }
 
   const putOnList = async (given: ProofGiven, invitation: Invitation, signal: AbortSignal): Promise<SignedRoster> => {
-    await membership.admit({ id: given.device, name: given.name, kind: given.kind, role: invitation.role, person: invitation.person }, { signal })
+    await membership.admit(
+      { id: given.device, name: given.name, kind: given.kind, role: invitation.role, person: invitation.person },
+      { signal },
+    )
     log.info('a device was admitted', { device: given.device })
     return ownRoster()
   }
 
-  const confirmed = async (given: ProofGiven, invitation: Invitation, nonce: Uint8Array, signal: AbortSignal): Promise<boolean> => {
+  const confirmed = async (
+    given: ProofGiven,
+    invitation: Invitation,
+    nonce: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<boolean> => {
     const waiting: Waiting = {
       invitation: invitation.id,
       madeBy: invitation.madeBy,
@@ -66,7 +91,13 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     ports.spare(given.device)
     const admit = await new Promise<boolean>((resolve) => {
       pending.set(invitation.id, { waiting, settle: resolve })
-      signal.addEventListener('abort', () => { resolve(false) }, { once: true })
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve(false)
+        },
+        { once: true },
+      )
       changes.emit({ waiting, outcome: 'waiting' })
     })
     pending.delete(invitation.id)
@@ -79,7 +110,8 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     waiting: () => [...pending.values()].map((entry) => entry.waiting),
     settle(invitation, admit) {
       const entry = pending.get(invitation)
-      if (entry === undefined) throw new MeshError('invitation-unknown', 'No device is waiting with this invitation any more.')
+      if (entry === undefined)
+        throw new MeshError('invitation-unknown', 'No device is waiting with this invitation any more.')
       entry.settle(admit)
     },
     async admit(given, { compare, signal }) {
@@ -88,12 +120,16 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       // on this very list already: nothing to use up
       if (known !== undefined && known.issuer === self) return ownRoster()
       if (invitation.confirmation === 'pictures') {
-        if (pending.size >= PENDING_JOINS_MAX) throw new MeshError('busy', 'Several devices are joining at once. Try again in a minute.')
+        if (pending.size >= PENDING_JOINS_MAX)
+          throw new MeshError('busy', 'Several devices are joining at once. Try again in a minute.')
         await invitations.use(invitation.id, given.device, { signal })
         const nonce = random.bytes(NONCE_BYTES)
         await compare(nonce)
         if (!(await confirmed(given, invitation, nonce, signal))) {
-          throw new MeshError('refused', 'The pictures were not confirmed on the other device. Ask for a new invitation.')
+          throw new MeshError(
+            'refused',
+            'The pictures were not confirmed on the other device. Ask for a new invitation.',
+          )
         }
       } else await invitations.use(invitation.id, given.device, { signal })
       return putOnList(given, invitation, signal)

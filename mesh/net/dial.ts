@@ -1,6 +1,16 @@
 import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { asMeshError, deadline, DIAL_STAGGER_MS, DIAL_TIMEOUT_MS, MeshError, messageOf, sleep, throwIfAborted, type Clock } from '../base/index.ts'
+import {
+  asMeshError,
+  deadline,
+  DIAL_STAGGER_MS,
+  DIAL_TIMEOUT_MS,
+  MeshError,
+  messageOf,
+  sleep,
+  throwIfAborted,
+  type Clock,
+} from '../base/index.ts'
 import type { PeerNode } from './node.ts'
 
 /**
@@ -9,7 +19,12 @@ import type { PeerNode } from './node.ts'
  * wins, the others are given up.
  * @throws MeshError `offline` naming how the last way failed, `aborted`
  */
-export async function dialFirst(node: PeerNode, ways: readonly string[], ports: { readonly clock: Clock }, options: { readonly signal: AbortSignal }): Promise<Connection> {
+export async function dialFirst(
+  node: PeerNode,
+  ways: readonly string[],
+  ports: { readonly clock: Clock },
+  options: { readonly signal: AbortSignal },
+): Promise<Connection> {
   const { clock } = ports
   throwIfAborted(options.signal)
   const race = deadline(clock, DIAL_TIMEOUT_MS * 2, 'Connecting', options.signal)
@@ -46,7 +61,9 @@ export async function dialFirst(node: PeerNode, ways: readonly string[], ports: 
     return await Promise.any(running)
   } catch (error) {
     throwIfAborted(options.signal)
-    throw new MeshError('offline', `No way to the device works: ${failures.at(-1) ?? 'none is known'}.`, { cause: error })
+    throw new MeshError('offline', `No way to the device works: ${failures.at(-1) ?? 'none is known'}.`, {
+      cause: error,
+    })
   } finally {
     lost.abort(new MeshError('aborted', 'Another way was faster.'))
     race.clear()

@@ -81,7 +81,14 @@ interface LinksPorts {
   readonly capability: () => CapabilityRecord
 }
 
-const NONE: LinkView = { state: 'unreachable', path: 'none', rttMs: null, lastSeenAt: null, capability: undefined, trouble: undefined }
+const NONE: LinkView = {
+  state: 'unreachable',
+  path: 'none',
+  rttMs: null,
+  lastSeenAt: null,
+  capability: undefined,
+  trouble: undefined,
+}
 
 /**
  * The supervisor of links. It alone decides whom to dial and when: at once, then
@@ -100,7 +107,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   let stopped = false
 
   const best = (link: Link): ControlSession | undefined =>
-    [...link.sessions].sort((a, b) => Number(isRelayed(a.connection)) - Number(isRelayed(b.connection)) || (a.rttMs ?? 1e6) - (b.rttMs ?? 1e6))[0]
+    [...link.sessions].sort(
+      (a, b) =>
+        Number(isRelayed(a.connection)) - Number(isRelayed(b.connection)) || (a.rttMs ?? 1e6) - (b.rttMs ?? 1e6),
+    )[0]
 
   const linkOf = (id: DeviceId): Link => {
     const known = links.get(id)
@@ -133,7 +143,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       .filter((link) => link.id !== id && link.capability?.kind === 'helper')
       .map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`)
       .filter(ports.canDial)
-    return { ways: [...own, ...(membership.admitted(id)?.kind === 'browser' ? through : [])], relayed: own.length === 0 }
+    return {
+      ways: [...own, ...(membership.admitted(id)?.kind === 'browser' ? through : [])],
+      relayed: own.length === 0,
+    }
   }
 
   const whileDialling = async <Result>(id: DeviceId, work: () => Promise<Result>): Promise<Result> => {
@@ -185,7 +198,12 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         link.trouble = reason.message
         changes.emit(link.id)
       }
-      log.debug('a device could not be reached', { device: link.id, code: reason.code, message: reason.message, attempts: link.attempts })
+      log.debug('a device could not be reached', {
+        device: link.id,
+        code: reason.code,
+        message: reason.message,
+        attempts: link.attempts,
+      })
     } finally {
       cancelSecond()
       link.dialling = undefined
@@ -197,7 +215,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     const { signal } = controller
     const connection = await whileDialling(link.id, () => dialFirst(ports.node(), ways, ports, { signal }))
     // the dial may have found the connection that the other device opened: it has or gets its session there
-    if (connection.direction !== 'outbound' || [...link.sessions].some((session) => session.connection.id === connection.id)) return
+    if (
+      connection.direction !== 'outbound' ||
+      [...link.sessions].some((session) => session.connection.id === connection.id)
+    )
+      return
     try {
       await openControl(connection, host, ports, { signal })
     } catch (error) {
@@ -212,12 +234,14 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     }
   }
 
-  const neighbours = (): Neighbour[] => online().map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
+  const neighbours = (): Neighbour[] =>
+    online().map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
 
   const tellNeighbours = (): void => {
     const all = neighbours()
     for (const link of online()) {
-      for (const session of link.sessions) session.send({ type: 'neighbours', neighbours: all.filter((one) => one.id !== link.id) })
+      for (const session of link.sessions)
+        session.send({ type: 'neighbours', neighbours: all.filter((one) => one.id !== link.id) })
     }
   }
 
@@ -255,7 +279,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       hear(link, told)
       book.saw(session.peer, clock.now())
       if (isNew) {
-        log.info('a device is linked', { device: session.peer, path: isRelayed(session.connection) ? 'relayed' : 'direct' })
+        log.info('a device is linked', {
+          device: session.peer,
+          path: isRelayed(session.connection) ? 'relayed' : 'direct',
+        })
         tellNeighbours()
       }
       changes.emit(session.peer)
@@ -369,7 +396,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         reconcile()
         for (const link of online()) {
           if (membership.admitted(link.id) === undefined) continue
-          for (const session of link.sessions) session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, 16) })
+          for (const session of link.sessions)
+            session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, 16) })
         }
       })
       reconcile()
@@ -380,7 +408,13 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       if (link === undefined) return { ...NONE, lastSeenAt: book.seenAt(id) }
       const session = best(link)
       if (session === undefined) {
-        return { ...NONE, state: link.saidBye ? 'asleep' : 'unreachable', lastSeenAt: book.seenAt(id), capability: link.capability, trouble: link.trouble }
+        return {
+          ...NONE,
+          state: link.saidBye ? 'asleep' : 'unreachable',
+          lastSeenAt: book.seenAt(id),
+          capability: link.capability,
+          trouble: link.trouble,
+        }
       }
       return {
         state: 'online',
@@ -394,11 +428,14 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     connection(id) {
       const link = links.get(id)
       const session = link === undefined ? undefined : best(link)
-      if (session === undefined) throw new MeshError('offline', 'This device cannot be reached now. It is tried again all the time.')
+      if (session === undefined)
+        throw new MeshError('offline', 'This device cannot be reached now. It is tried again all the time.')
       return session.connection
     },
     dialOnce(id, addresses, options) {
-      const ways = addresses.filter(ports.canDial).map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${id}`))
+      const ways = addresses
+        .filter(ports.canDial)
+        .map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${id}`))
       if (ways.length === 0) {
         return Promise.reject(new MeshError('offline', 'The link names no address that this device could reach.'))
       }

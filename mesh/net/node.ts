@@ -65,7 +65,12 @@ export async function createNode(preset: NodePreset, privateKey: PrivateKey, rul
     connectionGater,
     // our own heartbeat watches links and knows about sleep; libp2p's would cut them on resume
     connectionMonitor: { enabled: false },
-    connectionManager: { inboundConnectionThreshold: 200, maxIncomingPendingConnections: 200, maxConnections: 500, reconnectRetries: 0 },
+    connectionManager: {
+      inboundConnectionThreshold: 200,
+      maxIncomingPendingConnections: 200,
+      maxConnections: 500,
+      reconnectRetries: 0,
+    },
     services: {
       // identify pushes and a second prober share one stream by default, and a refused ping cuts the link
       ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),

@@ -1,5 +1,13 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
-import { asMeshError, FIRST_FRAME_TIMEOUT_MS, MeshError, type Clock, type DeviceId, type Logger, STRANGER_FRAME_MAX_BYTES } from '../base/index.ts'
+import {
+  asMeshError,
+  FIRST_FRAME_TIMEOUT_MS,
+  MeshError,
+  type Clock,
+  type DeviceId,
+  type Logger,
+  STRANGER_FRAME_MAX_BYTES,
+} from '../base/index.ts'
 import { frameStream, type FrameStream } from './stream.ts'
 
 /** What a protocol is before it is bound to a device: enough to open a stream of it. */
@@ -34,7 +42,12 @@ interface Ports {
 }
 
 /** Registers protocols with the node, each behind its bounds and its gate. */
-export async function serveProtocols(node: Libp2p, protocols: readonly Protocol[], gate: Gate, ports: Ports): Promise<void> {
+export async function serveProtocols(
+  node: Libp2p,
+  protocols: readonly Protocol[],
+  gate: Gate,
+  ports: Ports,
+): Promise<void> {
   for (const protocol of protocols) {
     const log = ports.log.child(protocol.id)
     await node.handle(
@@ -45,7 +58,13 @@ export async function serveProtocols(node: Libp2p, protocols: readonly Protocol[
   }
 }
 
-async function serve(stream: Stream, connection: Connection, protocol: Protocol, gate: Gate, ports: Ports): Promise<void> {
+async function serve(
+  stream: Stream,
+  connection: Connection,
+  protocol: Protocol,
+  gate: Gate,
+  ports: Ports,
+): Promise<void> {
   const caller = connection.remotePeer.toString() as DeviceId
   const admitted = gate.admitted(caller)
   // a stranger's frames are bounded tighter than a member's
@@ -82,7 +101,9 @@ export async function openStream(
     return frameStream(stream, peer, { clock: ports.clock, maxFrameBytes: protocol.maxFrameBytes })
   } catch (error) {
     if (error instanceof Error && error.name === 'UnsupportedProtocolError') {
-      throw new MeshError('unsupported', 'The other device runs a version of Plexus that does not know this yet.', { cause: error })
+      throw new MeshError('unsupported', 'The other device runs a version of Plexus that does not know this yet.', {
+        cause: error,
+      })
     }
     if (options.signal.aborted) throw asMeshError(options.signal.reason, 'aborted')
     throw new MeshError('peer-gone', 'The link to the other device was cut.', { cause: error })

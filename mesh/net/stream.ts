@@ -1,7 +1,17 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { lpStream } from '@libp2p/utils'
 import * as z from 'zod/mini'
-import { abortReason, asMeshError, deadline, errorFromWire, errorToWire, isAbort, MeshError, type Clock, type DeviceId } from '../base/index.ts'
+import {
+  abortReason,
+  asMeshError,
+  deadline,
+  errorFromWire,
+  errorToWire,
+  isAbort,
+  MeshError,
+  type Clock,
+  type DeviceId,
+} from '../base/index.ts'
 import { decode, encode, text } from '../wire/index.ts'
 
 const errorFrame = z.object({
@@ -22,7 +32,10 @@ export interface FrameStream {
    * The next frame. @throws MeshError the error the other side told, `malformed`,
    * `too-large`, `timeout`, `aborted`, or `peer-gone` when the stream ended without an end frame.
    */
-  read<Schema extends z.ZodMiniType>(schema: Schema, options?: { signal?: AbortSignal | undefined; timeoutMs?: number }): Promise<z.output<Schema>>
+  read<Schema extends z.ZodMiniType>(
+    schema: Schema,
+    options?: { signal?: AbortSignal | undefined; timeoutMs?: number },
+  ): Promise<z.output<Schema>>
   /** Sends a frame and waits while the link is full. @returns bytes sent. @throws MeshError `peer-gone`, `aborted` */
   write(frame: unknown, options?: { signal?: AbortSignal | undefined }): Promise<number>
   /** Tells the other side why, as far as it can still hear, and ends the stream. */
@@ -34,7 +47,11 @@ export interface FrameStream {
 }
 
 /** Wraps a stream. `maxFrameBytes` bounds what is read, before anything is decoded. */
-export function frameStream(stream: Stream, peer: DeviceId, options: { readonly clock: Clock; readonly maxFrameBytes: number }): FrameStream {
+export function frameStream(
+  stream: Stream,
+  peer: DeviceId,
+  options: { readonly clock: Clock; readonly maxFrameBytes: number },
+): FrameStream {
   const { clock, maxFrameBytes } = options
   const frames = lpStream(stream, { maxDataLength: maxFrameBytes, maxLengthLength: 4 })
   const over = new AbortController()
@@ -52,7 +69,10 @@ export function frameStream(stream: Stream, peer: DeviceId, options: { readonly 
     if (isAbort(error)) return asMeshError(error)
     const name = error instanceof Error ? error.name : ''
     if (name === 'InvalidDataLengthError' || name === 'InvalidDataLengthLengthError') {
-      return new MeshError('too-large', `The other device sent a frame of more than ${String(maxFrameBytes)} bytes.`, { cause: error, fault: 'peer' })
+      return new MeshError('too-large', `The other device sent a frame of more than ${String(maxFrameBytes)} bytes.`, {
+        cause: error,
+        fault: 'peer',
+      })
     }
     return new MeshError('peer-gone', 'The link to the other device was cut.', { cause: error })
   }
@@ -84,17 +104,24 @@ export function frameStream(stream: Stream, peer: DeviceId, options: { readonly 
     abort,
     close,
     async read(schema, { signal, timeoutMs } = {}) {
-      const limit = timeoutMs === undefined ? undefined : deadline(clock, timeoutMs, 'Waiting for the other device', signal)
+      const limit =
+        timeoutMs === undefined ? undefined : deadline(clock, timeoutMs, 'Waiting for the other device', signal)
       const inForce = limit?.signal ?? signal
       try {
         const data = await frames.read(inForce === undefined ? {} : { signal: inForce })
-        const value = decode(data.subarray(), z.union([errorFrame, z.unknown()]), { maxBytes: maxFrameBytes, what: 'A frame' })
+        const value = decode(data.subarray(), z.union([errorFrame, z.unknown()]), {
+          maxBytes: maxFrameBytes,
+          what: 'A frame',
+        })
         const told = errorFrame.safeParse(value)
         if (told.success) throw errorFromWire(told.data.error)
         const checked = schema.safeParse(value)
         if (checked.success) return checked.data
         const [issue] = checked.error.issues
-        throw new MeshError('malformed', `A frame has a wrong field: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim())
+        throw new MeshError(
+          'malformed',
+          `A frame has a wrong field: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim(),
+        )
       } catch (error) {
         throw failure(error, inForce)
       } finally {

@@ -37,7 +37,11 @@ export function decideRoute(request: AskRequest, devices: readonly RoutableDevic
     .filter((one) => one.candidate.verdict === 'possible')
     .sort((a, b) => (a.candidate.score?.firstTokenMs ?? 0) - (b.candidate.score?.firstTokenMs ?? 0))
   const [chosen] = possible
-  if (chosen === undefined || chosen.candidate.model === undefined) throw nobody(request, judged.map((one) => one.candidate))
+  if (chosen === undefined || chosen.candidate.model === undefined)
+    throw nobody(
+      request,
+      judged.map((one) => one.candidate),
+    )
   return {
     device: chosen.device.id,
     deviceName: chosen.device.name,
@@ -45,7 +49,9 @@ export function decideRoute(request: AskRequest, devices: readonly RoutableDevic
     path: chosen.device.path,
     reason: reasonFor(request, possible.length),
     decidedAt: now,
-    candidates: judged.map(({ device, candidate }) => (device === chosen.device ? { ...candidate, verdict: 'chosen' } : candidate)),
+    candidates: judged.map(({ device, candidate }) =>
+      device === chosen.device ? { ...candidate, verdict: 'chosen' } : candidate,
+    ),
   }
 }
 
@@ -54,22 +60,38 @@ function reasonFor(request: AskRequest, possible: number): RouteReason {
   return possible === 1 ? 'only-one' : 'fastest-first-word'
 }
 
-function judge(device: RoutableDevice, request: AskRequest, promptTokens: number): { device: RoutableDevice; candidate: RouteCandidate } {
-  const usable = device.models.filter((model) => model.state === 'ready' || model.state === 'available' || model.state === 'loading')
-  const model = request.model === undefined ? (usable.find((one) => one.state === 'ready') ?? usable[0]) : usable.find((one) => one.id === request.model)
+function judge(
+  device: RoutableDevice,
+  request: AskRequest,
+  promptTokens: number,
+): { device: RoutableDevice; candidate: RouteCandidate } {
+  const usable = device.models.filter(
+    (model) => model.state === 'ready' || model.state === 'available' || model.state === 'loading',
+  )
+  const model =
+    request.model === undefined
+      ? (usable.find((one) => one.state === 'ready') ?? usable[0])
+      : usable.find((one) => one.id === request.model)
   const base = { device: device.id, deviceName: device.name, model: model?.id }
   const refusal = refusalOf(device, request, model)
-  if (refusal !== undefined || model === undefined) return { device, candidate: { ...base, verdict: 'refused', refusal: refusal ?? 'no-model' } }
+  if (refusal !== undefined || model === undefined)
+    return { device, candidate: { ...base, verdict: 'refused', refusal: refusal ?? 'no-model' } }
   return { device, candidate: { ...base, verdict: 'possible', score: score(device, model, promptTokens) } }
 }
 
-function refusalOf(device: RoutableDevice, request: AskRequest, model: ModelRecord | undefined): RouteRefusal | undefined {
+function refusalOf(
+  device: RoutableDevice,
+  request: AskRequest,
+  model: ModelRecord | undefined,
+): RouteRefusal | undefined {
   if (request.device !== undefined && request.device !== device.id) return 'not-asked-for'
   if (device.path === 'none') return 'unreachable'
   if (device.load.slots === 0) return 'no-engine'
   if (model !== undefined) return undefined
   if (device.models.length === 0) return 'no-model'
-  return request.model !== undefined && !device.models.some((one) => one.id === request.model) ? 'model-missing' : 'model-not-ready'
+  return request.model !== undefined && !device.models.some((one) => one.id === request.model)
+    ? 'model-missing'
+    : 'model-not-ready'
 }
 
 function score(device: RoutableDevice, model: ModelRecord, promptTokens: number): RouteScore {
@@ -93,8 +115,14 @@ function nobody(request: AskRequest, candidates: readonly RouteCandidate[]): Mes
   if (request.device !== undefined && rules.has('unreachable') && !rules.has('model-missing')) {
     return new MeshError('offline', 'The device that was asked for cannot be reached now.')
   }
-  if (request.model !== undefined && !rules.has('model-not-ready') && !candidates.some((candidate) => candidate.model === request.model)) {
-    return new MeshError('model-unknown', `No device that can be reached has the model ${request.model}.`, { detail: { model: request.model } })
+  if (
+    request.model !== undefined &&
+    !rules.has('model-not-ready') &&
+    !candidates.some((candidate) => candidate.model === request.model)
+  ) {
+    return new MeshError('model-unknown', `No device that can be reached has the model ${request.model}.`, {
+      detail: { model: request.model },
+    })
   }
   return new MeshError('model-unavailable', 'No device that can be reached has a model that is ready to answer.')
 }

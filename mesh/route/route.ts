@@ -27,7 +27,8 @@ export interface RouteCandidate {
 }
 
 /** Why a device was not a candidate. */
-export type RouteRefusal = 'not-asked-for' | 'no-model' | 'no-engine' | 'model-missing' | 'model-not-ready' | 'unreachable'
+export type RouteRefusal =
+  'not-asked-for' | 'no-model' | 'no-engine' | 'model-missing' | 'model-not-ready' | 'unreachable'
 
 /** Why the chosen one was chosen. */
 export type RouteReason = 'only-one' | 'fastest-first-word' | 'asked-for'
@@ -69,7 +70,19 @@ export type AskEvent =
       readonly fraction?: number | undefined
     }
   | { readonly type: 'text'; readonly text: string; readonly tokenCount: number }
-  | { readonly type: 'end'; readonly finish: FinishReason; readonly usage: Usage; readonly timings: Timings; readonly bytesSent: number }
+  | {
+      readonly type: 'end'
+      readonly finish: FinishReason
+      readonly usage: Usage
+      readonly timings: Timings
+      readonly bytesSent: number
+    }
 
 /** Codes with which an ask may fail, beside those of the engine. */
-export const ASK_ERROR_CODES: readonly ErrorCode[] = ['device-unknown', 'model-unknown', 'model-unavailable', 'offline', 'peer-gone']
+export const ASK_ERROR_CODES: readonly ErrorCode[] = [
+  'device-unknown',
+  'model-unknown',
+  'model-unavailable',
+  'offline',
+  'peer-gone',
+]

@@ -37,7 +37,10 @@ export function decode<Schema extends z.ZodMiniType>(
   const checked = schema.safeParse(value)
   if (!checked.success) {
     const [issue] = checked.error.issues
-    throw new MeshError('malformed', `${limits.what} has a wrong field: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim())
+    throw new MeshError(
+      'malformed',
+      `${limits.what} has a wrong field: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim(),
+    )
   }
   return checked.data
 }

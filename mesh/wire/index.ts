@@ -4,4 +4,16 @@
  */
 export { fromBase64url, toBase64url, toHex } from './base64url.ts'
 export { decode, encode } from './cbor.ts'
-export { address, bytes, deviceId, exactBytes, invitationId, list, modelId, range, requestId, text, whole } from './schema.ts'
+export {
+  address,
+  bytes,
+  deviceId,
+  exactBytes,
+  invitationId,
+  list,
+  modelId,
+  range,
+  requestId,
+  text,
+  whole,
+} from './schema.ts'

@@ -8,14 +8,18 @@ z.config({ jitless: true })
 export function bytes(maxLength: number): z.ZodMiniType<Uint8Array> {
   return z
     .instanceof(Uint8Array)
-    .check(z.refine((value) => value.byteLength <= maxLength, `more than ${String(maxLength)} bytes`)) as unknown as z.ZodMiniType<Uint8Array>
+    .check(
+      z.refine((value) => value.byteLength <= maxLength, `more than ${String(maxLength)} bytes`),
+    ) as unknown as z.ZodMiniType<Uint8Array>
 }
 
 /** A byte string of exactly `length` bytes. */
 export function exactBytes(length: number): z.ZodMiniType<Uint8Array> {
   return z
     .instanceof(Uint8Array)
-    .check(z.refine((value) => value.byteLength === length, `not ${String(length)} bytes`)) as unknown as z.ZodMiniType<Uint8Array>
+    .check(
+      z.refine((value) => value.byteLength === length, `not ${String(length)} bytes`),
+    ) as unknown as z.ZodMiniType<Uint8Array>
 }
 
 /** A string of at most `maxLength` UTF-16 units. */

@@ -24,7 +24,12 @@ export interface TestPeer {
 /** Starts a persona's peer. Give the store of an earlier one to start the same device again. */
 export async function startPeer(
   name: string,
-  options: { engines?: EngineHost; store?: MemoryStore; log?: Logger; ports?: { ws: number; tcp: number; webrtcDirect: number } } = {},
+  options: {
+    engines?: EngineHost
+    store?: MemoryStore
+    log?: Logger
+    ports?: { ws: number; tcp: number; webrtcDirect: number }
+  } = {},
 ): Promise<TestPeer> {
   const store = options.store ?? createMemoryStore()
   const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
@@ -38,7 +43,8 @@ export async function startPeer(
     engines: options.engines,
     pageUrl: () => 'http://127.0.0.1:1/',
   })
-  const sees = (other: TestPeer): DeviceView | undefined => mesh.devices().find((device) => device.id === other.mesh.self)
+  const sees = (other: TestPeer): DeviceView | undefined =>
+    mesh.devices().find((device) => device.id === other.mesh.self)
   return {
     name,
     mesh,

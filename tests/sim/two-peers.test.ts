@@ -62,7 +62,10 @@ test('a device that joined by link asks and is answered by the other', async () 
   await bob.untilOnline(alice)
   const { text, events } = await gather(bob.mesh.ask(question, { signal: new AbortController().signal }))
   expect(text).toBe(Array.from({ length: 200 }, (_, index) => `n${String(index)} `).join(''))
-  expect(events[0]).toMatchObject({ type: 'route', route: { device: alice.mesh.self, reason: 'only-one', path: 'direct' } })
+  expect(events[0]).toMatchObject({
+    type: 'route',
+    route: { device: alice.mesh.self, reason: 'only-one', path: 'direct' },
+  })
   expect(events.at(-1)).toMatchObject({ type: 'end', finish: 'stop' })
   await until(() => (bob.sees(alice)?.rttMs ?? 0) > 0, { what: 'a measured round trip' })
 })
@@ -73,7 +76,8 @@ test('leaving the loop stops the engine of the other device', async () => {
   const bob = await start('Bob laptop')
   await join(bob, alice)
   await bob.untilOnline(alice)
-  for await (const event of bob.mesh.ask(question, { signal: new AbortController().signal })) if (event.type === 'text') break
+  for await (const event of bob.mesh.ask(question, { signal: new AbortController().signal }))
+    if (event.type === 'text') break
   await until(() => engine.state.stopped, { what: 'the engine to stop' })
 })
 
@@ -95,7 +99,9 @@ test('a removed device is cut, told, and stays out', async () => {
   await alice.mesh.remove(bob.mesh.self)
   await until(() => bob.mesh.standing() === 'removed', { what: 'the removed device to know' })
   expect(alice.mesh.devices().map((device) => device.id)).toEqual([alice.mesh.self])
-  await expect(gather(bob.mesh.ask(question, { signal: new AbortController().signal }))).rejects.toBeInstanceOf(MeshError)
+  await expect(gather(bob.mesh.ask(question, { signal: new AbortController().signal }))).rejects.toBeInstanceOf(
+    MeshError,
+  )
 })
 
 test('two devices of one helper accept each other on its signed list', async () => {

@@ -19,7 +19,10 @@ export interface ProtocolHosts {
 }
 
 /** All protocols, bound to this device. */
-export function createProtocols(hosts: ProtocolHosts, ports: { readonly clock: Clock; readonly log: Logger }): readonly Protocol[] {
+export function createProtocols(
+  hosts: ProtocolHosts,
+  ports: { readonly clock: Clock; readonly log: Logger },
+): readonly Protocol[] {
   return [
     controlProtocol(hosts.control, ports),
     inferProtocol(hosts.engines, ports),

@@ -70,11 +70,19 @@ export function controlProtocol(host: ControlHost, ports: Ports): Protocol {
  * both said hello. The session then runs until the link is gone.
  * @throws MeshError `not-admitted`, `removed`, `peer-gone`, `timeout`, `malformed`
  */
-export async function openControl(connection: Connection, host: ControlHost, ports: Ports, options: { readonly signal: AbortSignal }): Promise<void> {
+export async function openControl(
+  connection: Connection,
+  host: ControlHost,
+  ports: Ports,
+  options: { readonly signal: AbortSignal },
+): Promise<void> {
   const stream = await openStream(connection, CONTROL, ports, options)
   try {
     await stream.write(host.hello(), options)
-    let told = await stream.read(z.discriminatedUnion('type', [hello, rosters]), { ...options, timeoutMs: DIAL_TIMEOUT_MS })
+    let told = await stream.read(z.discriminatedUnion('type', [hello, rosters]), {
+      ...options,
+      timeoutMs: DIAL_TIMEOUT_MS,
+    })
     if (told.type === 'rosters') {
       await host.heardRosters(stream.peer, told.rosters)
       told = await stream.read(hello, { ...options, timeoutMs: DIAL_TIMEOUT_MS })
@@ -88,7 +96,13 @@ export async function openControl(connection: Connection, host: ControlHost, por
   }
 }
 
-async function runSession(stream: FrameStream, connection: Connection, told: Hello, host: ControlHost, ports: Ports): Promise<void> {
+async function runSession(
+  stream: FrameStream,
+  connection: Connection,
+  told: Hello,
+  host: ControlHost,
+  ports: Ports,
+): Promise<void> {
   const { clock } = ports
   let rttMs: number | null = null
   let heardAt = clock.monotonic()

@@ -20,7 +20,12 @@ const modelRecord = z.object({
   state: z.enum(['downloading', 'available', 'loading', 'ready', 'failed']),
   addedAt: whole(),
   progress: z.optional(
-    z.object({ receivedBytes: whole(), totalBytes: whole(), rateBytesPerSecond: range(0, Number.MAX_SAFE_INTEGER), source: text(120) }),
+    z.object({
+      receivedBytes: whole(),
+      totalBytes: whole(),
+      rateBytesPerSecond: range(0, Number.MAX_SAFE_INTEGER),
+      source: text(120),
+    }),
   ),
   speed: z.optional(
     z.object({

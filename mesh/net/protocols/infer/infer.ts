@@ -32,7 +32,9 @@ export function inferProtocol(engines: EngineHost | undefined, ports: Ports): Pr
       if (engines === undefined) throw new MeshError('model-unavailable', 'This device has no engine.')
       const length = question.messages.reduce((sum, message) => sum + message.content.length, 0)
       if (length > PROMPT_MAX_LENGTH) {
-        throw new MeshError('too-large', `The question is longer than ${String(PROMPT_MAX_LENGTH)} characters.`, { fault: 'user' })
+        throw new MeshError('too-large', `The question is longer than ${String(PROMPT_MAX_LENGTH)} characters.`, {
+          fault: 'user',
+        })
       }
       const { model, messages, sampling, credit } = question
       await answer(stream, engines, { model, messages, sampling }, credit)
@@ -44,7 +46,12 @@ export function inferProtocol(engines: EngineHost | undefined, ports: Ports): Pr
  * Runs the engine and sends its events. The asker's credit is the flow control:
  * without it text gathers here, and when that is much, the engine waits.
  */
-async function answer(stream: FrameStream, engines: EngineHost, request: GenerateRequest, initialCredit: number): Promise<void> {
+async function answer(
+  stream: FrameStream,
+  engines: EngineHost,
+  request: GenerateRequest,
+  initialCredit: number,
+): Promise<void> {
   const cancelled = new AbortController()
   const onOver = (): void => {
     cancelled.abort(abortReason(stream.over))
@@ -57,7 +64,8 @@ async function answer(stream: FrameStream, engines: EngineHost, request: Generat
   let wake = (): void => {}
   let lastWrite: Promise<unknown> = Promise.resolve()
 
-  const write = (frame: object): Promise<unknown> => (lastWrite = lastWrite.then(() => stream.write(frame, { signal: cancelled.signal })))
+  const write = (frame: object): Promise<unknown> =>
+    (lastWrite = lastWrite.then(() => stream.write(frame, { signal: cancelled.signal })))
 
   const flush = async (): Promise<void> => {
     if (gathered.text === '' || credit === 0) return
@@ -70,7 +78,13 @@ async function answer(stream: FrameStream, engines: EngineHost, request: Generat
   const room = async (): Promise<void> => {
     await new Promise<void>((resolve) => {
       wake = resolve
-      cancelled.signal.addEventListener('abort', () => { resolve() }, { once: true })
+      cancelled.signal.addEventListener(
+        'abort',
+        () => {
+          resolve()
+        },
+        { once: true },
+      )
     })
     if (cancelled.signal.aborted) throw abortReason(cancelled.signal)
   }
@@ -119,7 +133,10 @@ function pieces(event: Extract<GenerateEvent, { type: 'text' }>): { text: string
   if (event.text.length <= INFER_TEXT_MAX_LENGTH) return [event]
   const parts: { text: string; tokenCount: number }[] = []
   for (let offset = 0; offset < event.text.length; offset += INFER_TEXT_MAX_LENGTH) {
-    parts.push({ text: event.text.slice(offset, offset + INFER_TEXT_MAX_LENGTH), tokenCount: offset === 0 ? event.tokenCount : 0 })
+    parts.push({
+      text: event.text.slice(offset, offset + INFER_TEXT_MAX_LENGTH),
+      tokenCount: offset === 0 ? event.tokenCount : 0,
+    })
   }
   return parts
 }
@@ -154,7 +171,8 @@ export async function* askDevice(
       const frame = await stream.read(answerFrame, { signal, timeoutMs: INFER_STALL_MS })
       if ('sequence' in frame) {
         const { sequence, ...event } = frame
-        if (sequence !== expected) throw new MeshError('malformed', `The answer has a gap: part ${String(expected)} is missing.`)
+        if (sequence !== expected)
+          throw new MeshError('malformed', `The answer has a gap: part ${String(expected)} is missing.`)
         if (event.type === 'end') {
           ended = true
           yield event

@@ -1,10 +1,20 @@
 import * as z from 'zod/mini'
-import { FRAME_MAX_BYTES, INFER_STREAMS_MAX, INFER_TEXT_MAX_LENGTH, PROMPT_MAX_LENGTH, PROMPT_MAX_MESSAGES } from '../../../base/index.ts'
+import {
+  FRAME_MAX_BYTES,
+  INFER_STREAMS_MAX,
+  INFER_TEXT_MAX_LENGTH,
+  PROMPT_MAX_LENGTH,
+  PROMPT_MAX_MESSAGES,
+} from '../../../base/index.ts'
 import { list, modelId, range, requestId, text, whole } from '../../../wire/index.ts'
 import type { ProtocolShape } from '../../protocol.ts'
 
 /** One question and its streamed answer per stream. */
-export const INFER: ProtocolShape = { id: '/plexus/infer/1.0.0', maxFrameBytes: FRAME_MAX_BYTES, maxStreams: INFER_STREAMS_MAX }
+export const INFER: ProtocolShape = {
+  id: '/plexus/infer/1.0.0',
+  maxFrameBytes: FRAME_MAX_BYTES,
+  maxStreams: INFER_STREAMS_MAX,
+}
 
 /** The question. Sampling ranges are OpenAI's; what is out of them is refused, never clamped. */
 export const ask = z.object({
@@ -45,6 +55,11 @@ export const answerFrame = z.discriminatedUnion('type', [
     sequence: whole(),
     finish: z.enum(['stop', 'length']),
     usage: z.object({ promptTokens: whole(), cachedTokens: whole(), completionTokens: whole() }),
-    timings: z.object({ queueMs: range(0, 1e12), prefillMs: range(0, 1e12), firstTokenMs: range(0, 1e12), decodeMs: range(0, 1e12) }),
+    timings: z.object({
+      queueMs: range(0, 1e12),
+      prefillMs: range(0, 1e12),
+      firstTokenMs: range(0, 1e12),
+      decodeMs: range(0, 1e12),
+    }),
   }),
 ])

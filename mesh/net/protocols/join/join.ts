@@ -1,6 +1,19 @@
 import type { Connection } from '@libp2p/interface'
-import { DIAL_TIMEOUT_MS, MeshError, PENDING_JOIN_MS, type Clock, type DeviceId, type InvitationId } from '../../../base/index.ts'
-import { comparePictures, invitationIdOf, joinProof, type InvitationLink, type SignedRoster } from '../../../identity/index.ts'
+import {
+  DIAL_TIMEOUT_MS,
+  MeshError,
+  PENDING_JOIN_MS,
+  type Clock,
+  type DeviceId,
+  type InvitationId,
+} from '../../../base/index.ts'
+import {
+  comparePictures,
+  invitationIdOf,
+  joinProof,
+  type InvitationLink,
+  type SignedRoster,
+} from '../../../identity/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { JOIN, prove, verdict } from './messages.ts'
 
@@ -21,7 +34,10 @@ export interface Admission {
    * `compare` is called first when the pictures have to be compared by people.
    * @throws MeshError `invitation-unknown`, `invitation-used`, `invitation-expired`, `refused`
    */
-  admit(given: ProofGiven, options: { readonly compare: (nonce: Uint8Array) => Promise<void>; readonly signal: AbortSignal }): Promise<SignedRoster>
+  admit(
+    given: ProofGiven,
+    options: { readonly compare: (nonce: Uint8Array) => Promise<void>; readonly signal: AbortSignal },
+  ): Promise<SignedRoster>
 }
 
 /** The only protocol a stranger may speak. */
@@ -58,7 +74,8 @@ export async function proveInvitation(
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal; readonly onPictures: (pictures: readonly string[]) => void },
 ): Promise<SignedRoster> {
-  if (connection.remotePeer.toString() !== link.inviter) throw new MeshError('integrity', 'Another device answered than the one that invited.')
+  if (connection.remotePeer.toString() !== link.inviter)
+    throw new MeshError('integrity', 'Another device answered than the one that invited.')
   const stream = await openStream(connection, JOIN, ports, options)
   try {
     await stream.write(
@@ -76,7 +93,8 @@ export async function proveInvitation(
       options.onPictures(comparePictures(link.inviter, self.id, answer.nonce))
       answer = await stream.read(verdict, { signal: options.signal, timeoutMs: PENDING_JOIN_MS })
     }
-    if (answer.type !== 'admitted') throw new MeshError('malformed', 'The inviting device asked to compare pictures twice.')
+    if (answer.type !== 'admitted')
+      throw new MeshError('malformed', 'The inviting device asked to compare pictures twice.')
     stream.close()
     return answer.roster
   } catch (error) {

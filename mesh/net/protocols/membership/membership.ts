@@ -4,7 +4,11 @@ import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { MEMBERSHIP, reply, request, type MembershipReply, type MembershipRequest } from './messages.ts'
 
 /** The keeper's side: checks the caller's rights and changes the list. */
-export type ChangeList = (caller: DeviceId, wanted: MembershipRequest, options: { readonly signal: AbortSignal }) => Promise<MembershipReply>
+export type ChangeList = (
+  caller: DeviceId,
+  wanted: MembershipRequest,
+  options: { readonly signal: AbortSignal },
+) => Promise<MembershipReply>
 
 /** Serves changes of this device's own list to admitted devices. */
 export function membershipProtocol(change: ChangeList): Protocol {

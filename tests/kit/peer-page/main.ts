@@ -1,0 +1,104 @@
+import { browserPreset } from '../../../app/ports/browser-peer.ts'
+import { silentLogger, type Clock, type DeviceId, type Random } from '../../../mesh/base/index.ts'
+import { loadDeviceKey } from '../../../mesh/identity/index.ts'
+import type { DeviceView, Mesh } from '../../../mesh/mesh-types.ts'
+import { createMesh } from '../../../mesh/mesh.ts'
+import { createNode, type PeerNode } from '../../../mesh/net/index.ts'
+import type { AskEvent } from '../../../mesh/route/index.ts'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createMemoryStore } from '../memory-store.ts'
+
+/** What a test drives a bare browser peer with: the product's peer, without screens. */
+export interface PeerPage {
+  start(name: string): Promise<DeviceId>
+  join(link: string): Promise<DeviceView>
+  devices(): readonly DeviceView[]
+  ask(
+    text: string,
+    device?: string,
+  ): Promise<{ text: string; events: AskEvent[]; firstTextMs: number; totalMs: number }>
+  /** A raw node of the product's making, reserved at a relay; resolves to its id. */
+  startNode(relay: string): Promise<string>
+  /** Dials an address and cuts the connection again. @returns ms, and whether it was direct */
+  dialAndCut(address: string): Promise<{ ms: number; direct: boolean }>
+  stop(): Promise<void>
+}
+
+const clock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  schedule(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs)
+    return () => {
+      clearTimeout(timer)
+    }
+  },
+}
+const random: Random = { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) }
+
+let mesh: Mesh | undefined
+let node: PeerNode | undefined
+
+function running(): Mesh {
+  if (mesh === undefined) throw new DOMException('The peer was not started.', 'InvalidStateError')
+  return mesh
+}
+
+const page: PeerPage = {
+  async start(name) {
+    mesh = await createMesh({
+      clock,
+      random,
+      store: createMemoryStore(),
+      log: silentLogger,
+      preset: browserPreset(),
+      device: { name, kind: 'browser' },
+    })
+    return mesh.self
+  },
+  join: (link) => running().join(link),
+  devices: () => running().devices(),
+  async ask(text, device) {
+    const events: AskEvent[] = []
+    let answer = ''
+    const startedAt = performance.now()
+    let firstTextMs = 0
+    const request = {
+      messages: [{ role: 'user' as const, content: text }],
+      sampling: {},
+      ...(device === undefined ? {} : { device: device as DeviceId }),
+    }
+    for await (const event of running().ask(request, { signal: new AbortController().signal })) {
+      events.push(event)
+      if (event.type !== 'text') continue
+      if (answer === '') firstTextMs = performance.now() - startedAt
+      answer += event.text
+    }
+    return { text: answer, events, firstTextMs, totalMs: performance.now() - startedAt }
+  },
+  async startNode(relay) {
+    const key = await loadDeviceKey(createMemoryStore(), random)
+    node = await createNode(browserPreset(), key.privateKey, {
+      mayDial: () => true,
+      mayRelay: () => true,
+      mayConnect: () => true,
+    })
+    await node.dial(multiaddr(relay))
+    return key.id
+  },
+  async dialAndCut(address) {
+    if (node === undefined) throw new DOMException('The node was not started.', 'InvalidStateError')
+    const startedAt = performance.now()
+    const connection = await node.dial(multiaddr(address), { signal: AbortSignal.timeout(10_000) })
+    const ms = performance.now() - startedAt
+    const direct = connection.direct && connection.limits === undefined
+    await connection.close()
+    return { ms, direct }
+  },
+  async stop() {
+    await mesh?.stop()
+    await node?.stop()
+  },
+}
+
+Object.assign(globalThis, { peer: page })

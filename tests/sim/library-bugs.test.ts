@@ -1,0 +1,68 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { multiaddr } from '@multiformats/multiaddr'
+import { afterEach, expect, test } from 'vitest'
+import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
+import { systemClock } from '../../helper/ports/clock.ts'
+import { nodeTransports } from '../../helper/ports/node-peer.ts'
+import { systemRandom } from '../../helper/ports/random.ts'
+import { MeshError } from '../../mesh/base/index.ts'
+import { loadDeviceKey } from '../../mesh/identity/index.ts'
+import { addressesOf, createNode, type PeerNode } from '../../mesh/net/index.ts'
+import { createMemoryStore } from '../kit/memory-store.ts'
+import { until } from '../kit/wait.ts'
+
+// Three bugs of libp2p 3.3 that cost links; each test fails without its fix.
+
+const running: PeerNode[] = []
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((node) => node.stop()))
+})
+
+async function startNode(): Promise<PeerNode> {
+  const store = createMemoryStore()
+  const key = await loadDeviceKey(store, systemRandom)
+  const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
+  const preset = nodeTransports({ host: '127.0.0.1', ports: { ws: 0, tcp: 0, webrtcDirect: 0 }, certificate })
+  const node = await createNode(preset, key.privateKey, {
+    mayDial: () => true,
+    mayRelay: () => false,
+    mayConnect: () => false,
+  })
+  running.push(node)
+  return node
+}
+
+const webSocketOf = (node: PeerNode): string => addressesOf(node).find((address) => address.includes('/ws')) ?? ''
+
+test('cutting a WebSocket connection ends it at once on the other side too', async () => {
+  const alice = await startNode()
+  const bob = await startNode()
+  const connection = await bob.dial(multiaddr(webSocketOf(alice)))
+  await until(() => alice.getConnections().length === 1, { what: 'the connection to be seen' })
+  connection.abort(new MeshError('aborted', 'cut'))
+  // unpatched, the socket stays open and the other side keeps the dead connection for 25 s
+  await until(() => alice.getConnections().length === 0, { what: 'the other side to notice', timeoutMs: 5_000 })
+})
+
+test('many pings at once between two devices cut no connection', async () => {
+  const alice = await startNode()
+  const bob = await startNode()
+  await bob.dial(multiaddr(webSocketOf(alice)))
+  const answers = await Promise.allSettled(Array.from({ length: 8 }, () => bob.services.ping.ping(alice.peerId)))
+  expect(answers.filter((answer) => answer.status === 'rejected')).toEqual([])
+  expect(bob.getConnections()).toHaveLength(1)
+})
+
+test('the fixes kept in patches/ are in the installed libraries', async () => {
+  const root = new URL('../../', import.meta.url)
+  const patches = (await readdir(new URL('patches/', root))).filter((name) => name.endsWith('.patch'))
+  expect(patches).toHaveLength(2)
+  for (const name of patches) {
+    const patch = await readFile(new URL(`patches/${name}`, root), 'utf8')
+    const file = /^\+\+\+ b\/(.+)$/m.exec(patch)?.[1] ?? ''
+    const installed = await readFile(new URL(file, root), 'utf8')
+    const added = patch.split('\n').filter((line) => line.startsWith('+') && !line.startsWith('+++'))
+    expect(added.length).toBeGreaterThan(3)
+    for (const line of added) expect(installed).toContain(line.slice(1))
+  }
+})
