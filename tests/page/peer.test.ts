@@ -1,16 +1,10 @@
-import { chromium, type Browser, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
-import { systemClock } from '../../helper/ports/clock.ts'
-import { nodeTransports } from '../../helper/ports/node-peer.ts'
-import { systemRandom } from '../../helper/ports/random.ts'
-import { loadDeviceKey } from '../../mesh/identity/index.ts'
-import { addressesOf, createNode, type PeerNode } from '../../mesh/net/index.ts'
-import { OPEN_QUOTAS, relayService } from '../../relay/index.ts'
-import { createMemoryStore } from '../kit/memory-store.ts'
-import type { PeerPage } from '../kit/peer-page/main.ts'
+import { startChromium, type TestBrowser } from '../kit/chromium.ts'
+import type { PeerPage } from '../kit/peer-page/peer-page.ts'
 import { servePeerPage } from '../kit/peer-page/serve.ts'
 import { startPeer, type TestPeer } from '../kit/peers.ts'
+import { startRelayProcess } from '../kit/relay-process.ts'
 import { until } from '../kit/wait.ts'
 
 declare global {
@@ -18,23 +12,12 @@ declare global {
   var peer: PeerPage
 }
 
-let browser: Browser
+let browser: TestBrowser
 let site: Awaited<ReturnType<typeof servePeerPage>>
 
 beforeAll(async () => {
   site = await servePeerPage()
-  browser = await chromium.launch({
-    executablePath: process.env['PLEXUS_CHROMIUM'] ?? '/usr/bin/chromium',
-    args: [
-      '--headless=new',
-      '--no-sandbox',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  browser = await startChromium()
 })
 afterAll(async () => {
   await browser.close()
@@ -42,8 +25,7 @@ afterAll(async () => {
 })
 
 async function device(name: string | undefined): Promise<{ page: Page; id: string }> {
-  const context = await browser.newContext()
-  const page = await context.newPage()
+  const { page } = await browser.device()
   await page.goto(site.url)
   await page.waitForFunction(() => 'peer' in globalThis)
   const id = name === undefined ? '' : await page.evaluate((own) => globalThis.peer.start(own), name)
@@ -119,15 +101,15 @@ test('a browser reaches a helper by WebRTC-direct alone', async () => {
 })
 
 test('fifty dials in a row from one browser to another all connect directly', { timeout: 300_000 }, async () => {
-  const relay = await startRelay()
+  // the real relay, in a process of its own
+  const relay = await startRelayProcess()
   try {
-    const address = addressesOf(relay).find((one) => one.includes('/ws'))
-    expect(address).toBeDefined()
+    const address = relay.addresses.find((one) => one.includes('/ws')) ?? ''
     const a = await device(undefined)
     const b = await device(undefined)
-    await a.page.evaluate((to) => globalThis.peer.startNode(to), address ?? '')
-    const target = await b.page.evaluate((to) => globalThis.peer.startNode(to), address ?? '')
-    const way = `${address ?? ''}/p2p-circuit/webrtc/p2p/${target}`
+    await a.page.evaluate((to) => globalThis.peer.startNode(to), address)
+    const target = await b.page.evaluate((to) => globalThis.peer.startNode(to), address)
+    const way = `${address}/p2p-circuit/webrtc/p2p/${target}`
     const dial = (): Promise<{ ms: number; direct: boolean }> =>
       a.page.evaluate((to) => globalThis.peer.dialAndCut(to), way)
     // the reservation of the dialled browser comes a moment after its start
@@ -150,15 +132,3 @@ test('fifty dials in a row from one browser to another all connect directly', { 
     await relay.stop()
   }
 })
-
-async function startRelay(): Promise<PeerNode> {
-  const store = createMemoryStore()
-  const key = await loadDeviceKey(store, systemRandom)
-  const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
-  const preset = nodeTransports({ host: '127.0.0.1', ports: { ws: 0, tcp: 0, webrtcDirect: 0 }, certificate })
-  return createNode({ ...preset, services: { relay: relayService(OPEN_QUOTAS) as never } }, key.privateKey, {
-    mayDial: () => true,
-    mayRelay: () => true,
-    mayConnect: () => true,
-  })
-}

@@ -1,28 +1,13 @@
 import { browserPreset } from '../../../app/ports/browser-peer.ts'
 import { silentLogger, type Clock, type DeviceId, type Random } from '../../../mesh/base/index.ts'
 import { loadDeviceKey } from '../../../mesh/identity/index.ts'
-import type { DeviceView, Mesh } from '../../../mesh/mesh-types.ts'
+import type { Mesh } from '../../../mesh/mesh-types.ts'
 import { createMesh } from '../../../mesh/mesh.ts'
 import { createNode, type PeerNode } from '../../../mesh/net/index.ts'
 import type { AskEvent } from '../../../mesh/route/index.ts'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createMemoryStore } from '../memory-store.ts'
-
-/** What a test drives a bare browser peer with: the product's peer, without screens. */
-export interface PeerPage {
-  start(name: string): Promise<DeviceId>
-  join(link: string): Promise<DeviceView>
-  devices(): readonly DeviceView[]
-  ask(
-    text: string,
-    device?: string,
-  ): Promise<{ text: string; events: AskEvent[]; firstTextMs: number; totalMs: number }>
-  /** A raw node of the product's making, reserved at a relay; resolves to its id. */
-  startNode(relay: string): Promise<string>
-  /** Dials an address and cuts the connection again. @returns ms, and whether it was direct */
-  dialAndCut(address: string): Promise<{ ms: number; direct: boolean }>
-  stop(): Promise<void>
-}
+import type { PeerPage } from './peer-page.ts'
 
 const clock: Clock = {
   now: () => Date.now(),
