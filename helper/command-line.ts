@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import { runProgram } from './commands/program.ts'
+import { defaultThreads } from './engines/index.ts'
 import { MeshError } from '../mesh/base/index.ts'
 import { systemClock } from './ports/clock.ts'
 import { streamOutput } from './terminal/index.ts'
@@ -22,6 +23,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     env: process.env,
     currentDir: process.cwd(),
     installDir,
+    threads: defaultThreads(),
     version: versionOf(installDir),
     clock: systemClock,
     interruptSignal,

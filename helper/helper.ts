@@ -1,18 +1,19 @@
 import { access } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { asMeshError, isAbort, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
-import type { EngineHost, ModelProgress } from '../mesh/engine/index.ts'
+import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import { createMesh } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { makeSecret, openDataDir, type DataDir, type Readiness } from './data-dir/index.ts'
-import { createEngineHost } from './engines/index.ts'
+import { createEngineHost, type HelperEngineHost } from './engines/index.ts'
 import { createGateway } from './gateway/index.ts'
 import { createLocalApi, type LocalHost, type LocalModels, type Link } from './local/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
-import { createLevelStore } from './ports/level-store.ts'
+import { openLevelStore } from './ports/level-store.ts'
 import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
 
 /** How long a link for this machine's own browser works when nobody says otherwise. */
@@ -57,7 +58,7 @@ type Cleanup = () => Promise<void>
  * Starts a helper: lock, identity, peer, gateway (the page is served from here on),
  * model, and last `ports.json`. A failure undoes what was begun.
  * @throws MeshError `data-dir-unusable`, `data-dir-in-use`, `port-taken`, `model-unavailable`,
- * `model-invalid`, `malformed`, `storage-failed`, `aborted`.
+ * `model-invalid`, `malformed`, `engine-load`, `engine-memory`, `storage-failed`, `aborted`.
  */
 export async function startHelper(loaded: LoadedConfig, ports: HelperPorts): Promise<RunningHelper> {
   const cleanups: Cleanup[] = []
@@ -93,16 +94,17 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
   // a file that cannot be used ends the start before anything is promised to anybody
   if (config.model !== undefined) await library.addFile(config.model, { signal })
 
-  const engines = await createEngineHost({
+  const engines = createEngineHost({
     library,
+    dataDir: config.dataDir,
     clock,
     log: log.child('engine'),
     threads: config.threads,
-    workerFile: join(ports.installDir, 'dist', 'helper', 'llama-worker.js'),
+    workerFile: pathToFileURL(join(ports.installDir, 'dist', 'helper', 'llama-worker.js')),
   })
-  cleanups.push(() => engines.close())
+  cleanups.push(() => engines.stop())
 
-  const store = await createLevelStore(dataDir.at('store'))
+  const store = await openLevelStore(dataDir.at('store'))
   cleanups.push(() => store.close())
   let pageUrl: string | undefined
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
@@ -145,7 +147,7 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
   if (!hasPage) log.warn('There is no built page to serve. Run "npm run build".', { pageDir: config.pageDir })
   log.info('The page is served; the model comes next.', { page: pageUrl })
 
-  const modelTrouble = await readyModel(library, engines, ports)
+  const modelTrouble = await readyModel(config.model !== undefined, library, engines, ports)
   const readiness: Readiness = { pid: process.pid, http: listening.port, ...boundPorts(mesh.addresses()), peerId: mesh.self, startedAt }
   await dataDir.writeReadiness(readiness)
   log.info('The helper is ready.', { page: pageUrl, device: mesh.self })
@@ -174,26 +176,32 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
   }
 }
 
-/** Makes a model usable. A sentence when none could be had: the helper goes on, and the page says what to do. */
-async function readyModel(library: ModelLibrary, engines: EngineHost, ports: HelperPorts): Promise<string | undefined> {
-  const end = engines.changes.subscribe(() => {
-    const progress = engines.models().find((model) => model.state === 'downloading')?.progress
+/**
+ * Makes a model answer. A sentence when none could be had: the helper goes on, and
+ * the page says what to do.
+ * @throws MeshError of the engine, naming the file, when the file given by the person cannot be loaded.
+ */
+async function readyModel(isGiven: boolean, library: ModelLibrary, engines: HelperEngineHost, ports: HelperPorts): Promise<string | undefined> {
+  const { signal } = ports
+  const end = library.changes.subscribe(() => {
+    const progress = library.list().find((model) => model.state === 'downloading')?.progress
     if (progress !== undefined) ports.onModelProgress(progress)
   })
   try {
-    await library.ensureFirst({ signal: ports.signal })
+    await library.ensureFirst({ signal })
+    await engines.start({ signal })
     return undefined
   } catch (error) {
     const known = asMeshError(error)
-    if (known.code === 'aborted') throw known
-    ports.log.warn('No model could be had.', { code: known.code, reason: known.message })
+    if (known.code === 'aborted' || isGiven) throw known
+    ports.log.warn('No model is ready.', { code: known.code, reason: known.message })
     return known.message
   } finally {
     end()
   }
 }
 
-function localModels(library: ModelLibrary, engines: EngineHost): LocalModels {
+function localModels(library: ModelLibrary, engines: HelperEngineHost): LocalModels {
   return {
     list: () => engines.models(),
     async get(name, { signal, onProgress }) {

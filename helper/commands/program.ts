@@ -18,6 +18,8 @@ export interface ProgramPorts {
   readonly currentDir: string
   /** The directory that holds `dist/`. */
   readonly installDir: string
+  /** Threads of the engine where nobody says otherwise. */
+  readonly threads: number
   readonly version: string
   readonly clock: Clock
   /** Aborts on Ctrl-C; called only by commands that end by themselves. */
@@ -151,7 +153,7 @@ async function configOf(sub: Parser, parser: Parser, ports: ProgramPorts): Promi
       flags[setting.key] = command.getOptionValue(name) as string | boolean
     }
   }
-  return loadConfig({ env: ports.env, flags, installDir: ports.installDir, currentDir: ports.currentDir })
+  return loadConfig({ env: ports.env, flags, installDir: ports.installDir, threads: ports.threads, currentDir: ports.currentDir })
 }
 
 async function helperOf(config: Config): Promise<LocalClient> {

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import envPaths from 'env-paths'
 import { parse, TomlError } from 'smol-toml'
@@ -31,6 +30,8 @@ export interface ConfigInput {
   readonly flags: Readonly<Partial<Record<keyof Config, string | boolean>>>
   /** The directory that holds `dist/`. */
   readonly installDir: string
+  /** Threads of the engine where nobody says otherwise. */
+  readonly threads: number
   /** Relative paths of flags and environment are meant from here. */
   readonly currentDir: string
 }
@@ -59,7 +60,7 @@ export async function loadConfig(input: ConfigInput, options: { signal?: AbortSi
   const source: DefaultsSource = {
     userDataDir: envPaths('plexus', { suffix: '' }).data,
     installDir: input.installDir,
-    cores: availableParallelism(),
+    threads: input.threads,
   }
   const values = new Map<keyof Config, { value: unknown; provenance: Provenance; base: string }>()
   for (const setting of SETTING_LIST) {

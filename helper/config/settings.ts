@@ -30,7 +30,7 @@ export interface Config {
 export interface DefaultsSource {
   readonly userDataDir: string
   readonly installDir: string
-  readonly cores: number
+  readonly threads: number
 }
 
 type SettingKind = 'text' | 'number' | 'switch'
@@ -95,8 +95,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
     env: 'PLEXUS_THREADS',
     flag: '--threads <number>',
     schema: z.int('must be a whole number').min(1, 'must be at least 1').max(256, 'must be at most 256'),
-    // half of what the system shows: two of them usually share one core, and one stays free for everything else
-    initial: (source) => Math.max(1, Math.min(source.cores - 1, Math.ceil(source.cores / 2))),
+    initial: (source) => source.threads,
   }),
   open: setting('open', {
     doc: 'Open the page in the browser when the helper is ready.',

@@ -25,7 +25,9 @@ export async function ensureInstalled({ say = tell } = {}) {
     if (await isInstalled(wanted)) return true
     say('Installing what Plexus needs (once; about a minute).')
     const [command, ...first] = npmCommand()
-    const args = [...first, 'ci', '--include=dev', '--no-fund', '--no-audit', '--loglevel=error']
+    // not "npm ci": it refuses a lockfile without the binaries of other systems, and those differ from registry to
+    // registry. "install" takes every version from the lockfile all the same, and --no-save leaves the file as it is.
+    const args = [...first, 'install', '--no-save', '--include=dev', '--no-fund', '--no-audit', '--loglevel=error']
     const code = await run(command, args, { cwd: root, quiet: true, env: { ...process.env, ...INSTALL_ENV } })
     if (code !== 0) {
       say('The installation failed; what npm said is above. Without a package registry in reach Plexus cannot be installed.')

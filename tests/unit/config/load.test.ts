@@ -18,6 +18,7 @@ function load(input: Partial<ConfigInput> = {}): Promise<LoadedConfig> {
     env: { PLEXUS_DATA_DIR: dir, ...input.env },
     flags: input.flags ?? {},
     installDir: join(dir, 'install'),
+    threads: 2,
     currentDir: input.currentDir ?? dir,
   })
 }
