@@ -1,5 +1,6 @@
 import './shims.ts'
 import { asMeshError, isAbort, MeshError, type Logger } from '../mesh/base/index.ts'
+import type { ModelProgress } from '../mesh/engine/index.ts'
 import { launchProgram, openLink } from './browser-opening/index.ts'
 import { EXIT } from './commands/program.ts'
 import type { LoadedConfig } from './config/index.ts'
@@ -85,15 +86,23 @@ async function openPage(helper: RunningHelper, loaded: LoadedConfig, log: Logger
   })
 }
 
-function modelProgress(err: Output): { update(progress: { receivedBytes: number; totalBytes: number; rateBytesPerSecond: number; source: string }): void; end(): void } {
-  let line: ProgressLine | undefined
+/** One line of progress per source: when one fails and the next is tried, both are said. */
+function modelProgress(err: Output): { update(progress: ModelProgress): void; end(): void } {
+  let line: { readonly source: string; readonly shown: ProgressLine } | undefined
   return {
     update(progress) {
-      line ??= createProgressLine(err, systemClock, `Model from ${progress.source}`)
-      line.update(progress)
+      // before a source is found there is nothing to say
+      if (progress.source === '') return
+      if (line?.source !== progress.source) {
+        line?.shown.end()
+        err.write(`Fetching the first model from ${progress.source}.\n`)
+        line = { source: progress.source, shown: createProgressLine(err, systemClock, 'Model') }
+      }
+      line.shown.update(progress)
     },
     end() {
-      line?.end()
+      line?.shown.end()
+      line = undefined
     },
   }
 }

@@ -56,7 +56,7 @@ test('a command that is used wrongly ends with 2, with and without --json', asyn
     expect(result.json).toMatchObject({ error: { code: 'usage', message: expect.stringMatching(/\w/) } })
     const plain = await runCli([...args, '--data-dir', temp.path])
     expect([args, plain.code, plain.stdout]).toEqual([args, 2, ''])
-    expect(plain.stderr).toMatch(/^plexus: \w/)
+    expect(plain.stderr).toMatch(/^plexus: \S+ \S+/)
   }
 })
 

@@ -229,7 +229,9 @@ describe('settings', () => {
   test('without a model and without a network the helper says so and runs', async () => {
     const helper = await startHelper({ offline: true })
     try {
-      expect((await helper.cli(['models', '--json'])).json).toEqual([])
+      const models = (await helper.cli(['models', '--json'])).json as { state: string }[]
+      expect(models.filter((each) => each.state !== 'failed')).toEqual([])
+      expect(helper.output().stderr).toMatch(/There is no model to answer with: \w/)
       const asked = await helper.cli(['ask', 'Anybody?', '--json'])
       expect(asked).toMatchObject({ code: 1, json: { error: { code: expect.any(String) } } })
       expect((await fetch(`${helper.url}/health`)).status).toBe(200)
