@@ -15,7 +15,11 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   relay: at('relay/main.ts'),
   'llama-worker': at('helper/engines/llama/worker.ts'),
 }
-const BENCH: Readonly<Record<string, string>> = { run: at('tests/bench/run.ts'), 'llama-worker': at('helper/engines/llama/worker.ts') }
+const BENCH: Readonly<Record<string, string>> = {
+  run: at('tests/bench/run.ts'),
+  asker: at('tests/bench/asker.ts'),
+  'llama-worker': at('helper/engines/llama/worker.ts'),
+}
 
 // Our own code is bundled, packages stay packages: what runs is what the lockfile names.
 export default defineConfig(({ mode }) => ({
@@ -28,7 +32,9 @@ export default defineConfig(({ mode }) => ({
     sourcemap: true,
     minify: false,
     rolldownOptions: {
-      input: Object.fromEntries(Object.entries(mode === 'bench' ? BENCH : PROGRAMS).filter(([, file]) => existsSync(file))),
+      input: Object.fromEntries(
+        Object.entries(mode === 'bench' ? BENCH : PROGRAMS).filter(([, file]) => existsSync(file)),
+      ),
       external: (id: string) => builtinModules.includes(id) || id.startsWith('node:') || isPackage(id),
       output: {
         format: 'es',

@@ -6,6 +6,7 @@ import { createMesh } from '../../../mesh/mesh.ts'
 import { createNode, type PeerNode } from '../../../mesh/net/index.ts'
 import type { AskEvent } from '../../../mesh/route/index.ts'
 import { multiaddr } from '@multiformats/multiaddr'
+import { measureAnswer } from '../../bench/measure.ts'
 import { createMemoryStore } from '../memory-store.ts'
 import type { PeerPage } from './peer-page.ts'
 
@@ -46,8 +47,6 @@ const page: PeerPage = {
   async ask(text, device) {
     const events: AskEvent[] = []
     let answer = ''
-    const startedAt = performance.now()
-    let firstTextMs = 0
     const request = {
       messages: [{ role: 'user' as const, content: text }],
       sampling: {},
@@ -55,12 +54,17 @@ const page: PeerPage = {
     }
     for await (const event of running().ask(request, { signal: new AbortController().signal })) {
       events.push(event)
-      if (event.type !== 'text') continue
-      if (answer === '') firstTextMs = performance.now() - startedAt
-      answer += event.text
+      if (event.type === 'text') answer += event.text
     }
-    return { text: answer, events, firstTextMs, totalMs: performance.now() - startedAt }
+    return { text: answer, events }
   },
+  measure: (text, maxTokens) =>
+    measureAnswer(
+      running().ask(
+        { messages: [{ role: 'user', content: text }], sampling: { temperature: 0, maxTokens } },
+        { signal: new AbortController().signal },
+      ),
+    ),
   async startNode(relay) {
     const key = await loadDeviceKey(createMemoryStore(), random)
     node = await createNode(browserPreset(), key.privateKey, {

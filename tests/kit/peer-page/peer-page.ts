@@ -7,10 +7,12 @@ export interface PeerPage {
   start(name: string): Promise<DeviceId>
   join(link: string): Promise<DeviceView>
   devices(): readonly DeviceView[]
-  ask(
+  ask(text: string, device?: string): Promise<{ text: string; events: AskEvent[] }>
+  /** Asks and measures at the tab where the text arrives. */
+  measure(
     text: string,
-    device?: string,
-  ): Promise<{ text: string; events: AskEvent[]; firstTextMs: number; totalMs: number }>
+    maxTokens: number,
+  ): Promise<{ firstTextMs: number; decodeTokensPerSecond: number; tokens: number }>
   /** A raw node of the product's making, reserved at a relay; resolves to its id. */
   startNode(relay: string): Promise<string>
   /** Dials an address and cuts the connection again. @returns ms, and whether it was direct */
