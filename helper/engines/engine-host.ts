@@ -34,13 +34,12 @@ const WAITING_MOST = 32
 /** What an engine host needs. */
 export interface EngineHostOptions {
   readonly library: ModelLibrary
-  readonly dataDir: string
   readonly clock: Clock
   readonly log: Logger
   /** Threads of the engine: physical cores less one, at least one. More than are free is far slower than too few. */
   readonly threads: number
-  /** The built engine process. */
-  readonly workerFile: URL
+  /** The built engine process: a path, or a file URL. */
+  readonly workerFile: URL | string
   /** False: the processor only. Default true. */
   readonly gpu?: boolean | undefined
   /** Longest context in tokens. Default 8,192. */
@@ -83,7 +82,7 @@ interface Loaded {
 /** The engine host of a helper: models from the library, each answered by llama.cpp in a process of its own. */
 export function createEngineHost(options: EngineHostOptions): HelperEngineHost {
   const { library, clock, log } = options
-  const canaries = createCanaries(options.dataDir, clock)
+  const canaries = createCanaries(library.dataDir, clock)
   const startLink = options.startLink ?? (() => forkEngine(options.workerFile, log.child('llama')))
   const availableBytes = options.availableBytes ?? availableMemory
   const loaded = new Map<string, Loaded>()

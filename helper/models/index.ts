@@ -4,7 +4,7 @@
  * that no path is made from a name. Knows nothing of engines or of the mesh.
  */
 export { CATALOG, findOffer, FIRST_MODEL, FIRST_MODEL_FROM_HUB } from './catalog.ts'
-export { type Disk } from './disk.ts'
+export { diskError, systemCode, type Disk } from './disk.ts'
 export { fileByteSource, GGUF_LIMITS, readGgufHeader, type GgufHeader } from './gguf.ts'
 export { type ByteSource } from './byte-cursor.ts'
 export { createModelLibrary, type ModelLibrary, type ModelLibraryOptions, type OpenedModel } from './library.ts'

@@ -65,6 +65,8 @@ export interface OpenedModel {
 
 /** The models of this device. Content-addressed: a file's place is made from its hash alone. */
 export interface ModelLibrary {
+  /** The data directory it lives in. */
+  readonly dataDir: string
   /** First is the one used when nobody chose: what was chosen last, the file given at start counting as a choice, then the oldest. */
   list(): readonly ModelRecord[]
   readonly changes: EventSource<void>
@@ -391,6 +393,7 @@ export async function createModelLibrary(options: ModelLibraryOptions): Promise<
   }
 
   return {
+    dataDir: options.dataDir,
     list,
     changes,
     async get(spec, { signal } = {}) {

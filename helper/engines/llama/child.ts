@@ -19,8 +19,9 @@ const PASSED_ON =
   /^(PATH|HOME|USERPROFILE|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|LANG|LC_.*|LD_LIBRARY_PATH|DYLD_.*|CUDA_.*|HIP_.*|ROCR_.*|GGML_.*|VK_.*|XDG_RUNTIME_DIR)$/i
 
 /** Starts an engine process. It ends by itself when this process does, however that ends. */
-export function forkEngine(workerFile: URL, log: Logger): EngineLink {
-  const child = fork(fileURLToPath(workerFile), [], {
+export function forkEngine(workerFile: URL | string, log: Logger): EngineLink {
+  const file = typeof workerFile === 'string' ? workerFile : fileURLToPath(workerFile)
+  const child = fork(file, [], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execArgv: [],
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name))),

@@ -1,5 +1,7 @@
 import {
   GeneralChatWrapper,
+  LlamaText,
+  SpecialTokensText,
   JinjaTemplateChatWrapper,
   type ChatHistoryItem,
   type ChatWrapper,
@@ -23,6 +25,9 @@ export interface PromptWriter {
  * plain one, and `log` says so.
  */
 export function createPromptWriter(model: LlamaModel, log: (text: string) => void): PromptWriter {
+  if (isPlainChatMl(model)) {
+    return { stops: [], write: (messages) => writeChatMl(messages).tokenize(model.tokenizer) }
+  }
   const wrapper = chooseWrapper(model, log)
   return {
     stops: textStops(wrapper, model),
@@ -34,6 +39,33 @@ export function createPromptWriter(model: LlamaModel, log: (text: string) => voi
       return tokens
     },
   }
+}
+
+/** The loop of ChatML, whatever stands around it. */
+const CHATML_LOOP = /'<\|im_start\|>'\+message\['role'\]\+'(?:\\n|\n)'\+message\['content'\]\+'<\|im_end\|>'/
+
+/**
+ * True for templates that are ChatML and no more. Some add a system message that
+ * nobody wrote: it costs reading time, and small models answer worse with it, so
+ * these are written here, and only what people said is in the prompt.
+ */
+function isPlainChatMl(model: LlamaModel): boolean {
+  const template = model.fileInfo.metadata.tokenizer?.chat_template ?? ''
+  const loop = template.replaceAll(/[ \t]/g, '')
+  const isPlain = CHATML_LOOP.test(loop) && !/tools|think|macro|namespace/.test(template)
+  const isOneToken = (mark: string): boolean => model.tokenize(mark, true).length === 1
+  return isPlain && isOneToken('<|im_start|>') && model.isEogToken(model.tokenize('<|im_end|>', true)[0])
+}
+
+function writeChatMl(messages: readonly ChatMessage[]): LlamaText {
+  const last = messages.at(-1)
+  const continues = last?.role === 'assistant'
+  const parts = messages.flatMap((message) => {
+    const start = new SpecialTokensText(`<|im_start|>${message.role}\n`)
+    const isOpen = continues && message === last
+    return isOpen ? [start, message.content] : [start, message.content, new SpecialTokensText('<|im_end|>\n')]
+  })
+  return LlamaText(continues ? parts : [...parts, new SpecialTokensText('<|im_start|>assistant\n')])
 }
 
 function chooseWrapper(model: LlamaModel, log: (text: string) => void): ChatWrapper {
