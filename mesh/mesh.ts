@@ -561,7 +561,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
 function invitationAddresses(addresses: readonly string[]): string[] {
   const usable = addresses
     .map((address) => address.replace(/\/p2p\/[^/]+$/, ''))
-    .filter((address) => address.includes('/ws') || address.includes('/webrtc-direct'))
+    // plain TCP is for helpers, which speak WebSocket as well
+    .filter((address) => !/\/tcp\/\d+$/.test(address))
   const isLoopback = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
   return [...usable.filter((address) => !isLoopback(address)), ...usable.filter(isLoopback)].slice(
     0,

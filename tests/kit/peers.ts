@@ -1,11 +1,12 @@
 import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
-import { nodePreset } from '../../helper/ports/node-peer.ts'
+import { nodePreset, type PeerPorts } from '../../helper/ports/node-peer.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
-import { silentLogger, type Logger } from '../../mesh/base/index.ts'
+import { silentLogger, type Clock, type Logger } from '../../mesh/base/index.ts'
 import type { EngineHost } from '../../mesh/engine/index.ts'
 import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
 import { createMesh } from '../../mesh/mesh.ts'
+import type { NodePreset } from '../../mesh/net/index.ts'
 import { createMemoryStore, type MemoryStore } from './memory-store.ts'
 import { until } from './wait.ts'
 
@@ -28,17 +29,19 @@ export async function startPeer(
     engines?: EngineHost
     store?: MemoryStore
     log?: Logger
-    ports?: { ws: number; tcp: number; webrtcDirect: number }
+    clock?: Clock
+    /** Default: a helper's node on free loopback ports. */
+    preset?: NodePreset
   } = {},
 ): Promise<TestPeer> {
   const store = options.store ?? createMemoryStore()
-  const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
+  const clock = options.clock ?? systemClock
   const mesh = await createMesh({
-    clock: systemClock,
+    clock,
     random: systemRandom,
     store,
     log: options.log ?? silentLogger,
-    preset: nodePreset({ ports: options.ports ?? { ws: 0, tcp: 0, webrtcDirect: 0 }, lan: false, certificate }),
+    preset: options.preset ?? (await loopbackPreset(store)),
     device: { name, kind: 'helper' },
     engines: options.engines,
     pageUrl: () => 'http://127.0.0.1:1/',
@@ -60,6 +63,15 @@ export async function startPeer(
       ),
     stop: () => mesh.stop(),
   }
+}
+
+/** A helper's node on loopback, with the certificate the store keeps. */
+export async function loopbackPreset(
+  store: MemoryStore,
+  ports: PeerPorts = { ws: 0, tcp: 0, webrtcDirect: 0 },
+): Promise<NodePreset> {
+  const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
+  return nodePreset({ ports, lan: false, certificate })
 }
 
 /** Makes `joiner` a device of `inviter`'s mesh by a link confirmed in advance. */
