@@ -1,0 +1,17 @@
+import type { Mesh } from '../../mesh/mesh-types.ts'
+import type { OpenMesh } from './peer.ts'
+
+/**
+ * Starts the mesh of this browser. The network part of the page is fetched here and
+ * nowhere else, so that the shell is there before it.
+ * @throws MeshError of `createMesh`.
+ */
+export const openMesh: OpenMesh = async (options): Promise<Mesh> => {
+  const [{ createMesh }, { browserPreset }] = await Promise.all([
+    import('../../mesh/mesh.ts'),
+    import('../ports/browser-peer.ts'),
+  ])
+  const { clock, random, store, log, deviceName, signal } = options
+  const device = { name: deviceName, kind: 'browser' } as const
+  return createMesh({ clock, random, store, log, preset: browserPreset(), device }, { signal })
+}

@@ -1,0 +1,14 @@
+/**
+ * What the page has of the browser, behind the ports of the core: storage, time,
+ * chance, locks, the other tabs, the life of the page. Nothing here decides anything.
+ */
+export { createConsoleLog } from './console-log.ts'
+export { openIdbStore, type IdbStoreOptions } from './idb-store.ts'
+export { watchPageLife } from './page-life.ts'
+export { takeJoinLink, watchJoinLinks } from './page-link.ts'
+export { registerServiceWorker, type PageUpdates } from './service-worker.ts'
+export { createVolatileStore } from './volatile-store.ts'
+export { createWebChannel } from './web-channel.ts'
+export { webClock } from './web-clock.ts'
+export { createWebLock } from './web-locks.ts'
+export { webRandom } from './web-random.ts'
