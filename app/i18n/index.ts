@@ -17,4 +17,5 @@ export {
   formatRecency,
   formatTokenRate,
 } from './format.ts'
+export { pictureName } from './pictures.ts'
 export { locale, t, type MessageKey, type MessageValues } from './translate.ts'

@@ -1,0 +1,171 @@
+import {
+  asId,
+  createEvents,
+  MeshError,
+  type DeviceId,
+  type InvitationId,
+  type ModelId,
+} from '../../../mesh/base/index.ts'
+import type { ModelRecord } from '../../../mesh/engine/index.ts'
+import type { DeviceView, Mesh, MeshEvent, PendingJoin, Standing } from '../../../mesh/mesh-types.ts'
+import type { Route } from '../../../mesh/route/index.ts'
+
+const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
+
+/** A peer id that looks like one, the same for the same name. */
+export function fakeDeviceId(name: string): DeviceId {
+  let hash = 7
+  let text = '12D3KooW'
+  for (let at = 0; at < 44; at += 1) {
+    hash = (hash * 31 + (name.codePointAt(at % name.length) ?? 0) + at) % 9973
+    text += BASE58[hash % BASE58.length] ?? '1'
+  }
+  return asId<DeviceId>(text)
+}
+
+/** The model of the preview as a device has it. */
+export function fakeModel(change: Partial<ModelRecord> = {}): ModelRecord {
+  return {
+    id: asId<ModelId>('SmolLM2-135M-Instruct'),
+    sizeBytes: 98_362_432,
+    sha256: 'b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53',
+    contextTokens: 2_048,
+    state: 'ready',
+    addedAt: Date.UTC(2026, 10, 18),
+    ...change,
+  }
+}
+
+/** A device of the preview; what is not said is that of an online helper without models. */
+export function fakeDevice(name: string, change: Partial<DeviceView> = {}): DeviceView {
+  const id = fakeDeviceId(name)
+  return {
+    id,
+    name,
+    kind: 'helper',
+    role: 'owner',
+    person: '',
+    state: 'online',
+    path: 'direct',
+    rttMs: 3,
+    lastSeenAt: Date.now(),
+    admittedAt: Date.UTC(2026, 2, 3),
+    admittedBy: id,
+    models: [],
+    load: { slots: 0, busy: 0, queued: 0 },
+    removable: false,
+    ...change,
+  }
+}
+
+/** What a fake mesh begins with. */
+export interface FakeMeshOptions {
+  readonly standing: Standing
+  readonly devices: readonly DeviceView[]
+  readonly pending?: readonly PendingJoin[] | undefined
+}
+
+/** A mesh of the preview that other scripts can change. */
+export interface FakeMesh extends Mesh {
+  change(id: DeviceId, part: Partial<DeviceView>): void
+}
+
+/** Makes a mesh whose devices are given, and that does what screens ask of it. */
+export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
+  let devices = [...options.devices]
+  let pending = [...(options.pending ?? [])]
+  const events = createEvents<MeshEvent>((error) => {
+    console.error(error)
+  })
+  const find = (id: DeviceId): DeviceView => {
+    const device = devices.find((entry) => entry.id === id)
+    if (device === undefined) throw new MeshError('device-unknown', 'This device is not in the mesh.')
+    return device
+  }
+  const change = (id: DeviceId, part: Partial<DeviceView>): void => {
+    const device = { ...find(id), ...part }
+    devices = devices.map((entry) => (entry.id === id ? device : entry))
+    events.emit({ type: 'device-changed', device })
+  }
+  return {
+    self: devices[0]?.id ?? fakeDeviceId('nobody'),
+    events,
+    change,
+    standing: () => options.standing,
+    devices: () => devices,
+    models: () => [],
+    addresses: () => [],
+    rename(id, name) {
+      change(id, { name })
+      return Promise.resolve()
+    },
+    remove(id) {
+      devices = devices.filter((entry) => entry.id !== id)
+      events.emit({ type: 'device-removed', id })
+      return Promise.resolve()
+    },
+    invite: () =>
+      Promise.resolve({
+        id: asId<InvitationId>('invitation'),
+        fragment: 'j=o2F2AWFrWCBr9n1cVw',
+        url: `http://127.0.0.1:8790/#j=${'oWF2AWFpWCAS3kQ0'.repeat(12)}`,
+        expiresAt: Date.now() + 10 * 60_000,
+        confirmation: 'pictures',
+      }),
+    preview() {
+      throw new MeshError('malformed', 'This is no invitation.')
+    },
+    join: () => Promise.reject(new MeshError('unsupported', 'The preview does not join.')),
+    pendingJoins: () => pending,
+    settleJoin(invitation, admit) {
+      const join = pending.find((entry) => entry.invitation === invitation)
+      pending = pending.filter((entry) => entry.invitation !== invitation)
+      if (join === undefined) return Promise.resolve()
+      if (admit) {
+        const device = fakeDevice(join.name, { id: join.device, kind: join.kind })
+        devices = [...devices, device]
+        events.emit({ type: 'device-joined', device })
+      }
+      events.emit({ type: 'join-settled', invitation, device: join.device, admitted: admit })
+      return Promise.resolve()
+    },
+    ask() {
+      throw new MeshError('unsupported', 'The preview does not ask the mesh.')
+    },
+    wake() {},
+    stop: () => Promise.resolve(),
+  }
+}
+
+/** A decision with one chosen, one possible and one refused device. */
+export function fakeRoute(chosen: DeviceView, others: readonly DeviceView[]): Route {
+  const model = chosen.models[0]?.id ?? fakeModel().id
+  return {
+    device: chosen.id,
+    deviceName: chosen.name,
+    model,
+    path: chosen.path,
+    reason: others.length === 0 ? 'only-one' : 'fastest-first-word',
+    decidedAt: Date.now(),
+    candidates: [
+      {
+        device: chosen.id,
+        deviceName: chosen.name,
+        model,
+        verdict: 'chosen',
+        score: { rttMs: 3, queueMs: 0, loadMs: 0, prefillMs: 480, decodeTokensPerSecond: 39, firstTokenMs: 483 },
+      },
+      ...others.map((device, index) =>
+        index === 0
+          ? {
+              device: device.id,
+              deviceName: device.name,
+              model,
+              verdict: 'possible' as const,
+              score: { rttMs: 84, queueMs: 0, loadMs: 1900, prefillMs: 720, decodeTokensPerSecond: 17, firstTokenMs: 2704 },
+            }
+          : { device: device.id, deviceName: device.name, model: undefined, verdict: 'refused' as const, refusal: 'no-engine' as const },
+      ),
+    ],
+  }
+}
