@@ -1,0 +1,106 @@
+import { describe, expect, it } from 'vitest'
+import { fileName } from '../../../app/parts/save-file.ts'
+import { bannerFor, type BannerFacts } from '../../../app/shell/banner-rank.ts'
+import { placeFromSearch, searchFromPlace } from '../../../app/state/router.svelte.ts'
+import { linkOf, onlyThisComputer } from '../../../app/views/add-device/parts/link.ts'
+import { groupByAge, matches } from '../../../app/views/chat/parts/chat-list.ts'
+import { countWords } from '../../../app/views/chat/parts/phase-words.ts'
+import { groupedKey } from '../../../app/views/devices/parts/grouped-key.ts'
+import { asId, type ChatId, type InvitationId } from '../../../mesh/base/index.ts'
+import type { ChatSummary } from '../../../mesh/state/index.ts'
+
+const chat = (title: string, updatedAt: number, excerpt = ''): ChatSummary => ({
+  id: asId<ChatId>(title),
+  title,
+  createdAt: updatedAt,
+  updatedAt,
+  excerpt,
+  lastState: 'done',
+})
+
+describe('places in the address', () => {
+  it('come back from the address as they went into it', () => {
+    for (const search of ['', '?view=devices', '?chat=abc', '?list=1', '?view=devices&device=12D3', '?view=settings']) {
+      expect(searchFromPlace(placeFromSearch(search))).toBe(search)
+    }
+  })
+
+  it('ignore what is empty, overlong or unknown', () => {
+    expect(placeFromSearch(`?chat=${'x'.repeat(200)}&device=&utm=1`)).toEqual({ view: 'chat' })
+  })
+})
+
+describe('the one banner', () => {
+  const calm: BannerFacts = {
+    standing: 'leader',
+    membership: 'member',
+    volatile: false,
+    problem: false,
+    online: true,
+    updateReady: false,
+  }
+  it('is silent when all is well', () => {
+    expect(bannerFor(calm)).toBeUndefined()
+  })
+  it('speaks of the worst thing only', () => {
+    const all: BannerFacts = {
+      standing: 'follower',
+      membership: 'removed',
+      volatile: true,
+      problem: true,
+      online: false,
+      updateReady: true,
+    }
+    expect(bannerFor(all)).toBe('problem')
+    expect(bannerFor({ ...all, problem: false })).toBe('volatile')
+    expect(bannerFor({ ...all, problem: false, volatile: false })).toBe('removed')
+    expect(bannerFor({ ...calm, standing: 'follower', online: false })).toBe('follower')
+    expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
+    expect(bannerFor({ ...calm, updateReady: true })).toBe('update')
+  })
+})
+
+describe('the list of chats', () => {
+  const now = new Date(2026, 10, 21, 15, 0).getTime()
+  it('is divided by age and keeps its order', () => {
+    const groups = groupByAge([chat('a', now), chat('b', now - 1000), chat('c', now - 3 * 86_400_000), chat('d', 0)], now)
+    expect(groups.map((group) => [group.age, group.chats.map((entry) => entry.title)])).toEqual([
+      ['today', ['a', 'b']],
+      ['week', ['c']],
+      ['earlier', ['d']],
+    ])
+  })
+  it('finds every word, wherever it stands and however it is written', () => {
+    expect(matches(chat('Photo archive', now, 'rename nothing'), 'NOTHING photo')).toBe(true)
+    expect(matches(chat('Photo archive', now), 'soup')).toBe(false)
+    expect(matches(chat('Photo archive', now), '')).toBe(true)
+  })
+})
+
+describe('invitations to be shown', () => {
+  const invitation = { id: asId<InvitationId>('i'), fragment: 'j=abc', expiresAt: 0, confirmation: 'pictures' } as const
+  it('lead to the helper where it serves a page, else to this copy', () => {
+    const here = { origin: 'https://plexus.example', pathname: '/app/' }
+    expect(linkOf({ ...invitation, url: 'http://127.0.0.1:8790/#j=abc' }, here)).toBe('http://127.0.0.1:8790/#j=abc')
+    expect(linkOf({ ...invitation, url: '' }, here)).toBe('https://plexus.example/app/#j=abc')
+  })
+  it('are known when they open on this computer only', () => {
+    expect(onlyThisComputer('http://127.0.0.1:8790/#x')).toBe(true)
+    expect(onlyThisComputer('http://192.168.1.7:8790/#x')).toBe(false)
+    expect(onlyThisComputer('nonsense')).toBe(false)
+  })
+})
+
+describe('small words', () => {
+  it('counts words as a person does', () => {
+    expect(countWords('  one two\nthree ')).toBe(3)
+    expect(countWords('')).toBe(0)
+  })
+  it('groups a key in fours', () => {
+    expect(groupedKey('12D3KooWab')).toBe('12D3 KooW ab')
+  })
+  it('names a file so that every system takes it', () => {
+    expect(fileName('a/b:c?"<>|\u0000 d.')).toBe('a b c d')
+    expect(fileName('...')).toBe('plexus')
+  })
+})
