@@ -50,8 +50,8 @@ function nextUrl(location: string, from: URL): URL {
 
 function checkUrl(url: URL, allowLoopback: boolean): void {
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  const isStandIn = allowLoopback && isLoopbackAddress(host)
-  if (url.protocol !== 'https:' && !(isStandIn && url.protocol === 'http:')) {
+  const isStandIn = allowLoopback && url.protocol === 'http:' && isLoopbackAddress(host)
+  if (url.protocol !== 'https:' && !isStandIn) {
     throw new MeshError('refused', `Models are fetched over https only, not from ${url.protocol}//${url.host}.`)
   }
   // A number as host never reaches the name look-up, so it is checked here.

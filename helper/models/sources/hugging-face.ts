@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { abortReason, MeshError, messageOf, throwIfAborted } from '../../../mesh/base/index.ts'
+import { abortReason, MeshError, messageOf, sleep, throwIfAborted } from '../../../mesh/base/index.ts'
 import type { HuggingFaceSpec } from '../offer.ts'
 import type { PartFile } from '../part-file.ts'
 import { guardedRequest, type GuardOptions } from './guarded-request.ts'
@@ -12,6 +12,8 @@ export interface HuggingFaceOptions {
   readonly token?: string | undefined
   /** For tests: the stand-in hub may be on loopback and without TLS. */
   readonly allowLoopback: boolean
+  /** Wait before a broken transfer is taken up again, twice as long each time. Default 500. */
+  readonly retryMs?: number | undefined
 }
 
 /** The public hub. */
@@ -22,6 +24,7 @@ const SIZE_LIMIT_BYTES = 512 * 1024 ** 3
 
 /** How often a broken transfer is taken up again before it counts as failed. */
 const ATTEMPTS = 5
+const RETRY_MS = 500
 
 /** What the hub says of a file before it is fetched. */
 interface HubFile extends Expected {
@@ -59,7 +62,7 @@ export function createHuggingFaceSource(options: HuggingFaceOptions = PUBLIC_HUB
   }
 }
 
-type Rules = Omit<GuardOptions, 'method' | 'followRedirects' | 'headers'> & { readonly baseUrl: string }
+type Rules = Omit<GuardOptions, 'method' | 'followRedirects' | 'headers'> & HuggingFaceOptions
 
 /** `owner/name` and a file name in it, as the hub writes them: nothing that changes a path. */
 function checkSpec(spec: HuggingFaceSpec): void {
@@ -147,6 +150,7 @@ async function receive(
         receivedBytes: part.receivedBytes,
         reason: messageOf(error),
       })
+      await sleep(context.clock, (rules.retryMs ?? RETRY_MS) * 2 ** failures, { signal: context.signal })
     }
   }
 }
