@@ -28,7 +28,8 @@ export default defineConfig(({ mode }) => ({
     ssr: true,
     target: 'node20',
     outDir: at(mode === 'bench' ? 'dist/bench' : 'dist/helper'),
-    emptyOutDir: true,
+    // a helper that runs from here must still find its files while a new build is made; old ones are removed later
+    emptyOutDir: false,
     sourcemap: true,
     minify: false,
     rolldownOptions: {

@@ -1,13 +1,12 @@
 import { access } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import { asMeshError, isAbort, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
+import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import { createMesh } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
-import { makeSecret, openDataDir, type DataDir, type Readiness } from './data-dir/index.ts'
+import { makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createEngineHost, type HelperEngineHost } from './engines/index.ts'
 import { createGateway } from './gateway/index.ts'
 import { createLocalApi, type LocalHost, type LocalModels, type Link } from './local/index.ts'
@@ -31,6 +30,8 @@ export interface HelperPorts {
   onModelProgress(progress: ModelProgress): void
   /** Somebody asked over the local API that the helper ends. */
   requestStop(): void
+  /** A switch was flipped that needs a new start to act. */
+  requestRestart(): void
 }
 
 /** A helper that is ready for a question, or says why it has no model. */
@@ -96,21 +97,21 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
 
   const engines = createEngineHost({
     library,
-    dataDir: config.dataDir,
     clock,
     log: log.child('engine'),
     threads: config.threads,
-    workerFile: pathToFileURL(join(ports.installDir, 'dist', 'helper', 'llama-worker.js')),
+    workerFile: join(ports.installDir, 'dist', 'helper', 'llama-worker.js'),
   })
   cleanups.push(() => engines.stop())
 
   const store = await openLevelStore(dataDir.at('store'))
   cleanups.push(() => store.close())
-  let pageUrl: string | undefined
+  /** Known once the gateway listens, which needs the mesh first. */
+  const page: { url: string | undefined } = { url: undefined }
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
   const preset = nodePreset({ ports: peerPorts(config.port), lan, certificate })
   const mesh = await listenErrorsNamed(
-    createMesh({ clock, random, store, log, preset, engines, device: { name: config.name, kind: 'helper' }, pageUrl: () => pageUrl }, { signal }),
+    createMesh({ clock, random, store, log, preset, engines, device: { name: config.name, kind: 'helper' }, pageUrl: () => page.url }, { signal }),
   )
   cleanups.push(() => mesh.stop())
 
@@ -126,8 +127,14 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
     token: () => token,
     openLink: (options) => makeLink({ lifetimeMs: OPEN_LINK_LIFETIME_MS, ...options }),
     lan: () => ({ lan, addresses: lan ? mesh.addresses() : [] }),
-    setLan: (open) => switchLan(open, lan, dataDir, mesh),
-    status: () => ({ pid: process.pid, peerId: mesh.self, startedAt, pageUrl: pageUrl ?? '', offline: config.offline }),
+    setLan: async (open) => {
+      if (open === lan) return host.lan()
+      refuseFixedLan(loaded)
+      await dataDir.writeSwitches({ ...(await dataDir.switches()), lan: open })
+      ports.requestRestart()
+      return { ...host.lan(), isRestarting: true }
+    },
+    status: () => ({ pid: process.pid, peerId: mesh.self, startedAt, pageUrl: page.url ?? '', offline: config.offline }),
     requestStop: ports.requestStop,
   }
   const gateway = createGateway({
@@ -141,7 +148,8 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
   })
   const listening = await gateway.listen({ port: config.port, signal })
   cleanups.push(() => listening.close())
-  pageUrl = `${listening.url}/`
+  const pageUrl = `${listening.url}/`
+  page.url = pageUrl
   await dataDir.writeCredential({ url: pageUrl, credential, pid: process.pid })
   const hasPage = await exists(join(config.pageDir, 'index.html'))
   if (!hasPage) log.warn('There is no built page to serve. Run "npm run build".', { pageDir: config.pageDir })
@@ -220,10 +228,11 @@ function localModels(library: ModelLibrary, engines: HelperEngineHost): LocalMod
   }
 }
 
-async function switchLan(open: boolean, now: boolean, dataDir: DataDir, mesh: Mesh): Promise<ReturnType<LocalHost['lan']>> {
-  await dataDir.writeSwitches({ ...(await dataDir.switches()), lan: open })
-  const note = open === now ? undefined : 'It takes effect when the helper starts again: "plexus stop", then "npm start".'
-  return { lan: open, addresses: open && now ? mesh.addresses() : [], note }
+/** A switch that a flag, a variable or the settings file has fixed cannot be flipped from elsewhere. */
+function refuseFixedLan(loaded: LoadedConfig): void {
+  const { origin, from } = loaded.provenance.lan
+  if (origin === 'default') return
+  throw new MeshError('conflict', `The local network is fixed by ${from}. Change it there and start the helper again.`)
 }
 
 /** The peer's ports follow the page's, so that one number says where everything is. */

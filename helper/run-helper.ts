@@ -31,7 +31,37 @@ export async function runHelper(loaded: LoadedConfig, options: RunOptions): Prom
   const log = createLogger({ level: config.logLevel, output: options.err })
   const ending = listenForEnd(log)
   const progress = modelProgress(options.err)
+  let isFirstStart = true
+  try {
+    for (;;) {
+      const again = await runOnce(loaded, options, { log, ending, progress, isFirstStart })
+      isFirstStart = false
+      if (!again) break
+      log.info('The helper starts again with the switch flipped.')
+    }
+  } finally {
+    ending.dispose()
+  }
+  return ending.hasFailed() ? EXIT.failed : EXIT.done
+}
+
+interface RunParts {
+  readonly log: Logger
+  readonly ending: Ending
+  readonly progress: ModelProgressLine
+  readonly isFirstStart: boolean
+}
+
+/** One life of the helper; true when it shall start again. */
+async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunParts): Promise<boolean> {
+  const { log, ending, progress } = parts
   let helper: RunningHelper | undefined
+  let restart = (): void => {}
+  const restartRequested = new Promise<true>((resolve) => {
+    restart = () => {
+      resolve(true)
+    }
+  })
   try {
     helper = await startHelper(loaded, {
       clock: systemClock,
@@ -41,19 +71,18 @@ export async function runHelper(loaded: LoadedConfig, options: RunOptions): Prom
       signal: ending.signal,
       onModelProgress: progress.update,
       requestStop: ending.request,
+      requestRestart: restart,
     })
     progress.end()
-    await announce(helper, loaded, options, log)
-    await ending.requested
+    if (parts.isFirstStart) await announce(helper, loaded, options, log)
+    return (await Promise.race([ending.requested, restartRequested])) === true
   } catch (error) {
     progress.end()
-    if (!(isAbort(error) && ending.signal.aborted)) throw error
+    if (isAbort(error) && ending.signal.aborted) return false
+    throw error
   } finally {
-    const failed = await stopInTime(helper, log)
-    ending.dispose()
-    if (failed) ending.fail()
+    if (await isStuck(helper, log)) ending.fail()
   }
-  return ending.hasFailed() ? EXIT.failed : EXIT.done
 }
 
 async function announce(helper: RunningHelper, loaded: LoadedConfig, options: RunOptions, log: Logger): Promise<void> {
@@ -86,8 +115,13 @@ async function openPage(helper: RunningHelper, loaded: LoadedConfig, log: Logger
   })
 }
 
+interface ModelProgressLine {
+  update(this: void, progress: ModelProgress): void
+  end(): void
+}
+
 /** One line of progress per source: when one fails and the next is tried, both are said. */
-function modelProgress(err: Output): { update(progress: ModelProgress): void; end(): void } {
+function modelProgress(err: Output): ModelProgressLine {
   let line: { readonly source: string; readonly shown: ProgressLine } | undefined
   return {
     update(progress) {
@@ -111,7 +145,7 @@ interface Ending {
   /** Aborts when the end was asked for. */
   readonly signal: AbortSignal
   readonly requested: Promise<void>
-  request(): void
+  request(this: void): void
   fail(): void
   hasFailed(): boolean
   dispose(): void
@@ -159,8 +193,8 @@ function listenForEnd(log: Logger): Ending {
   }
 }
 
-/** True when the helper could not be stopped in time. */
-async function stopInTime(helper: RunningHelper | undefined, log: Logger): Promise<boolean> {
+/** Stops the helper. True when it could not be stopped in time. */
+async function isStuck(helper: RunningHelper | undefined, log: Logger): Promise<boolean> {
   if (helper === undefined) return false
   let cancel = (): void => {}
   const late = new Promise<'late'>((resolve) => {

@@ -17,7 +17,7 @@ export const askCommand: Command = {
     if (text.trim() === '') throw new MeshError('usage', 'There is no question. Put it behind "plexus ask".')
     const { device, model } = input.options
     const client = await context.helper()
-    let printed = false
+    const shown = { isBegun: false }
     try {
       const answer = await client.call(
         'ask',
@@ -27,7 +27,7 @@ export const askCommand: Command = {
           onEvent(event) {
             if (event.type !== 'text' || context.json) return
             context.out.write(printable(event.text))
-            printed = true
+            shown.isBegun = true
           },
         },
       )
@@ -37,7 +37,7 @@ export const askCommand: Command = {
       }
       return { json: answer }
     } catch (error) {
-      if (printed) context.out.write('\n')
+      if (shown.isBegun) context.out.write('\n')
       throw error
     }
   },

@@ -177,4 +177,4 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
 }
 
 /** The settings in the order they are shown. */
-export const SETTING_LIST: readonly Setting[] = Object.values(SETTINGS) as unknown as readonly Setting[]
+export const SETTING_LIST: readonly Setting[] = Object.values(SETTINGS)

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Hono, type Context } from 'hono'
+import { Hono } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import { errorToWire, isAbort, MeshError, type ErrorCode, type Logger } from '../../mesh/base/index.ts'
 import type { LocalHost, Operation } from './operation.ts'
@@ -41,43 +41,43 @@ export function createLocalApi(options: LocalApiOptions): Hono {
     const given = /^Bearer ([\x21-\x7e]+)$/.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
     // equal lengths and constant time: the answer's timing says nothing about the credential
     if (!timingSafeEqual(digest(given), expected)) {
-      return failure(context, new MeshError('unauthorized', 'This is for the command line of this helper, and the credential does not fit.'))
+      return failure(new MeshError('unauthorized', 'This is for the command line of this helper, and the credential does not fit.'))
     }
     return next()
   })
 
   app.use('*', bodyLimit({
     maxSize: BODY_MAX_BYTES,
-    onError: (context) => failure(context, new MeshError('too-large', `A request may have at most ${String(BODY_MAX_BYTES)} bytes.`)),
+    onError: () => failure(new MeshError('too-large', `A request may have at most ${String(BODY_MAX_BYTES)} bytes.`)),
   }))
 
   app.post('/:operation', async (context) => {
     const name = context.req.param('operation')
     const found = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name as keyof typeof OPERATIONS] : undefined
-    if (found === undefined) return failure(context, new MeshError('unsupported', 'This helper does not know that command. Restart it after an update.'))
+    if (found === undefined) return failure(new MeshError('unsupported', 'This helper does not know that command. Restart it after an update.'))
     // the input was checked by the operation's own schema: the types of different operations meet only here
-    return answer(context, found as unknown as Operation<unknown, unknown, unknown>, { host, log })
+    return answer(context.req.raw, found, { host, log })
   })
 
-  app.all('*', (context) => failure(context, new MeshError('unsupported', 'There is nothing here.')))
-  app.onError((error, context) => {
+  app.all('*', () => failure(new MeshError('unsupported', 'There is nothing here.')))
+  app.onError((error) => {
     log.error('local request failed', { error: errorToWire(error).message })
-    return failure(context, error)
+    return failure(error)
   })
   return app
 }
 
-async function answer(context: Context, operation: Operation<unknown, unknown, unknown>, { host, log }: { host: LocalHost; log: Logger }): Promise<Response> {
+async function answer(request: Request, operation: Operation<unknown, unknown, unknown>, { host, log }: { host: LocalHost; log: Logger }): Promise<Response> {
   let body: unknown
   try {
-    body = await context.req.json()
+    body = await request.json()
   } catch {
-    return failure(context, new MeshError('malformed', 'The request is not JSON.'))
+    return failure(new MeshError('malformed', 'The request is not JSON.'))
   }
   const input = operation.input.safeParse(body)
   if (!input.success) {
     const issue = input.error.issues[0]
-    return failure(context, new MeshError('usage', `${issue?.path.join('.') ?? 'input'}: ${issue?.message ?? 'is not valid'}.`))
+    return failure(new MeshError('usage', `${issue?.path.join('.') ?? 'input'}: ${issue?.message ?? 'is not valid'}.`))
   }
 
   const leaving = new AbortController()
@@ -105,9 +105,9 @@ async function answer(context: Context, operation: Operation<unknown, unknown, u
   return new Response(stream, { headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' } })
 }
 
-function failure(context: Context, error: unknown): Response {
+function failure(error: unknown): Response {
   const wire = errorToWire(error)
-  return context.json({ error: wire }, STATUS[wire.code] ?? 500)
+  return Response.json({ error: wire }, { status: STATUS[wire.code] ?? 500 })
 }
 
 function digest(text: string): Buffer {

@@ -35,8 +35,8 @@ export function createLocalClient(credential: { readonly url: string; readonly c
         const parsed = lineSchema.safeParse(line)
         if (!parsed.success) throw new MeshError('malformed', 'The helper answered something this command does not understand. Restart it after an update.')
         if ('error' in parsed.data) throw errorFromWire(parsed.data.error)
-        if ('result' in parsed.data) return parsed.data.result as Types<typeof name>['result']
-        options.onEvent?.(parsed.data.event as Types<typeof name>['event'])
+        if ('result' in parsed.data) return parsed.data.result
+        options.onEvent?.(parsed.data.event)
       }
       throw lost()
     },
@@ -58,7 +58,7 @@ async function send(url: URL, credential: string, input: unknown, signal: AbortS
   }
 }
 
-async function* jsonLines(body: ReadableStream<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator<unknown> {
+async function* jsonLines(body: ReadableStream<Uint8Array>, signal: AbortSignal | undefined): AsyncGenerator {
   const decoder = new TextDecoder()
   let rest = ''
   try {

@@ -29,8 +29,8 @@ export interface Link {
 export interface LanState {
   readonly lan: boolean
   readonly addresses: readonly string[]
-  /** A sentence when the switch acts later than now. */
-  readonly note?: string | undefined
+  /** The helper starts again in place to make the switch act; ask again until it is gone. */
+  readonly isRestarting?: true | undefined
 }
 
 /** A running helper in figures. */

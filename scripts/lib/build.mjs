@@ -21,8 +21,12 @@ const TARGETS = {
     config: 'vite.helper.config.ts',
     result: join(helperDir, 'main.js'),
     stamp: join(root, 'dist', '.helper-stamp'),
+    keepsOld: true,
   },
 }
+
+/** Files of an earlier build stay this long for helpers that still run from them. */
+const OLD_MS = 24 * 60 * 60_000
 
 /**
  * Builds each named target whose sources changed. False when one of them failed;
@@ -57,9 +61,20 @@ async function buildOne(name, say, force) {
     say(`The ${name} could not be built; the reason is above.`)
     return false
   }
+  await removeOld(dirname(target.result), target.keepsOld)
   await mkdir(dirname(target.stamp), { recursive: true })
   await writeFile(target.stamp, wanted)
   return true
+}
+
+/** Removes what earlier builds left, once nothing that still starts can want it. */
+async function removeOld(dir, keepsOld) {
+  if (keepsOld !== true) return
+  for (const name of await readdir(dir)) {
+    const file = join(dir, name)
+    const { mtimeMs } = await stat(file)
+    if (Date.now() - mtimeMs > OLD_MS) await rm(file, { force: true, recursive: true })
+  }
 }
 
 async function isFresh(target, wanted) {

@@ -122,6 +122,16 @@ describe('a ready helper', () => {
     expect(await helper.cli(['lan', 'sideways', '--json'])).toMatchObject({ code: 2, json: { error: { code: 'usage' } } })
   })
 
+  test('opening the local network acts at once, keeps the device, and closes again', async () => {
+    const opened = await helper.cli(['lan', 'on', '--json'])
+    expect(opened).toMatchObject({ code: 0, json: { lan: true, addresses: expect.arrayContaining([expect.stringContaining('/ip4/')]) } })
+    const closed = await helper.cli(['lan', 'off', '--json'])
+    expect(closed).toMatchObject({ code: 0, json: { lan: false, addresses: [] } })
+    const ports = JSON.parse(await readFile(join(helper.dataDir, 'ports.json'), 'utf8')) as { pid: number; peerId: string }
+    expect(ports).toMatchObject({ pid: helper.pid, peerId: helper.ports.peerId })
+    expect((await helper.cli(['ask', 'Still there?', '--json'])).code).toBe(0)
+  })
+
   test('the doctor finds everything in order but perhaps the page', async () => {
     const result = await helper.cli(['doctor', '--json'])
     expect(result.code).toBe(0)
