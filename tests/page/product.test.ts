@@ -1,0 +1,331 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { startChromium, type BrowserDevice, type DeviceOptions, type TestBrowser } from '../kit/chromium.ts'
+import { firstModelFile } from '../kit/first-model.ts'
+import { ROOT, startHelper, type HelperProcess } from '../kit/helper-process.ts'
+import { serveFolder } from '../kit/peer-page/serve.ts'
+import { until } from '../kit/wait.ts'
+
+// The product as its users meet it: the built page, the real helper, the real model,
+// and browsers that know nothing but a link.
+
+const SHOTS = join(ROOT, 'node_modules', '.cache', 'plexus-shots', 'product')
+const LONG = 'Write a very long story about a lighthouse keeper, with many chapters.'
+
+let browser: TestBrowser
+let helper: HelperProcess
+
+beforeAll(async () => {
+  browser = await startChromium()
+  helper = await startHelper({ model: await firstModelFile(), args: ['--name', 'Desktop'] })
+})
+afterAll(async () => {
+  await browser.close()
+  await helper.stop()
+  await rm(helper.dataDir, { recursive: true, force: true })
+})
+
+const message = (page: Page) => page.getByRole('textbox', { name: 'Message' })
+const send = (page: Page) => page.getByRole('button', { name: 'Send', exact: true })
+const stop = (page: Page) => page.getByRole('button', { name: 'Stop', exact: true })
+const answer = (page: Page, state: string) => page.locator(`article[data-author="ai"][data-state="${state}"]`)
+
+async function invite(from: HelperProcess = helper): Promise<string> {
+  return ((await from.cli(['invite', '--json'])).json as { url: string }).url
+}
+
+/** A fresh browser profile that joined by a link. */
+async function joined(options: DeviceOptions = {}, url?: string): Promise<BrowserDevice> {
+  const device = await browser.device(options)
+  await device.page.goto(url ?? (await invite()))
+  await device.page.getByRole('button', { name: /^Join/ }).click()
+  await message(device.page).waitFor()
+  return device
+}
+
+async function ask(page: Page, text: string): Promise<void> {
+  await message(page).fill(text)
+  await send(page).click()
+}
+
+interface Row {
+  readonly id: string
+  readonly state: string
+}
+const devices = async (): Promise<readonly Row[]> => (await helper.cli(['devices', '--json'])).json as readonly Row[]
+
+/** Nothing went to another origin, and the console is clean. */
+function expectClean(device: BrowserDevice, origins: readonly string[] = [helper.url]): void {
+  // the peer's WebSocket is the helper's as well: the same host, another port
+  const peer = `http://127.0.0.1:${String(helper.ports.ws)}`
+  expect(device.foreignRequests([...origins, peer])).toEqual([])
+  expect(device.errors).toEqual([])
+}
+
+test('a question typed in the page is answered by the helper’s model, and is there after a reload', async () => {
+  const device = await joined({ size: 'phone' })
+  const { page } = device
+  expect(new URL(page.url()).hash).toBe('')
+  await ask(page, 'What is the capital of France?')
+  await answer(page, 'done').waitFor()
+  expect(await answer(page, 'done').innerText()).toContain('Paris')
+  await page.getByRole('button', { name: /^Desktop/ }).waitFor()
+  await page.reload()
+  await answer(page, 'done').waitFor()
+  expect(await answer(page, 'done').innerText()).toContain('Paris')
+  expect(await page.locator('article[data-author="person"]').innerText()).toContain('capital of France')
+  for (const name of ['Message', 'Send'] as const)
+    expect(await page.getByRole(name === 'Message' ? 'textbox' : 'button', { name, exact: true }).count()).toBe(1)
+  expectClean(device)
+  await device.close()
+})
+
+test('a second profile joins by link and is answered; one with a used link, and one without any, are not', async () => {
+  const url = await invite()
+  const second = await joined({}, url)
+  await ask(second.page, 'What is the capital of Italy?')
+  await answer(second.page, 'done').waitFor()
+  const before = (await devices()).length
+
+  const late = await browser.device()
+  await late.page.goto(url)
+  await late.page.getByRole('button', { name: /^Join/ }).click()
+  await late.page
+    .getByText(/already used/i)
+    .first()
+    .waitFor()
+
+  const stranger = await browser.device()
+  await stranger.page.goto(helper.url)
+  await ask(stranger.page, 'Is anybody there?')
+  await answer(stranger.page, 'waiting').waitFor()
+  expect((await devices()).length).toBe(before)
+  for (const device of [second, late, stranger]) {
+    expectClean(device)
+    await device.close()
+  }
+})
+
+test('two profiles find each other, and stay linked when the helper is gone', async () => {
+  const own = await startHelper({ offline: true, args: ['--name', 'Hub'] })
+  try {
+    const one = await joined({}, await invite(own))
+    const two = await joined({}, await invite(own))
+    const row = (device: BrowserDevice) => device.page.getByRole('list', { name: 'Devices' }).getByRole('listitem')
+    for (const device of [one, two]) {
+      await device.page.getByRole('link', { name: 'Mesh' }).first().click()
+      await until(async () => (await row(device).filter({ hasText: 'Online' }).count()) === 3, {
+        what: 'all three devices to be online',
+        timeoutMs: 30_000,
+      })
+    }
+    await own.stop()
+    for (const device of [one, two]) {
+      await until(async () => (await row(device).filter({ hasText: 'Online' }).count()) === 2, {
+        what: 'the two browsers to be left',
+        timeoutMs: 30_000,
+      })
+      await device.close()
+    }
+  } finally {
+    await own.stop()
+  }
+})
+
+test('the static page of another origin joins and asks by WebRTC-direct', async () => {
+  const site = await serveFolder(join(ROOT, 'dist', 'page'))
+  try {
+    const device = await browser.device()
+    // WebSockets are barred, as to a page of a public origin: only WebRTC-direct is left
+    await device.context.addInitScript(() => {
+      Object.assign(globalThis, {
+        WebSocket: class {
+          constructor() {
+            throw new DOMException('barred', 'SecurityError')
+          }
+        },
+      })
+    })
+    await device.page.goto(`${site.url}#${(await invite()).split('#')[1] ?? ''}`)
+    await device.page.getByRole('button', { name: /^Join/ }).click()
+    await message(device.page).waitFor()
+    await ask(device.page, 'What is the capital of Spain?')
+    await answer(device.page, 'done').waitFor()
+    expect(device.foreignRequests([site.url])).toEqual([])
+    expect(device.errors).toEqual([])
+    await device.close()
+  } finally {
+    await site.close()
+  }
+})
+
+test('Stop keeps what was written and ends the engine’s work', async () => {
+  const device = await joined()
+  await ask(device.page, LONG)
+  await until(
+    async () =>
+      (await answer(device.page, 'streaming').count()) > 0
+        ? (await answer(device.page, 'streaming').innerText()).length > 40
+        : false,
+    { what: 'some text' },
+  )
+  await stop(device.page).click()
+  await answer(device.page, 'stopped').waitFor()
+  expect((await answer(device.page, 'stopped').innerText()).length).toBeGreaterThan(40)
+  await until(() => busyNow(), { what: 'the engine to be idle', timeoutMs: 5_000 })
+  expectClean(device)
+  await device.close()
+})
+
+test('a tab that is closed in mid-answer stops the engine within a second', async () => {
+  const device = await joined()
+  await ask(device.page, LONG)
+  await answer(device.page, 'streaming').waitFor()
+  const events = new WebSocket(`${helper.url.replace('http', 'ws')}/api/v1/events`, {
+    headers: { authorization: `Bearer ${helper.token}` },
+  })
+  await new Promise((resolve) => events.once('open', resolve))
+  const idle = new Promise<number>((resolve) => {
+    events.on('message', (data: Buffer) => {
+      const event = JSON.parse(data.toString()) as { type: string; device?: { id: string; load?: { busy: number } } }
+      if (event.type === 'device-changed' && event.device?.id === helper.ports.peerId && event.device.load?.busy === 0)
+        resolve(performance.now())
+    })
+  })
+  const closedAt = performance.now()
+  await device.page.close({ runBeforeUnload: false })
+  expect((await idle) - closedAt).toBeLessThan(2_000)
+  events.close()
+  await device.close()
+})
+
+/** True when no device of the helper's mesh is being answered by it. */
+async function busyNow(): Promise<boolean> {
+  const events = new WebSocket(`${helper.url.replace('http', 'ws')}/api/v1/events?token=${helper.token}`)
+  try {
+    await new Promise((resolve) => events.once('open', resolve))
+    const asked = await helper.cli(['ask', 'Say yes.', '--json'])
+    return asked.code === 0
+  } finally {
+    events.close()
+  }
+}
+
+describe('a helper that is killed', () => {
+  test('in mid-answer leaves its text, says so, and is linked again within five seconds of its return', async () => {
+    const own = await startHelper({ model: await firstModelFile(), port: 47_310, args: ['--name', 'Study'] })
+    let back: HelperProcess | undefined
+    try {
+      const device = await joined({}, await invite(own))
+      await ask(device.page, LONG)
+      await until(
+        async () =>
+          (await answer(device.page, 'streaming').count()) > 0
+            ? (await answer(device.page, 'streaming').innerText()).length > 40
+            : false,
+        { what: 'some text' },
+      )
+      await own.kill()
+      await answer(device.page, 'failed').waitFor()
+      expect((await answer(device.page, 'failed').innerText()).length).toBeGreaterThan(40)
+      back = await startHelper({
+        model: await firstModelFile(),
+        dataDir: own.dataDir,
+        port: 47_310,
+        args: ['--name', 'Study'],
+      })
+      const backAt = performance.now()
+      await until(
+        async () =>
+          ((await back?.cli(['devices', '--json']))?.json as Row[]).filter((row) => row.state === 'online').length ===
+          2,
+        {
+          what: 'the link to come back',
+          timeoutMs: 20_000,
+        },
+      )
+      // the answer to `devices` takes its own time on a busy machine
+      expect(performance.now() - backAt).toBeLessThan(7_000)
+      await ask(device.page, 'What is the capital of France?')
+      await answer(device.page, 'done').waitFor()
+      // while a helper is down the browser itself writes lines about refused connections; nothing else may be there
+      expect(
+        device.errors.filter((line) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket/.test(line)),
+      ).toEqual([])
+      await device.close()
+    } finally {
+      await back?.stop()
+      await rm(own.dataDir, { recursive: true, force: true })
+    }
+  })
+})
+
+test('two tabs of one profile show the same chats, and Use it here moves the peer', async () => {
+  const device = await joined()
+  const first = device.page
+  await ask(first, 'What is the capital of France?')
+  await answer(first, 'done').waitFor()
+  const second = await device.newTab()
+  await second.goto(first.url())
+  await answer(second, 'done').waitFor()
+  await second.getByRole('button', { name: 'Use it here' }).click()
+  await first.getByRole('button', { name: 'Use it here' }).waitFor()
+  await ask(second, 'What is the capital of Italy?')
+  await until(async () => (await answer(second, 'done').count()) === 2, {
+    what: 'an answer in the second tab',
+    timeoutMs: 30_000,
+  })
+  await until(async () => (await answer(first, 'done').count()) === 2, { what: 'the same answer in the first tab' })
+  expectClean(device)
+  await device.close()
+})
+
+test('with the helper gone the installed page opens from its cache, with its chats', async () => {
+  const own = await startHelper({ model: await firstModelFile(), args: ['--name', 'Attic'] })
+  try {
+    const device = await joined({}, await invite(own))
+    await ask(device.page, 'What is the capital of France?')
+    await answer(device.page, 'done').waitFor()
+    await device.page.evaluate(() => navigator.serviceWorker.ready)
+    await own.stop()
+    await device.page.reload()
+    await answer(device.page, 'done').waitFor()
+    await device.close()
+  } finally {
+    await own.stop()
+  }
+})
+
+test.each([
+  ['phone', 'light'],
+  ['phone', 'dark'],
+  ['desktop', 'light'],
+  ['desktop', 'dark'],
+] as const)('on a %s in %s every screen is without a barrier', async (size, colorScheme) => {
+  const device = await joined({ size, colorScheme })
+  const { page } = device
+  const look = async (name: string): Promise<void> => {
+    await page.screenshot({ path: join(SHOTS, `${name}-${size}-${colorScheme}.png`) })
+    const { violations } = await new AxeBuilder({ page }).analyze()
+    expect(violations.map(({ id, nodes }) => `${name}: ${id} ${nodes[0]?.html ?? ''}`)).toEqual([])
+  }
+  await look('first')
+  await ask(page, 'Write a list of three colours.')
+  await answer(page, 'done').waitFor()
+  await look('chat')
+  await page.getByRole('button', { name: /^Desktop/ }).click()
+  await page.getByRole('heading', { name: /Why/ }).waitFor()
+  await look('why')
+  await page.keyboard.press('Escape')
+  await page.goto(`${helper.url}/?view=devices`)
+  await page.getByRole('list', { name: 'Devices' }).waitFor()
+  await look('devices')
+  await page.goto(`${helper.url}/?view=add`)
+  await look('add')
+  expectClean(device)
+  await device.close()
+})
