@@ -1,7 +1,14 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { messageOf, sortableId, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
-import { refuseBodyType, refuseOutsider, refuseStranger, type GuardRules, type Refusal, type TokenCheck } from './guard.ts'
+import {
+  refuseBodyType,
+  refuseOutsider,
+  refuseStranger,
+  type GuardRules,
+  type Refusal,
+  type TokenCheck,
+} from './guard.ts'
 import { createOpenAsks, type OpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
 import type { PageFiles } from './page-files.ts'
@@ -58,7 +65,13 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   app.use('/v1/*', requireToken)
   app.use('/api/*', requireToken)
 
-  const chat = chatCompletions({ mesh, clock: ports.clock, random: ports.random, log, asks: ports.asks ?? createOpenAsks() })
+  const chat = chatCompletions({
+    mesh,
+    clock: ports.clock,
+    random: ports.random,
+    log,
+    asks: ports.asks ?? createOpenAsks(),
+  })
   app.get('/v1/models', listModels(mesh)).all('/v1/models', () => methodNotAllowed('GET, HEAD'))
   app.get('/v1/models/:id{.+}', oneModel(mesh)).all('/v1/models/:id{.+}', () => methodNotAllowed('GET, HEAD'))
   app.post('/v1/chat/completions', chat).all('/v1/chat/completions', () => methodNotAllowed('POST'))
@@ -72,7 +85,8 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   app.notFound(notFound)
   app.onError((error, context) => {
     const failure = failureOf(error)
-    if (failure.status === 500) log.error('A request failed.', { path: context.req.path, reason: messageOf(error), error })
+    if (failure.status === 500)
+      log.error('A request failed.', { path: context.req.path, reason: messageOf(error), error })
     return failureResponse(failure)
   })
   return app
@@ -94,7 +108,11 @@ function stampAnswers({ clock, random }: GatewayAppPorts): MiddlewareHandler<Gat
 
 const METHODS_WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-function addMounts(app: GatewayApp, mounts: readonly GatewayMount[], requireToken: MiddlewareHandler<GatewayEnv>): void {
+function addMounts(
+  app: GatewayApp,
+  mounts: readonly GatewayMount[],
+  requireToken: MiddlewareHandler<GatewayEnv>,
+): void {
   for (const mount of mounts) {
     if (mount.auth === 'token') app.use(`${mount.path}/*`, requireToken)
     app.use(`${mount.path}/*`, async (context, next) => {
@@ -120,6 +138,10 @@ function upgradeRequired(): Response {
 export function refusalResponse(refusal: Refusal): Response {
   const headers = refusal.status === 401 ? { 'www-authenticate': 'Bearer realm="plexus"' } : undefined
   return failureResponse(
-    badRequest(refusal.message, { status: refusal.status, code: refusal.code, ...(headers === undefined ? {} : { headers }) }),
+    badRequest(refusal.message, {
+      status: refusal.status,
+      code: refusal.code,
+      ...(headers === undefined ? {} : { headers }),
+    }),
   )
 }

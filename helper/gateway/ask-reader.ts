@@ -2,7 +2,8 @@ import { isAbort, type Clock, type Logger } from '../../mesh/base/index.ts'
 import type { AskEvent, Route } from '../../mesh/route/index.ts'
 
 /** What a reader learned: an event of the ask, its end, or that nothing came in time. */
-export type AskStep = { readonly type: 'event'; readonly event: AskEvent } | { readonly type: 'done' } | { readonly type: 'silence' }
+export type AskStep =
+  { readonly type: 'event'; readonly event: AskEvent } | { readonly type: 'done' } | { readonly type: 'silence' }
 
 /** An ask that is read step by step, with a look at the clock between. */
 export interface AskReader {
@@ -24,10 +25,11 @@ export function createAskReader(events: AsyncIterable<AskEvent>, clock: Clock, l
   let route: Route | undefined
 
   const read = async (): Promise<AskStep> => {
-    const { done, value } = await iterator.next()
-    if (done === true) return { type: 'done' }
-    if (value.type === 'route') route = value.route
-    return { type: 'event', event: value }
+    const result = await iterator.next()
+    if (result.done === true) return { type: 'done' }
+    const event = result.value
+    if (event.type === 'route') route = event.route
+    return { type: 'event', event }
   }
 
   return {

@@ -16,8 +16,7 @@ export interface ChatCompletionRequest {
 
 /** A checked request, or why it is none. */
 export type ChatRequestResult =
-  | { readonly ok: true; readonly request: ChatCompletionRequest }
-  | { readonly ok: false; readonly failure: HttpFailure }
+  { readonly ok: true; readonly request: ChatCompletionRequest } | { readonly ok: false; readonly failure: HttpFailure }
 
 const PENALTY_MAX = 2
 const TEMPERATURE_MAX = 2
@@ -32,7 +31,9 @@ function numberBetween(field: string, min: number, max: number) {
 
 function wholeNumber(field: string, min: number) {
   const error =
-    min > 0 ? `'${field}' must be a whole number, at least ${String(min)}.` : `'${field}' must be a whole number within ±2^53.`
+    min > 0
+      ? `'${field}' must be a whole number, at least ${String(min)}.`
+      : `'${field}' must be a whole number within ±2^53.`
   return z.int({ error }).min(min, { error }).nullish()
 }
 
@@ -59,12 +60,16 @@ const scalars = z.object(
     logprobs: z.literal(false, { error: "'logprobs' is not supported." }).nullish(),
     response_format: z
       .object(
-        { type: z.literal('text', { error: "'response_format.type' must be 'text'; other formats are not supported." }) },
+        {
+          type: z.literal('text', { error: "'response_format.type' must be 'text'; other formats are not supported." }),
+        },
         { error: "'response_format' must be an object." },
       )
       .nullish(),
     // an answer without a tool call is what "auto" allows; a forced call could not be kept
-    tool_choice: z.enum(['auto', 'none'], { error: 'Tools are not supported, so a tool call cannot be forced.' }).nullish(),
+    tool_choice: z
+      .enum(['auto', 'none'], { error: 'Tools are not supported, so a tool call cannot be forced.' })
+      .nullish(),
   },
   { error: 'The body must be a JSON object.' },
 )
@@ -111,7 +116,8 @@ function samplingOf(fields: z.infer<typeof scalars>, stop: readonly string[]): S
   }
 }
 
-type Parsed<Value> = { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly failure: HttpFailure }
+type Parsed<Value> =
+  { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly failure: HttpFailure }
 
 // By hand, not by schema: these lists are what an attacker can make long, and the
 // first fault must end the work instead of collecting a million of them.
@@ -124,15 +130,24 @@ function parseStop(raw: unknown): Parsed<readonly string[]> {
   const isStopString = (value: unknown): value is string =>
     typeof value === 'string' && value.length > 0 && value.length <= GATEWAY_LIMITS.stopCharacters
   if (!list.every(isStopString)) {
-    return refused(`'stop' must be a string or a list of strings, each of 1 to ${String(GATEWAY_LIMITS.stopCharacters)} characters.`, 'stop')
+    return refused(
+      `'stop' must be a string or a list of strings, each of 1 to ${String(GATEWAY_LIMITS.stopCharacters)} characters.`,
+      'stop',
+    )
   }
   return { ok: true, value: list }
 }
 
-const ROLES: Readonly<Record<string, ChatRole>> = { system: 'system', developer: 'system', user: 'user', assistant: 'assistant' }
+const ROLES: Readonly<Record<string, ChatRole>> = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  assistant: 'assistant',
+}
 
 function parseMessages(raw: unknown): Parsed<readonly ChatMessage[]> {
-  if (!Array.isArray(raw) || raw.length === 0) return refused("'messages' must be a list with at least one message.", 'messages')
+  if (!Array.isArray(raw) || raw.length === 0)
+    return refused("'messages' must be a list with at least one message.", 'messages')
   if (raw.length > GATEWAY_LIMITS.messages) {
     return refused(`'messages' may hold up to ${String(GATEWAY_LIMITS.messages)} messages.`, 'messages')
   }
@@ -165,7 +180,10 @@ function parseContent(raw: unknown, role: ChatRole, place: string): Parsed<strin
   const texts: string[] = []
   for (const [index, part] of (raw as unknown[]).entries()) {
     if (!isRecord(part) || part['type'] !== 'text' || typeof part['text'] !== 'string') {
-      return refused(`'${place}[${String(index)}]' must be {"type": "text", "text": …}; other parts are not supported.`, `${place}[${String(index)}]`)
+      return refused(
+        `'${place}[${String(index)}]' must be {"type": "text", "text": …}; other parts are not supported.`,
+        `${place}[${String(index)}]`,
+      )
     }
     texts.push(part['text'].toWellFormed())
   }

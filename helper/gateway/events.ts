@@ -84,13 +84,19 @@ export function createEventSockets(ports: EventSocketsPorts): EventSockets {
 
 type UpgradeRefusal = Omit<Refusal, 'status'> & { readonly status: Refusal['status'] | 404 | 503 }
 
-function refuseUpgrade(incoming: IncomingMessage, ports: EventSocketsPorts, openSockets: number): UpgradeRefusal | undefined {
+function refuseUpgrade(
+  incoming: IncomingMessage,
+  ports: EventSocketsPorts,
+  openSockets: number,
+): UpgradeRefusal | undefined {
   const head = headOfIncoming(incoming)
   const outsider = refuseOutsider(head, ports.rules())
   if (outsider !== undefined) return outsider
   const [path, query] = splitTarget(head.target)
   if (path !== EVENTS_PATH) return { status: 404, message: 'There is no socket at this address.', code: 'not_found' }
-  const stranger = refuseStranger(credentials(incoming, head.authorization, query), (candidate) => ports.isToken(candidate))
+  const stranger = refuseStranger(credentials(incoming, head.authorization, query), (candidate) =>
+    ports.isToken(candidate),
+  )
   if (stranger !== undefined) return stranger
   if (openSockets >= GATEWAY_LIMITS.eventSockets) {
     return { status: 503, message: 'Too many event sockets are open.', code: 'too_many_sockets' }
@@ -100,14 +106,20 @@ function refuseUpgrade(incoming: IncomingMessage, ports: EventSocketsPorts, open
 
 function splitTarget(target: string): readonly [path: string, query: URLSearchParams] {
   const mark = target.indexOf('?')
-  return mark === -1 ? [target, new URLSearchParams()] : [target.slice(0, mark), new URLSearchParams(target.slice(mark + 1))]
+  return mark === -1
+    ? [target, new URLSearchParams()]
+    : [target.slice(0, mark), new URLSearchParams(target.slice(mark + 1))]
 }
 
 /**
  * The one credential, wherever it was put. Two of them are refused like two
  * headers: a request that says two things about who it is says neither.
  */
-function credentials(incoming: IncomingMessage, authorization: readonly string[], query: URLSearchParams): readonly string[] {
+function credentials(
+  incoming: IncomingMessage,
+  authorization: readonly string[],
+  query: URLSearchParams,
+): readonly string[] {
   const offered = (incoming.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim())
   const byProtocol = offered
     .filter((protocol) => protocol.startsWith(TOKEN_PROTOCOL))

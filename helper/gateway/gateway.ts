@@ -68,7 +68,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   return { listen: (listenOptions) => listen(options, listenOptions) }
 }
 
-async function listen(options: GatewayOptions, { port, host = '127.0.0.1', signal }: ListenOptions): Promise<ListeningGateway> {
+async function listen(
+  options: GatewayOptions,
+  { port, host = '127.0.0.1', signal }: ListenOptions,
+): Promise<ListeningGateway> {
   throwIfAborted(signal)
   if (!LOOPBACK.has(host)) {
     throw new MeshError('config-invalid', `The gateway listens on this machine only, not on ${host}.`)
@@ -82,13 +85,20 @@ async function listen(options: GatewayOptions, { port, host = '127.0.0.1', signa
   const app = createGatewayApp({ mesh, clock, random, log, isToken, files, rules, asks, mounts: options.mounts ?? [] })
   const sockets = createEventSockets({ mesh, clock, log, isToken, rules })
   // the global Request and Response stay Node's own: other parts of the helper use them
-  const respond = getRequestListener((request, env) => app.fetch(request, env), { overrideGlobalObjects: false, errorHandler: unreadable })
-  const server = createHttpServer((incoming, outgoing) => {
-    respond(incoming, outgoing).catch((error: unknown) => {
-      log.error('A request broke the gateway.', { error })
-      outgoing.destroy()
-    })
-  }, sockets, log)
+  const respond = getRequestListener((request, env) => app.fetch(request, env), {
+    overrideGlobalObjects: false,
+    errorHandler: unreadable,
+  })
+  const server = createHttpServer(
+    (incoming, outgoing) => {
+      respond(incoming, outgoing).catch((error: unknown) => {
+        log.error('A request broke the gateway.', { error })
+        outgoing.destroy()
+      })
+    },
+    sockets,
+    log,
+  )
   const boundPort = await bind(server, port, host, signal)
   ownRules = guardRules(boundPort)
   return {
@@ -105,7 +115,9 @@ async function listen(options: GatewayOptions, { port, host = '127.0.0.1', signa
 /** A request whose target or Host makes no URL never reaches the app. */
 function unreadable(error: unknown): Response {
   if (error instanceof Error && error.name === 'RequestError') {
-    return failureResponse(badRequest('The address or the Host header of this request is malformed.', { code: 'invalid_target' }))
+    return failureResponse(
+      badRequest('The address or the Host header of this request is malformed.', { code: 'invalid_target' }),
+    )
   }
   return failureResponse(failureOf(error))
 }
@@ -115,7 +127,10 @@ function createHttpServer(
   sockets: EventSockets,
   log: Logger,
 ): Server {
-  const server = createServer({ requestTimeout: GATEWAY_LIMITS.requestMs, headersTimeout: GATEWAY_LIMITS.headMs }, onRequest)
+  const server = createServer(
+    { requestTimeout: GATEWAY_LIMITS.requestMs, headersTimeout: GATEWAY_LIMITS.headMs },
+    onRequest,
+  )
   server.maxConnections = GATEWAY_LIMITS.connections
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     sockets.upgrade(incoming, socket, head)
@@ -165,19 +180,32 @@ async function bind(server: Server, port: number, host: string, signal: AbortSig
 function bindError(error: NodeJS.ErrnoException, port: number): MeshError {
   const detail = { port }
   if (error.code === 'EADDRINUSE') {
-    return new MeshError('port-taken', `Port ${String(port)} is taken by another program. Stop that program, or choose another port with --port.`, {
+    return new MeshError(
+      'port-taken',
+      `Port ${String(port)} is taken by another program. Stop that program, or choose another port with --port.`,
+      {
+        cause: error,
+        detail,
+        fault: 'user',
+      },
+    )
+  }
+  return new MeshError(
+    'config-invalid',
+    `Port ${String(port)} cannot be used (${messageOf(error)}). Choose another with --port.`,
+    {
       cause: error,
       detail,
-      fault: 'user',
-    })
-  }
-  return new MeshError('config-invalid', `Port ${String(port)} cannot be used (${messageOf(error)}). Choose another with --port.`, {
-    cause: error,
-    detail,
-  })
+    },
+  )
 }
 
-async function closeServer(server: Server, sockets: EventSockets, clock: Clock, signal: AbortSignal | undefined): Promise<void> {
+async function closeServer(
+  server: Server,
+  sockets: EventSockets,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const cut = (): void => {
     // an upgraded connection is no longer the HTTP server's to close
     sockets.cut()

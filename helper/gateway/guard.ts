@@ -52,7 +52,11 @@ export function refuseOutsider(head: RequestHead, rules: GuardRules): Refusal | 
   if (!head.target.startsWith('/')) return outsider(400, 'The request target must be a path.', 'invalid_target')
   const [host, ...otherHosts] = head.host
   if (host === undefined || otherHosts.length > 0 || !rules.hosts.has(host.toLowerCase())) {
-    return outsider(403, 'This address is not one of this helper’s own. Use http://127.0.0.1 with its port.', 'host_not_allowed')
+    return outsider(
+      403,
+      'This address is not one of this helper’s own. Use http://127.0.0.1 with its port.',
+      'host_not_allowed',
+    )
   }
   const [origin, ...otherOrigins] = head.origin
   if (origin !== undefined && (otherOrigins.length > 0 || !rules.origins.has(origin))) {
@@ -81,7 +85,10 @@ function outsider(status: 400 | 403, message: string, code: string): Refusal {
 export function refuseStranger(authorization: readonly string[], isToken: TokenCheck): Refusal | undefined {
   const [value, ...others] = authorization
   if (value === undefined) {
-    return stranger('No token. Send the header "Authorization: Bearer TOKEN"; "plexus token" prints it.', 'missing_api_key')
+    return stranger(
+      'No token. Send the header "Authorization: Bearer TOKEN"; "plexus token" prints it.',
+      'missing_api_key',
+    )
   }
   const token = others.length === 0 ? /^bearer +(\S+)$/i.exec(value)?.[1] : undefined
   if (token === undefined || !isToken(token)) {
@@ -116,7 +123,11 @@ const JSON_TYPE = /^application\/json(?: *; *charset *= *"?utf-8"?)? *;?$/i
 export function refuseBodyType(head: Pick<RequestHead, 'contentType' | 'contentEncoding'>): Refusal | undefined {
   const [type, ...otherTypes] = head.contentType
   if (type === undefined || otherTypes.length > 0 || !JSON_TYPE.test(type.trim())) {
-    return { status: 415, message: 'Send JSON with the header "Content-Type: application/json".', code: 'unsupported_media_type' }
+    return {
+      status: 415,
+      message: 'Send JSON with the header "Content-Type: application/json".',
+      code: 'unsupported_media_type',
+    }
   }
   const isPlain = head.contentEncoding.every((encoding) => encoding.trim().toLowerCase() === 'identity')
   if (!isPlain) return { status: 415, message: 'Send the body uncompressed.', code: 'unsupported_content_encoding' }

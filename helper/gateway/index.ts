@@ -7,5 +7,11 @@
  */
 export { type GatewayMount } from './app.ts'
 export { EVENTS_PATH, EVENTS_PROTOCOL, type GatewayEvent } from './events.ts'
-export { createGateway, type Gateway, type GatewayOptions, type ListeningGateway, type ListenOptions } from './gateway.ts'
+export {
+  createGateway,
+  type Gateway,
+  type GatewayOptions,
+  type ListeningGateway,
+  type ListenOptions,
+} from './gateway.ts'
 export { GATEWAY_LIMITS } from './limits.ts'

@@ -2,7 +2,8 @@ import { MeshError } from '../../mesh/base/index.ts'
 import { badRequest, type HttpFailure } from './openai-errors.ts'
 
 /** A body that was read, or why it could not be. */
-export type BodyResult = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly failure: HttpFailure }
+export type BodyResult =
+  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly failure: HttpFailure }
 
 /**
  * Reads a JSON body of at most `maxBytes`. A declared length above the limit is

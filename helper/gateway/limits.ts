@@ -24,7 +24,7 @@ export const GATEWAY_LIMITS = {
   connections: 512,
   /** Open event sockets at once. Above: 503. */
   eventSockets: 32,
-  /** Unsent bytes of one event socket. Above: closed with 1013. */
+  /** Unsent bytes of one event socket. Above: cut. */
   eventBufferBytes: 1024 * 1024,
   /** Largest message an event socket may send to us: it has nothing to say. Above: closed with 1009. */
   eventMessageBytes: 1_024,

@@ -23,7 +23,12 @@ export function badRequest(
 ): HttpFailure {
   return {
     status: options.status ?? 400,
-    error: { message, type: 'invalid_request_error', param: options.param ?? null, code: options.code ?? 'invalid_request' },
+    error: {
+      message,
+      type: 'invalid_request_error',
+      param: options.param ?? null,
+      code: options.code ?? 'invalid_request',
+    },
     ...(options.headers === undefined ? {} : { headers: options.headers }),
   }
 }

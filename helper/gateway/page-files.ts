@@ -61,6 +61,9 @@ const COMPRESS_FROM_BYTES = 1_024
 const FILES_MAX = 5_000
 const BROTLI_QUALITY = 5
 
+// Windows has no such flag, whatever the types say
+const NO_FOLLOW = (constants.O_NOFOLLOW as number | undefined) ?? 0
+
 const compressBrotli = promisify(brotliCompress)
 const compressGzip = promisify(gzip)
 
@@ -71,7 +74,7 @@ export function isCompressible(file: PageFile): boolean {
 
 /** The files below `dir`; links are left out. A folder that is missing is an empty list. */
 export function createPageFiles(dir: string): PageFiles {
-  let files = new Map<string, PageFile>()
+  let files: ReadonlyMap<string, PageFile> = new Map()
   let buildMark = ''
   let contents = new Map<string, Promise<PageContent>>()
   let compressedBytes = 0
@@ -79,7 +82,7 @@ export function createPageFiles(dir: string): PageFiles {
   const refresh = async (): Promise<void> => {
     const mark = await markOf(join(dir, 'index.html'))
     if (mark === buildMark) return
-    files = mark === '' ? new Map() : await listFiles(dir)
+    files = mark === '' ? new Map<string, PageFile>() : await listFiles(dir)
     contents = new Map()
     compressedBytes = 0
     buildMark = mark
@@ -95,7 +98,12 @@ export function createPageFiles(dir: string): PageFiles {
         for (const [oldest, old] of kept) {
           if (compressedBytes <= GATEWAY_LIMITS.compressedCacheBytes) break
           kept.delete(oldest)
-          old.then((dropped) => { compressedBytes -= dropped.bytes.byteLength }, () => {})
+          old.then(
+            (dropped) => {
+              compressedBytes -= dropped.bytes.byteLength
+            },
+            () => {},
+          )
         }
       },
       // the reader of the file hears of the failure; here it only must not be kept
@@ -142,7 +150,7 @@ async function listFiles(dir: string): Promise<Map<string, PageFile>> {
 
 async function readPlain(file: string): Promise<Uint8Array<ArrayBuffer>> {
   // a link put in the file's place after it was listed is not followed
-  const handle = await open(file, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+  const handle = await open(file, constants.O_RDONLY | NO_FOLLOW)
   try {
     return new Uint8Array(await handle.readFile())
   } finally {

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { Context } from 'hono'
 import type { HttpBindings } from '@hono/node-server'
 import type { RequestHead } from './guard.ts'
 
@@ -23,10 +22,21 @@ export function headOfIncoming(incoming: IncomingMessage): RequestHead {
   })
 }
 
+/** The part of a hono context that holds the request. */
+export interface RequestContext {
+  readonly req: { readonly raw: Request }
+  /** Undefined when the app is called without a server, whatever hono's types say. */
+  readonly env: unknown
+}
+
+/** The Node pair behind a request, where it came over a socket. */
+export function bindingsOf(context: Pick<RequestContext, 'env'>): GatewayEnv['Bindings'] {
+  return (context.env as GatewayEnv['Bindings'] | undefined) ?? {}
+}
+
 /** The head of a request as the app sees it. */
-export function headOfContext(context: Context<GatewayEnv>): RequestHead {
-  // `env` is undefined when the app is called without a server
-  const incoming = (context.env as GatewayEnv['Bindings'] | undefined)?.incoming
+export function headOfContext(context: RequestContext): RequestHead {
+  const { incoming } = bindingsOf(context)
   if (incoming !== undefined) return headOfIncoming(incoming)
   const { headers, method, url } = context.req.raw
   const { pathname, search } = new URL(url)

@@ -1,4 +1,12 @@
-import { abortReason, asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../mesh/base/index.ts'
+import {
+  abortReason,
+  asId,
+  createEvents,
+  MeshError,
+  type DeviceId,
+  type EventHub,
+  type ModelId,
+} from '../../mesh/base/index.ts'
 import type { ModelRecord } from '../../mesh/engine/index.ts'
 import type { DeviceView, Mesh, MeshEvent, MeshModel } from '../../mesh/mesh-types.ts'
 import type { AskEvent, AskRequest, Route } from '../../mesh/route/index.ts'
@@ -74,7 +82,6 @@ export function fakeEnd(completionTokens: number, finish: 'stop' | 'length' = 's
 
 /** Fails before anything was said. */
 export function failing(error: MeshError): AnswerScript {
-  // eslint-disable-next-line require-yield -- an ask that fails at once says nothing
   return async function* () {
     await Promise.resolve()
     throw error
@@ -172,7 +179,10 @@ export function reciting(text: string): AnswerScript {
   return async function* (request, signal) {
     const promptLength = request.messages.reduce((sum, { content }) => sum + content.length, 0)
     if (promptLength > RECITING_CONTEXT_CHARACTERS) {
-      throw new MeshError('engine-context', `The prompt has ${String(promptLength)} tokens, more than this model takes.`)
+      throw new MeshError(
+        'engine-context',
+        `The prompt has ${String(promptLength)} tokens, more than this model takes.`,
+      )
     }
     yield { type: 'route', route: fakeRoute(request.model) }
     yield { type: 'phase', phase: 'reading', fraction: 1 }

@@ -19,7 +19,17 @@ export async function findPythonOpenAi(): Promise<PythonOpenAi> {
   const mark = join(target, '.installed')
   if (!(await exists(mark))) {
     await mkdir(target, { recursive: true })
-    const install = await runPython(python.command, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', '--target', target, OPENAI_REQUIREMENT])
+    const install = await runPython(python.command, [
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--disable-pip-version-check',
+      '--upgrade',
+      '--target',
+      target,
+      OPENAI_REQUIREMENT,
+    ])
     if (install.code !== 0) {
       return { ok: false, reason: `the openai package could not be installed: ${lastLine(install.stderr)}` }
     }
@@ -46,7 +56,11 @@ async function findPython(): Promise<Python | undefined> {
   return undefined
 }
 
-async function runPython(command: string, args: readonly string[], env: Record<string, string> = {}): Promise<ProcessResult> {
+async function runPython(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<ProcessResult> {
   try {
     return await runProcess(command, args, { env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...env } })
   } catch (error) {

@@ -15,20 +15,26 @@ export interface OpenAiTarget {
 
 /** The cases every OpenAI client must pass, with the npm client. */
 export function openAiCases(start: () => Promise<OpenAiTarget>): void {
-  let target: OpenAiTarget
+  let target: OpenAiTarget | undefined
   let client: OpenAI
   let model = ''
   const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'Say it.' }]
 
+  let url = ''
+
   beforeAll(async () => {
     target = await start()
-    client = new OpenAI({ baseURL: `${target.url}/v1`, apiKey: target.token, maxRetries: 0 })
+    url = target.url
+    client = new OpenAI({ baseURL: `${url}/v1`, apiKey: target.token, maxRetries: 0 })
     model = (await client.models.list()).data[0]?.id ?? ''
   })
-  afterAll(() => target.stop())
+  afterAll(() => target?.stop())
 
   const failure = async (work: Promise<unknown>): Promise<InstanceType<typeof OpenAI.APIError>> => {
-    const thrown: unknown = await work.then(() => undefined, (error: unknown) => error)
+    const thrown: unknown = await work.then(
+      () => undefined,
+      (error: unknown) => error,
+    )
     if (!(thrown instanceof OpenAI.APIError)) throw new TypeError(`Not an error of the API: ${String(thrown)}`)
     return thrown
   }
@@ -69,7 +75,11 @@ export function openAiCases(start: () => Promise<OpenAiTarget>): void {
 
   test('the helper of the client that gathers a stream finds role, text and usage', async () => {
     const runner = client.chat.completions.stream({
-      model, messages, temperature: 0, max_tokens: 4, stream_options: { include_usage: true },
+      model,
+      messages,
+      temperature: 0,
+      max_tokens: 4,
+      stream_options: { include_usage: true },
     })
     const final = await runner.finalChatCompletion()
     expect(final.choices[0]?.message.role).toBe('assistant')
@@ -82,7 +92,13 @@ export function openAiCases(start: () => Promise<OpenAiTarget>): void {
     const text = full.choices[0]?.message.content ?? ''
     const stop = text.slice(8, 11)
     for (const given of [stop, ['never said', stop]]) {
-      const { choices } = await client.chat.completions.create({ model, messages, temperature: 0, max_tokens: 40, stop: given })
+      const { choices } = await client.chat.completions.create({
+        model,
+        messages,
+        temperature: 0,
+        max_tokens: 40,
+        stop: given,
+      })
       expect(choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: text.slice(0, 8) } })
     }
   })
@@ -92,10 +108,24 @@ export function openAiCases(start: () => Promise<OpenAiTarget>): void {
       model,
       messages: [
         { role: 'developer', content: 'Be brief.' },
-        { role: 'user', content: [{ type: 'text', text: 'Say ' }, { type: 'text', text: 'it.' }] },
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'Say ' },
+            { type: 'text', text: 'it.' },
+          ],
+        },
       ],
-      temperature: 0.7, top_p: 0.9, presence_penalty: 0.1, frequency_penalty: -0.1, seed: 42, n: 1, max_tokens: 3, response_format: { type: 'text' },
-      user: 'someone', logit_bias: {},
+      temperature: 0.7,
+      top_p: 0.9,
+      presence_penalty: 0.1,
+      frequency_penalty: -0.1,
+      seed: 42,
+      n: 1,
+      max_tokens: 3,
+      response_format: { type: 'text' },
+      user: 'someone',
+      logit_bias: {},
     })
     expect(choices).toHaveLength(1)
   })
@@ -105,17 +135,25 @@ export function openAiCases(start: () => Promise<OpenAiTarget>): void {
     expect(error).toBeInstanceOf(OpenAI.BadRequestError)
     expect(error).toMatchObject({ status: 400, param: 'temperature', type: 'invalid_request_error' })
     expect(error.message).toContain('temperature')
-    expect(await failure(client.chat.completions.create({ model, messages, n: 2 }))).toMatchObject({ status: 400, param: 'n' })
+    expect(await failure(client.chat.completions.create({ model, messages, n: 2 }))).toMatchObject({
+      status: 400,
+      param: 'n',
+    })
   })
 
   test('a wrong token is an AuthenticationError', async () => {
-    const error = await failure(new OpenAI({ baseURL: `${target.url}/v1`, apiKey: 'wrong', maxRetries: 0 }).models.list().then())
+    const error = await failure(
+      new OpenAI({ baseURL: `${url}/v1`, apiKey: 'wrong', maxRetries: 0 }).models.list().then(),
+    )
     expect(error).toBeInstanceOf(OpenAI.AuthenticationError)
     expect(error).toMatchObject({ status: 401, code: 'invalid_api_key' })
   })
 
   test('an unknown model is a NotFoundError', async () => {
-    for (const work of [client.chat.completions.create({ model: 'gpt-9', messages }), client.models.retrieve('gpt-9')]) {
+    for (const work of [
+      client.chat.completions.create({ model: 'gpt-9', messages }),
+      client.models.retrieve('gpt-9'),
+    ]) {
       const error = await failure(work)
       expect(error).toBeInstanceOf(OpenAI.NotFoundError)
       expect(error).toMatchObject({ code: 'model_not_found', param: 'model' })
@@ -124,19 +162,32 @@ export function openAiCases(start: () => Promise<OpenAiTarget>): void {
 
   test('a body that is too large is a 413', async () => {
     const content = 'x'.repeat(GATEWAY_LIMITS.bodyBytes)
-    expect(await failure(client.chat.completions.create({ model, messages: [{ role: 'user', content }] }))).toMatchObject({ status: 413 })
+    expect(
+      await failure(client.chat.completions.create({ model, messages: [{ role: 'user', content }] })),
+    ).toMatchObject({ status: 413 })
   })
 
-  test.each([false, true])('a prompt longer than the context is a 400 context_length_exceeded (stream %s)', async (stream) => {
-    const content = 'word '.repeat(20_000)
-    const error = await failure(client.chat.completions.create({ model, messages: [{ role: 'user', content }], stream }))
-    expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded' })
-  })
+  test.each([false, true])(
+    'a prompt longer than the context is a 400 context_length_exceeded (stream %s)',
+    async (stream) => {
+      const content = 'word '.repeat(20_000)
+      const error = await failure(
+        client.chat.completions.create({ model, messages: [{ role: 'user', content }], stream }),
+      )
+      expect(error).toMatchObject({ status: 400, code: 'context_length_exceeded' })
+    },
+  )
 
   test('eight streams at once all end, with the same text', async () => {
     const texts = await Promise.all(
       Array.from({ length: 8 }, async () => {
-        const stream = await client.chat.completions.create({ model, messages, temperature: 0, max_tokens: 24, stream: true })
+        const stream = await client.chat.completions.create({
+          model,
+          messages,
+          temperature: 0,
+          max_tokens: 24,
+          stream: true,
+        })
         let text = ''
         for await (const { choices } of stream) text += choices[0]?.delta.content ?? ''
         return text

@@ -26,7 +26,10 @@ async function runCases(target: OpenAiTarget, client: PythonOpenAi & { ok: true 
   try {
     const result = await client.run(SCRIPT, [target.url, target.token, String(GATEWAY_LIMITS.bodyBytes)])
     if (result.code !== 0) throw new TypeError(`The script failed: ${result.stderr}`)
-    return result.stdout.trim().split('\n').map((line) => JSON.parse(line) as CaseResult)
+    return result.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as CaseResult)
   } finally {
     await target.stop()
   }

@@ -6,8 +6,26 @@ import { createVirtualClock } from '../kit/clock.ts'
 
 const PATH = '/v1/chat/completions'
 const FIELDS = [
-  'model', 'messages', 'temperature', 'top_p', 'seed', 'max_tokens', 'max_completion_tokens', 'presence_penalty', 'frequency_penalty',
-  'stop', 'n', 'stream', 'stream_options', 'response_format', 'tool_choice', 'logprobs', 'tools', '__proto__', 'constructor', 'toString',
+  'model',
+  'messages',
+  'temperature',
+  'top_p',
+  'seed',
+  'max_tokens',
+  'max_completion_tokens',
+  'presence_penalty',
+  'frequency_penalty',
+  'stop',
+  'n',
+  'stream',
+  'stream_options',
+  'response_format',
+  'tool_choice',
+  'logprobs',
+  'tools',
+  '__proto__',
+  'constructor',
+  'toString',
 ]
 const gateway = createTestGateway({ clock: createVirtualClock() })
 
@@ -75,7 +93,15 @@ describe('hostile bodies', () => {
         const asked = gateway.mesh.asks[before]?.request
         expect(asked !== undefined).toBe(status === 200)
         if (asked === undefined) return
-        const { temperature = 0, topP = 1, seed = 0, maxTokens = 1, presencePenalty = 0, frequencyPenalty = 0, stop = [] } = asked.sampling
+        const {
+          temperature = 0,
+          topP = 1,
+          seed = 0,
+          maxTokens = 1,
+          presencePenalty = 0,
+          frequencyPenalty = 0,
+          stop = [],
+        } = asked.sampling
         expect(temperature >= 0 && temperature <= 2 && topP > 0 && topP <= 1 && maxTokens >= 1).toBe(true)
         expect([seed, maxTokens].every(Number.isSafeInteger)).toBe(true)
         expect([presencePenalty, frequencyPenalty].every((penalty) => Math.abs(penalty) <= 2)).toBe(true)
@@ -86,9 +112,15 @@ describe('hostile bodies', () => {
   })
 
   test('with hostile messages never break the gateway', async () => {
-    const part = fc.oneof(fc.record({ type: fc.constantFrom('text', 'image_url', 'file'), text: hostileValue }), hostileValue)
+    const part = fc.oneof(
+      fc.record({ type: fc.constantFrom('text', 'image_url', 'file'), text: hostileValue }),
+      hostileValue,
+    )
     const message = fc.oneof(
-      fc.record({ role: fc.constantFrom('user', 'system', 'assistant', 'tool', '__proto__'), content: fc.oneof(hostileValue, fc.array(part)) }),
+      fc.record({
+        role: fc.constantFrom('user', 'system', 'assistant', 'tool', '__proto__'),
+        content: fc.oneof(hostileValue, fc.array(part)),
+      }),
       hostileValue,
     )
     await fc.assert(
@@ -100,7 +132,15 @@ describe('hostile bodies', () => {
   })
 
   test('cut or changed at any byte never break the gateway', async () => {
-    const whole = Buffer.from(JSON.stringify({ model: FAKE_MODEL, messages: [{ role: 'user', content: 'Grüße 🌍' }], stop: ['a'], temperature: 0.5, stream: true }))
+    const whole = Buffer.from(
+      JSON.stringify({
+        model: FAKE_MODEL,
+        messages: [{ role: 'user', content: 'Grüße 🌍' }],
+        stop: ['a'],
+        temperature: 0.5,
+        stream: true,
+      }),
+    )
     for (let index = 0; index < whole.length; index++) {
       await expectAnswerOrRefusal(new Uint8Array(whole.subarray(0, index)))
       for (const byte of [0x00, 0xff, 0x22, 0x7b, (whole[index] ?? 0) ^ 0x01]) {
@@ -117,12 +157,21 @@ describe('hostile bodies', () => {
     ['a million opened lists', '['.repeat(1_000_000)],
     ['10,000 objects in each other', `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`],
     ['deep content', `{"model":"${FAKE_MODEL}","messages":[{"role":"user","content":${nested('[', ']', 10_000)}}]}`],
-    ['deep unknown fields', `{"model":"none","messages":[{"role":"user","content":"x"}],"x":${nested('[', ']', 10_000)}}`],
+    [
+      'deep unknown fields',
+      `{"model":"none","messages":[{"role":"user","content":"x"}],"x":${nested('[', ']', 10_000)}}`,
+    ],
     ['a million messages', `{"model":"${FAKE_MODEL}","messages":[${'0,'.repeat(999_999)}0]}`],
-    ['a million stop strings', `{"model":"${FAKE_MODEL}","messages":[{"role":"user","content":"x"}],"stop":[${'0,'.repeat(999_999)}0]}`],
+    [
+      'a million stop strings',
+      `{"model":"${FAKE_MODEL}","messages":[{"role":"user","content":"x"}],"stop":[${'0,'.repeat(999_999)}0]}`,
+    ],
     ['a million parts', `{"model":"${FAKE_MODEL}","messages":[{"role":"user","content":[${'0,'.repeat(999_999)}0]}]}`],
     ['100,000 fields', `{${Array.from({ length: 100_000 }, (_, index) => `"f${String(index)}":0`).join()}}`],
-    ['a number of a million digits', `{"model":"${FAKE_MODEL}","messages":[{"role":"user","content":"x"}],"seed":${'9'.repeat(1_000_000)}}`],
+    [
+      'a number of a million digits',
+      `{"model":"${FAKE_MODEL}","messages":[{"role":"user","content":"x"}],"seed":${'9'.repeat(1_000_000)}}`,
+    ],
   ]
   test.each(HEAVY)('%s are refused without a pause', async (_what, body) => {
     const startedAt = performance.now()

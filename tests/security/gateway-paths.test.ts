@@ -12,18 +12,74 @@ import { createFakeMesh } from '../kit/fake-mesh.ts'
 const SECRET = 'the file outside the page'
 const TARGETS = ['secret.txt', 'page-secret/secret.txt', 'etc/passwd', 'windows/win.ini']
 const UPS = [
-  '../', '..%2f', '..%2F', '%2e%2e/', '%2e%2e%2f', '.%2e/', '%2E%2E%5C', '..\\', '..%5c', '%252e%252e%252f', '..%252f',
-  '..%c0%af', '%c0%ae%c0%ae/', '..%e0%80%af', '..;/', '....//', '..%00/', '..%01/', './../', '/..//', '.../', '%uff0e%uff0e/', '%u002e%u002e/',
+  '../',
+  '..%2f',
+  '..%2F',
+  '%2e%2e/',
+  '%2e%2e%2f',
+  '.%2e/',
+  '%2E%2E%5C',
+  '..\\',
+  '..%5c',
+  '%252e%252e%252f',
+  '..%252f',
+  '..%c0%af',
+  '%c0%ae%c0%ae/',
+  '..%e0%80%af',
+  '..;/',
+  '....//',
+  '..%00/',
+  '..%01/',
+  './../',
+  '/..//',
+  '.../',
+  '%uff0e%uff0e/',
+  '%u002e%u002e/',
 ]
 const NAMES = [
-  '/link.txt', '/link.txt%00.js', '/linked/secret.txt', '/assets/../../secret.txt', '/assets/%2e%2e/%2e%2e/secret.txt',
-  '//127.0.0.1/secret.txt', '/\\\\127.0.0.1\\share\\secret.txt', '/%5c%5c127.0.0.1%5cshare', '/C:/windows/win.ini', '/C:%5Cwindows%5Cwin.ini',
-  '/c:secret.txt', '/CON', '/NUL', '/aux.txt', '/COM1', '/index.html::$DATA', '/index.html%20', '/index.html.', '/INDEX.HTML', '/index.html/',
-  '/index.html%00', '/%', '/%zz', '/%ff%fe', '/.git/config', '/.env', '/~root/.ssh/id_rsa', '/assets/main.js/../../../secret.txt', '/file:///secret.txt',
-  '/__proto__', '/constructor', '/assets', '/assets/..', '/?file=../secret.txt&x', '/index.html%2f..%2f..%2fsecret.txt', '/./%2e/%2e%2e/secret.txt',
+  '/link.txt',
+  '/link.txt%00.js',
+  '/linked/secret.txt',
+  '/assets/../../secret.txt',
+  '/assets/%2e%2e/%2e%2e/secret.txt',
+  '//127.0.0.1/secret.txt',
+  '/\\\\127.0.0.1\\share\\secret.txt',
+  '/%5c%5c127.0.0.1%5cshare',
+  '/C:/windows/win.ini',
+  '/C:%5Cwindows%5Cwin.ini',
+  '/c:secret.txt',
+  '/CON',
+  '/NUL',
+  '/aux.txt',
+  '/COM1',
+  '/index.html::$DATA',
+  '/index.html%20',
+  '/index.html.',
+  '/INDEX.HTML',
+  '/index.html/',
+  '/index.html%00',
+  '/%',
+  '/%zz',
+  '/%ff%fe',
+  '/.git/config',
+  '/.env',
+  '/~root/.ssh/id_rsa',
+  '/assets/main.js/../../../secret.txt',
+  '/file:///secret.txt',
+  '/__proto__',
+  '/constructor',
+  '/assets',
+  '/assets/..',
+  '/?file=../secret.txt&x',
+  '/index.html%2f..%2f..%2fsecret.txt',
+  '/./%2e/%2e%2e/secret.txt',
 ]
 const VECTORS = [
-  ...UPS.flatMap((up) => [`/${up.repeat(1)}${TARGETS[0] ?? ''}`, `/assets/${up.repeat(3)}${TARGETS[1] ?? ''}`, `/${up.repeat(8)}${TARGETS[2] ?? ''}`]),
+  ...UPS.flatMap((up) => [
+    `/${up.repeat(1)}${TARGETS[0] ?? ''}`,
+    `/assets/${up.repeat(3)}${TARGETS[1] ?? ''}`,
+    `/${up.repeat(8)}${TARGETS[2] ?? ''}`,
+  ]),
   ...NAMES,
 ]
 
@@ -60,8 +116,12 @@ function sendRaw(target: string): Promise<string> {
     const chunks: Buffer[] = []
     socket.on('data', (chunk) => chunks.push(chunk))
     socket.on('error', reject)
-    socket.on('close', () => { resolve(Buffer.concat(chunks).toString('latin1')) })
-    socket.write(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${String(gateway.port)}\r\nAccept: */*\r\nConnection: close\r\n\r\n`)
+    socket.on('close', () => {
+      resolve(Buffer.concat(chunks).toString('latin1'))
+    })
+    socket.write(
+      `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${String(gateway.port)}\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
+    )
   })
 }
 
@@ -87,7 +147,8 @@ test('no spelling of a path leaves the folder of the page', async () => {
 test('what is outside and what is nowhere read the same', async () => {
   const bodyOf = (answer: string) => answer.slice(answer.indexOf('\r\n\r\n'))
   const nowhere = bodyOf(await sendRaw('/nowhere.txt'))
-  for (const path of ['/link.txt', '/linked/secret.txt', '/..%2fsecret.txt', '/%zz']) expect(bodyOf(await sendRaw(path))).toBe(nowhere)
+  for (const path of ['/link.txt', '/linked/secret.txt', '/..%2fsecret.txt', '/%zz'])
+    expect(bodyOf(await sendRaw(path))).toBe(nowhere)
 })
 
 test('a file of the page is there all the same', async () => {

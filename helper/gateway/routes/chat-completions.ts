@@ -11,7 +11,7 @@ import { readJsonBody } from '../json-body.ts'
 import { GATEWAY_LIMITS } from '../limits.ts'
 import type { OpenAsk, OpenAsks } from '../open-asks.ts'
 import { badRequest, failureOf, failureResponse } from '../openai-errors.ts'
-import { headOfContext, type GatewayEnv } from '../request-head.ts'
+import { bindingsOf, headOfContext, type GatewayEnv } from '../request-head.ts'
 import { unknownModel } from './models.ts'
 
 /** What the route needs. */
@@ -29,7 +29,8 @@ type Handler = (context: Context<GatewayEnv>) => Promise<Response>
 export function chatCompletions(ports: ChatCompletionsPorts): Handler {
   return async (context) => {
     const wrongType = refuseBodyType(headOfContext(context))
-    if (wrongType) return failureResponse(badRequest(wrongType.message, { status: wrongType.status, code: wrongType.code }))
+    if (wrongType)
+      return failureResponse(badRequest(wrongType.message, { status: wrongType.status, code: wrongType.code }))
     const body = await readJsonBody(context.req.raw, GATEWAY_LIMITS.bodyBytes)
     if (!body.ok) return failureResponse(body.failure)
     const parsed = parseChatRequest(body.value)
@@ -40,7 +41,11 @@ export function chatCompletions(ports: ChatCompletionsPorts): Handler {
   }
 }
 
-async function answer(request: ChatCompletionRequest, context: Context<GatewayEnv>, ports: ChatCompletionsPorts): Promise<Response> {
+async function answer(
+  request: ChatCompletionRequest,
+  context: Context<GatewayEnv>,
+  ports: ChatCompletionsPorts,
+): Promise<Response> {
   const ask = ports.asks.open(context.req.raw.signal)
   const reader = createAskReader(ports.mesh.ask(askOf(request), { signal: ask.signal }), ports.clock, ports.log)
   const nowMs = ports.clock.now()
@@ -118,10 +123,14 @@ async function streamed(answering: Answering): Promise<Response> {
     clock: ports.clock,
     log: ports.log,
     cut: () => {
-      ;(context.env as GatewayEnv['Bindings'] | undefined)?.outgoing?.destroy()
+      bindingsOf(context).outgoing?.destroy()
     },
   })
-  const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', ...routeHeaders(reader.route()) }
+  const headers = {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache',
+    ...routeHeaders(reader.route()),
+  }
   return new Response(body, { headers })
 }
 

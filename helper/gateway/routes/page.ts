@@ -80,7 +80,12 @@ function isNavigation(path: string, context: Context<GatewayEnv>): boolean {
   return wantsDocument && !lastSegment.includes('.') && !/^\/assets(\/|$)/.test(path) && /^\/[\w~/-]*$/.test(path)
 }
 
-async function sendFile(file: PageFile, context: Context<GatewayEnv>, files: PageFiles, log: Logger): Promise<Response> {
+async function sendFile(
+  file: PageFile,
+  context: Context<GatewayEnv>,
+  files: PageFiles,
+  log: Logger,
+): Promise<Response> {
   let encoding = encodingFor(file, context.req.header('accept-encoding') ?? '')
   let content: PageContent
   try {

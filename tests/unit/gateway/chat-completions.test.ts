@@ -24,7 +24,9 @@ interface Chunk {
   usage?: { prompt_tokens: number; completion_tokens: number; total_tokens: number } | null
 }
 
-async function chunksOf(response: Response): Promise<{ chunks: Chunk[]; last: string | undefined; comments: readonly string[] }> {
+async function chunksOf(
+  response: Response,
+): Promise<{ chunks: Chunk[]; last: string | undefined; comments: readonly string[] }> {
   const { data, comments } = readEvents(await response.text())
   const chunks = data.filter((payload) => payload !== '[DONE]').map((payload) => JSON.parse(payload) as Chunk)
   return { chunks, last: data.at(-1), comments }
@@ -96,13 +98,28 @@ describe('what reaches the mesh', () => {
     expect(mesh.asks[0]?.request).toEqual({
       model: FAKE_MODEL,
       messages: [{ role: 'user', content: 'Hi' }],
-      sampling: { temperature: 0.5, topP: 0.9, seed: -3, maxTokens: 6, presencePenalty: -2, frequencyPenalty: 2, stop: ['a', 'b'] },
+      sampling: {
+        temperature: 0.5,
+        topP: 0.9,
+        seed: -3,
+        maxTokens: 6,
+        presencePenalty: -2,
+        frequencyPenalty: 2,
+        stop: ['a', 'b'],
+      },
     })
   })
 
   test('is nothing a client invents: unknown fields are dropped', async () => {
     const { chat, mesh } = createTestGateway()
-    const response = await chat({ n_discard: -1, grammar: 'root ::= "x"', device: 'x', user: 'me', tools: [{}], metadata: { a: 1 } })
+    const response = await chat({
+      n_discard: -1,
+      grammar: 'root ::= "x"',
+      device: 'x',
+      user: 'me',
+      tools: [{}],
+      metadata: { a: 1 },
+    })
     expect(response.status).toBe(200)
     const request = mesh.asks[0]?.request
     expect(Object.keys(request ?? {}).sort()).toEqual(['messages', 'model', 'sampling'])
@@ -112,11 +129,25 @@ describe('what reaches the mesh', () => {
   test('takes null for absent, one stop string for a list, developer for system, and text parts for text', async () => {
     const { chat, mesh } = createTestGateway()
     const response = await chat({
-      temperature: null, top_p: null, seed: null, max_tokens: null, n: null, stream: null, response_format: null, stop: 'END',
+      temperature: null,
+      top_p: null,
+      seed: null,
+      max_tokens: null,
+      n: null,
+      stream: null,
+      response_format: null,
+      stop: 'END',
       messages: [
         { role: 'developer', content: 'Be brief.' },
         { role: 'assistant', content: null },
-        { role: 'user', name: 'x', content: [{ type: 'text', text: 'one ' }, { type: 'text', text: 'two\ud800' }] },
+        {
+          role: 'user',
+          name: 'x',
+          content: [
+            { type: 'text', text: 'one ' },
+            { type: 'text', text: 'two\ud800' },
+          ],
+        },
       ],
     })
     expect(response.status).toBe(200)
@@ -157,7 +188,10 @@ describe('a stream', () => {
     const { chat } = createTestGateway()
     const { chunks, last } = await chunksOf(await chat({ stream: true, stream_options: { include_usage: true } }))
     expect(last).toBe('[DONE]')
-    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { prompt_tokens: 7, completion_tokens: 4, total_tokens: 11 } })
+    expect(chunks.at(-1)).toMatchObject({
+      choices: [],
+      usage: { prompt_tokens: 7, completion_tokens: 4, total_tokens: 11 },
+    })
     expect(chunks.slice(0, -1).every((chunk) => chunk.usage === null)).toBe(true)
   })
 
@@ -313,7 +347,11 @@ describe('what a request may not be', () => {
     ['a tool message', { messages: [{ role: 'tool', content: '' }] }, 'messages[0].role'],
     ['a user without content', { messages: [{ role: 'user' }] }, 'messages[0].content'],
     ['no parts', { messages: [{ role: 'user', content: [] }] }, 'messages[0].content'],
-    ['an image part', { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] }, 'messages[0].content[0]'],
+    [
+      'an image part',
+      { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'x' } }] }] },
+      'messages[0].content[0]',
+    ],
     ['temperature below 0', { temperature: -0.1 }, 'temperature'],
     ['temperature above 2', { temperature: 2.1 }, 'temperature'],
     ['temperature as text', { temperature: '1' }, 'temperature'],
@@ -332,7 +370,11 @@ describe('what a request may not be', () => {
     ['stream as text', { stream: 'true' }, 'stream'],
     ['stream_options without stream', { stream_options: { include_usage: true } }, 'stream_options'],
     ['stream_options as a list', { stream: true, stream_options: [] }, 'stream_options'],
-    ['include_usage as a number', { stream: true, stream_options: { include_usage: 1 } }, 'stream_options.include_usage'],
+    [
+      'include_usage as a number',
+      { stream: true, stream_options: { include_usage: 1 } },
+      'stream_options.include_usage',
+    ],
     ['five stop strings', { stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop'],
     ['an empty stop string', { stop: '' }, 'stop'],
     ['a stop that is a number', { stop: 3 }, 'stop'],
@@ -351,12 +393,19 @@ describe('what a request may not be', () => {
   test('a number beyond all numbers is refused', async () => {
     const { send } = createTestGateway()
     const body = '{"model":"fake-135m","messages":[{"role":"user","content":"x"}],"temperature":1e999}'
-    expect(await errorOf(await send('/v1/chat/completions', { body }))).toMatchObject({ status: 400, param: 'temperature' })
+    expect(await errorOf(await send('/v1/chat/completions', { body }))).toMatchObject({
+      status: 400,
+      param: 'temperature',
+    })
   })
 
   test.each(['', '{', 'null', '7', '[]', '"text"', '\u0000', '{"model":'])('the body %j is a 400', async (body) => {
     const { send } = createTestGateway()
-    const response = await send('/v1/chat/completions', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    const response = await send('/v1/chat/completions', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    })
     expect(await errorOf(response)).toMatchObject({ status: 400, type: 'invalid_request_error' })
   })
 
@@ -373,14 +422,18 @@ describe('what a request may not be', () => {
     expect(error.message).toContain('gpt-9')
   })
 
-  test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/json; charset=latin1', 'application/jsonp', undefined])(
-    'the content type %s is a 415',
-    async (contentType) => {
-      const { chat } = createTestGateway()
-      const response = await chat({}, { headers: { 'content-type': contentType } })
-      expect(await errorOf(response)).toMatchObject({ status: 415 })
-    },
-  )
+  test.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'application/json; charset=latin1',
+    'application/jsonp',
+    undefined,
+  ])('the content type %s is a 415', async (contentType) => {
+    const { chat } = createTestGateway()
+    const response = await chat({}, { headers: { 'content-type': contentType } })
+    expect(await errorOf(response)).toMatchObject({ status: 415 })
+  })
 
   test('a compressed body is a 415', async () => {
     const { chat } = createTestGateway()

@@ -1,7 +1,13 @@
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { createGateway, EVENTS_PATH, EVENTS_PROTOCOL, GATEWAY_LIMITS, type GatewayEvent } from '../../../helper/gateway/index.ts'
+import {
+  createGateway,
+  EVENTS_PATH,
+  EVENTS_PROTOCOL,
+  GATEWAY_LIMITS,
+  type GatewayEvent,
+} from '../../../helper/gateway/index.ts'
 import { systemRandom } from '../../../helper/ports/random.ts'
 import { asId, silentLogger, type DeviceId } from '../../../mesh/base/index.ts'
 import { createVirtualClock } from '../../kit/clock.ts'
@@ -35,8 +41,17 @@ describe('a port', () => {
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
     const address = other.address()
     const port = typeof address === 'object' && address !== null ? address.port : 0
-    const options = { mesh: createFakeMesh(), clock: createVirtualClock(), random: systemRandom, log: silentLogger, token: 'x', pageDir: '' }
-    const failure: unknown = await createGateway(options).listen({ port }).catch((error: unknown) => error)
+    const options = {
+      mesh: createFakeMesh(),
+      clock: createVirtualClock(),
+      random: systemRandom,
+      log: silentLogger,
+      token: 'x',
+      pageDir: '',
+    }
+    const failure: unknown = await createGateway(options)
+      .listen({ port })
+      .catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'port-taken', detail: { port } })
     expect(String(failure)).toContain(String(port))
     other.close()
@@ -46,31 +61,50 @@ describe('a port', () => {
     const first = await startGatewayServer()
     expect((await fetch(`${first.url}/health`)).status).toBe(200)
     await first.close()
-    const options = { mesh: createFakeMesh(), clock: createVirtualClock(), random: systemRandom, log: silentLogger, token: 'x', pageDir: '' }
+    const options = {
+      mesh: createFakeMesh(),
+      clock: createVirtualClock(),
+      random: systemRandom,
+      log: silentLogger,
+      token: 'x',
+      pageDir: '',
+    }
     const second = await createGateway(options).listen({ port: first.port })
     expect(second.port).toBe(first.port)
     await second.close()
   })
 
   test('is not taken when the start was stopped', async () => {
-    const options = { mesh: createFakeMesh(), clock: createVirtualClock(), random: systemRandom, log: silentLogger, token: 'x', pageDir: '' }
-    await expect(createGateway(options).listen({ port: 0, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'aborted' })
+    const options = {
+      mesh: createFakeMesh(),
+      clock: createVirtualClock(),
+      random: systemRandom,
+      log: silentLogger,
+      token: 'x',
+      pageDir: '',
+    }
+    await expect(createGateway(options).listen({ port: 0, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'aborted',
+    })
   })
 })
 
 describe('a client over a socket', () => {
-  test.each([{ stream: false }, { stream: true }])('that closes while the prompt is read stops the ask within a second (%o)', async (fields) => {
-    const server = await start()
-    server.mesh.answerWith(hanging([{ type: 'phase', phase: 'reading', fraction: 0.1 }]))
-    const client = new AbortController()
-    const pending = ask(server, fields, client.signal).catch(() => 'aborted')
-    await until(() => server.mesh.asks.length === 1, { what: 'the ask' })
-    const startedAt = performance.now()
-    client.abort()
-    expect(await pending).toBe('aborted')
-    await until(() => server.mesh.asks[0]?.isOver, { what: 'the ask to be over' })
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
-  })
+  test.each([{ stream: false }, { stream: true }])(
+    'that closes while the prompt is read stops the ask within a second (%o)',
+    async (fields) => {
+      const server = await start()
+      server.mesh.answerWith(hanging([{ type: 'phase', phase: 'reading', fraction: 0.1 }]))
+      const client = new AbortController()
+      const pending = ask(server, fields, client.signal).catch(() => 'aborted')
+      await until(() => server.mesh.asks.length === 1, { what: 'the ask' })
+      const startedAt = performance.now()
+      client.abort()
+      expect(await pending).toBe('aborted')
+      await until(() => server.mesh.asks[0]?.isOver, { what: 'the ask to be over' })
+      expect(performance.now() - startedAt).toBeLessThan(1_000)
+    },
+  )
 
   test('that closes in mid-answer stops the ask', async () => {
     const server = await start()
@@ -83,14 +117,19 @@ describe('a client over a socket', () => {
   })
 
   test('shares the gateway with a hundred others', async () => {
-    const server = await start({ mesh: createFakeMesh({ answer: saying(Array.from({ length: 50 }, (_, index) => `${String(index)} `)) }) })
+    const server = await start({
+      mesh: createFakeMesh({ answer: saying(Array.from({ length: 50 }, (_, index) => `${String(index)} `)) }),
+    })
     const expected = Array.from({ length: 50 }, (_, index) => `${String(index)} `).join('')
     const answers = await Promise.all(
       Array.from({ length: 100 }, async () => {
         const { data } = readEvents(await (await ask(server, { stream: true })).text())
         return data
           .filter((payload) => payload !== '[DONE]')
-          .map((payload) => (JSON.parse(payload) as { choices: { delta: { content?: string } }[] }).choices[0]?.delta.content ?? '')
+          .map(
+            (payload) =>
+              (JSON.parse(payload) as { choices: { delta: { content?: string } }[] }).choices[0]?.delta.content ?? '',
+          )
           .join('')
       }),
     )
@@ -127,15 +166,26 @@ test('closing ends open answers and sockets', async () => {
 })
 
 describe('event sockets', () => {
-  const open = (server: GatewayServer, options: { query?: string; protocols?: string[]; headers?: Record<string, string> } = {}) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${String(server.port)}${EVENTS_PATH}${options.query ?? ''}`, options.protocols ?? [], {
-      headers: options.headers ?? {},
-    })
+  const open = (
+    server: GatewayServer,
+    options: { query?: string; protocols?: string[]; headers?: Record<string, string> } = {},
+  ) => {
+    const socket = new WebSocket(
+      `ws://127.0.0.1:${String(server.port)}${EVENTS_PATH}${options.query ?? ''}`,
+      options.protocols ?? [],
+      {
+        headers: options.headers ?? {},
+      },
+    )
     const events: GatewayEvent[] = []
     socket.on('message', (data: Buffer) => events.push(JSON.parse(data.toString()) as GatewayEvent))
     const result = new Promise<number>((resolve) => {
-      socket.on('open', () => { resolve(101) })
-      socket.on('unexpected-response', (_request, response) => { resolve(response.statusCode ?? 0) })
+      socket.on('open', () => {
+        resolve(101)
+      })
+      socket.on('unexpected-response', (_request, response) => {
+        resolve(response.statusCode ?? 0)
+      })
       socket.on('error', () => {})
     })
     const closed = new Promise<number>((resolve) => socket.on('close', resolve))
@@ -152,7 +202,12 @@ describe('event sockets', () => {
     expect(await result).toBe(101)
     expect(socket.protocol).toBe(protocol)
     await until(() => events.length > 0, { what: 'hello' })
-    expect(events[0]).toMatchObject({ type: 'hello', self: FAKE_DEVICE, standing: 'alone', devices: [{ id: FAKE_DEVICE }] })
+    expect(events[0]).toMatchObject({
+      type: 'hello',
+      self: FAKE_DEVICE,
+      standing: 'alone',
+      devices: [{ id: FAKE_DEVICE }],
+    })
   })
 
   test.each([
@@ -179,12 +234,16 @@ describe('event sockets', () => {
 
   test('are limited in number', async () => {
     const server = await start()
-    const sockets = Array.from({ length: GATEWAY_LIMITS.eventSockets }, () => open(server, { query: `?token=${TEST_TOKEN}` }))
+    const sockets = Array.from({ length: GATEWAY_LIMITS.eventSockets }, () =>
+      open(server, { query: `?token=${TEST_TOKEN}` }),
+    )
     for (const { result } of sockets) expect(await result).toBe(101)
     expect(await open(server, { query: `?token=${TEST_TOKEN}` }).result).toBe(503)
     sockets[0]?.socket.close()
     await sockets[0]?.closed
-    await until(async () => (await open(server, { query: `?token=${TEST_TOKEN}` }).result) === 101, { what: 'a free place' })
+    await until(async () => (await open(server, { query: `?token=${TEST_TOKEN}` }).result) === 101, {
+      what: 'a free place',
+    })
   })
 
   test('close a reader that takes nothing', async () => {
@@ -193,7 +252,14 @@ describe('event sockets', () => {
     await result
     socket.pause()
     const pictures = ['x'.repeat(256 * 1024)]
-    const join = { invitation: asId<never>('i'), device: FAKE_DEVICE, name: '', kind: 'browser', pictures, path: 'none' } as const
+    const join = {
+      invitation: asId<never>('i'),
+      device: FAKE_DEVICE,
+      name: '',
+      kind: 'browser',
+      pictures,
+      path: 'none',
+    } as const
     // more than the kernel takes for a reader that sleeps
     for (let count = 0; count < 128; count++) server.mesh.events.emit({ type: 'join-pending', join })
     socket.resume()
@@ -215,7 +281,9 @@ describe('event sockets', () => {
     await until(() => pings === 1, { what: 'a ping' })
     alive.socket.pong()
     let pongSeen = false
-    alive.socket.on('pong', () => { pongSeen = true })
+    alive.socket.on('pong', () => {
+      pongSeen = true
+    })
     alive.socket.ping()
     await until(() => pongSeen, { what: 'our own ping to come back, so that our pong has arrived' })
     clock.advance(GATEWAY_LIMITS.eventPingMs)

@@ -46,13 +46,20 @@ describe('addresses and methods', () => {
     expect(response.headers.get('allow')).toBe(allow)
   })
 
-  test.each(['/v1', '/v1/', '/v1/nothing', '/v1/chat', '/api/v1/nothing', '/nothing', '/nothing.js', '/v1/models/', '//v1/models'])(
-    '%s is a 404 in JSON',
-    async (path) => {
-      const response = await createTestGateway().send(path)
-      expect(await errorOf(response)).toMatchObject({ status: 404 })
-    },
-  )
+  test.each([
+    '/v1',
+    '/v1/',
+    '/v1/nothing',
+    '/v1/chat',
+    '/api/v1/nothing',
+    '/nothing',
+    '/nothing.js',
+    '/v1/models/',
+    '//v1/models',
+  ])('%s is a 404 in JSON', async (path) => {
+    const response = await createTestGateway().send(path)
+    expect(await errorOf(response)).toMatchObject({ status: 404 })
+  })
 
   test.each(['/v1/models', '/v1/nothing', '/v1', '/api/v1/events', '/api/nothing', '/v1/chat/completions'])(
     '%s wants the token before it says anything',
@@ -107,9 +114,11 @@ describe('without a token', () => {
 })
 
 describe('a mount', () => {
-  const app = new Hono().post('/ask', (context) => context.json({ mounted: true })).get('/fail', () => {
-    throw new TypeError('inner words')
-  })
+  const app = new Hono()
+    .post('/ask', (context) => context.json({ mounted: true }))
+    .get('/fail', () => {
+      throw new TypeError('inner words')
+    })
   const withAuth = (auth: 'own' | 'token') => createTestGateway({ mounts: [{ path: '/local', app, auth }] })
   const bare = { authorization: undefined }
 
