@@ -64,4 +64,3 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
     })
   })
 }
-

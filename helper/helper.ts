@@ -80,17 +80,28 @@ export async function startHelper(loaded: LoadedConfig, ports: HelperPorts): Pro
   }
 }
 
-async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup[], stop: () => Promise<void>): Promise<RunningHelper> {
+async function start(
+  loaded: LoadedConfig,
+  ports: HelperPorts,
+  cleanups: Cleanup[],
+  stop: () => Promise<void>,
+): Promise<RunningHelper> {
   const { config } = loaded
   const { clock, random, log, signal } = ports
   const startedAt = clock.now()
 
   const dataDir = await openDataDir(config.dataDir, { nowMs: startedAt, random })
   cleanups.push(() => dataDir.release())
-  if (dataDir.wasLeftBehind) log.info('The last helper of this directory ended without cleaning up; its lock was replaced.')
+  if (dataDir.wasLeftBehind)
+    log.info('The last helper of this directory ended without cleaning up; its lock was replaced.')
   const lan = config.lan || (loaded.provenance.lan.origin === 'default' && (await dataDir.switches()).lan === true)
 
-  const library = await createModelLibrary({ dataDir: config.dataDir, clock, log: log.child('models'), offline: config.offline })
+  const library = await createModelLibrary({
+    dataDir: config.dataDir,
+    clock,
+    log: log.child('models'),
+    offline: config.offline,
+  })
   cleanups.push(() => library.close())
   // a file that cannot be used ends the start before anything is promised to anybody
   if (config.model !== undefined) await library.addFile(config.model, { signal })
@@ -111,14 +122,30 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
   const preset = nodePreset({ ports: peerPorts(config.port), lan, certificate })
   const mesh = await listenErrorsNamed(
-    createMesh({ clock, random, store, log, preset, engines, device: { name: config.name, kind: 'helper' }, pageUrl: () => page.url }, { signal }),
+    createMesh(
+      {
+        clock,
+        random,
+        store,
+        log,
+        preset,
+        engines,
+        device: { name: config.name, kind: 'helper' },
+        pageUrl: () => page.url,
+      },
+      { signal },
+    ),
   )
   cleanups.push(() => mesh.stop())
 
   const token = config.token ?? (await dataDir.token())
   const credential = makeSecret(random)
   const makeLink: RunningHelper['makeLink'] = async (options) => {
-    const made = await mesh.invite({ confirmation: 'in-advance', lifetimeMs: options.lifetimeMs, signal: options.signal })
+    const made = await mesh.invite({
+      confirmation: 'in-advance',
+      lifetimeMs: options.lifetimeMs,
+      signal: options.signal,
+    })
     return { url: made.url, expiresAt: made.expiresAt }
   }
   const host: LocalHost = {
@@ -134,7 +161,13 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
       ports.requestRestart()
       return { ...host.lan(), isRestarting: true }
     },
-    status: () => ({ pid: process.pid, peerId: mesh.self, startedAt, pageUrl: page.url ?? '', offline: config.offline }),
+    status: () => ({
+      pid: process.pid,
+      peerId: mesh.self,
+      startedAt,
+      pageUrl: page.url ?? '',
+      offline: config.offline,
+    }),
     requestStop: ports.requestStop,
   }
   const gateway = createGateway({
@@ -156,7 +189,13 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
   log.info('The page is served; the model comes next.', { page: pageUrl })
 
   const modelTrouble = await readyModel(config.model !== undefined, library, engines, ports)
-  const readiness: Readiness = { pid: process.pid, http: listening.port, ...boundPorts(mesh.addresses()), peerId: mesh.self, startedAt }
+  const readiness: Readiness = {
+    pid: process.pid,
+    http: listening.port,
+    ...boundPorts(mesh.addresses()),
+    peerId: mesh.self,
+    startedAt,
+  }
   await dataDir.writeReadiness(readiness)
   log.info('The helper is ready.', { page: pageUrl, device: mesh.self })
 
@@ -189,7 +228,12 @@ async function start(loaded: LoadedConfig, ports: HelperPorts, cleanups: Cleanup
  * the page says what to do.
  * @throws MeshError of the engine, naming the file, when the file given by the person cannot be loaded.
  */
-async function readyModel(isGiven: boolean, library: ModelLibrary, engines: HelperEngineHost, ports: HelperPorts): Promise<string | undefined> {
+async function readyModel(
+  isGiven: boolean,
+  library: ModelLibrary,
+  engines: HelperEngineHost,
+  ports: HelperPorts,
+): Promise<string | undefined> {
   const { signal } = ports
   const end = library.changes.subscribe(() => {
     const progress = library.list().find((model) => model.state === 'downloading')?.progress
@@ -214,7 +258,9 @@ function localModels(library: ModelLibrary, engines: HelperEngineHost): LocalMod
     list: () => engines.models(),
     async get(name, { signal, onProgress }) {
       const end = library.changes.subscribe(() => {
-        const progress = library.list().find((model) => model.state === 'downloading' && (model.id === name || name.includes(model.id)))?.progress
+        const progress = library
+          .list()
+          .find((model) => model.state === 'downloading' && (model.id === name || name.includes(model.id)))?.progress
         if (progress !== undefined) onProgress(progress)
       })
       try {

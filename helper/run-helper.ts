@@ -95,14 +95,23 @@ async function announce(helper: RunningHelper, loaded: LoadedConfig, options: Ru
   if (helper.modelTrouble !== undefined) err.write(`There is no model to answer with: ${helper.modelTrouble}\n`)
   if (!options.json && out.isTerminal) {
     const link = await helper.makeLink({})
-    out.write(`\nOpen it with this link, which works once (until ${new Date(link.expiresAt).toLocaleTimeString()}):\n${link.url}\n\n${qrText(link.url)}\n\n`)
+    out.write(
+      `\nOpen it with this link, which works once (until ${new Date(link.expiresAt).toLocaleTimeString()}):\n${link.url}\n\n${qrText(link.url)}\n\n`,
+    )
   }
   if (loaded.config.open && helper.hasPage) await openPage(helper, loaded, log)
 }
 
 async function openPage(helper: RunningHelper, loaded: LoadedConfig, log: Logger): Promise<void> {
   const link = await helper.makeLink({ lifetimeMs: OPENED_LINK_LIFETIME_MS })
-  const ports = { clock: systemClock, random: systemRandom, log, env: process.env, platform: process.platform, launch: launchProgram }
+  const ports = {
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    env: process.env,
+    platform: process.platform,
+    launch: launchProgram,
+  }
   const opened = await openLink(link, loaded.config.dataDir, ports)
   if (!opened.isOpening) {
     log.info('No browser was opened: this machine shows none to this process. "plexus open" makes a link.')
@@ -169,7 +178,10 @@ function listenForEnd(log: Logger): Ending {
   }
   const onUncaught = (error: unknown): void => {
     const known = asMeshError(error)
-    log.error('Something failed that nobody caught. The helper ends.', { reason: known.message, stack: known.stack ?? '' })
+    log.error('Something failed that nobody caught. The helper ends.', {
+      reason: known.message,
+      stack: known.stack ?? '',
+    })
     failed = true
     request()
   }

@@ -9,9 +9,14 @@ import { run, runNode } from './lib/run.mjs'
 
 requireNode()
 if (!(await ensureInstalled())) process.exit(1)
-if (!(await ensureBuilt(['helper', 'page']))) process.stderr.write('Something could not be built: its figures will be missing.\n')
+if (!(await ensureBuilt(['helper', 'page'])))
+  process.stderr.write('Something could not be built: its figures will be missing.\n')
 const vite = join(modulesDir, 'vite', 'bin', 'vite.js')
-const code = await run(process.execPath, [vite, 'build', '--config', 'vite.helper.config.ts', '--mode', 'bench', '--logLevel', 'warn'], { cwd: root, quiet: true })
+const code = await run(
+  process.execPath,
+  [vite, 'build', '--config', 'vite.helper.config.ts', '--mode', 'bench', '--logLevel', 'warn'],
+  { cwd: root, quiet: true },
+)
 const main = join(root, 'dist', 'bench', 'run.js')
 if (code !== 0 || !existsSync(main)) {
   process.stderr.write('The benchmark could not be built.\n')

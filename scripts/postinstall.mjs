@@ -13,7 +13,9 @@ const patchesDir = join(root, 'patches')
 if (existsSync(patchTool) && existsSync(patchesDir)) {
   const code = await run(process.execPath, [patchTool, '--error-on-fail'], { cwd: root, quiet: true })
   if (code !== 0) {
-    process.stderr.write('A library could not be patched: its version does not fit the patches folder. Install from the lockfile with "npm ci".\n')
+    process.stderr.write(
+      'A library could not be patched: its version does not fit the patches folder. Install from the lockfile with "npm ci".\n',
+    )
     process.exitCode = 1
   } else {
     const names = (await readdir(patchesDir)).filter((name) => name.endsWith('.patch')).sort()

@@ -63,7 +63,11 @@ async function runTests(chromium) {
   await rm(reportFile, { force: true })
   const vitest = join(modulesDir, 'vitest', 'vitest.mjs')
   const args = [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...extra]
-  const env = { ...process.env, ...(chromium === undefined ? {} : { PLEXUS_CHROMIUM: chromium }), ...(isFull ? { PLEXUS_TEST_FULL: '1' } : {}) }
+  const env = {
+    ...process.env,
+    ...(chromium === undefined ? {} : { PLEXUS_CHROMIUM: chromium }),
+    ...(isFull ? { PLEXUS_TEST_FULL: '1' } : {}),
+  }
   const code = await run(process.execPath, args, { cwd: root, env })
   const report = await readReport()
   if (report === undefined) {
@@ -79,7 +83,10 @@ if (step('install', await ensureInstalled({ say }))) {
   const chromium = await ensureChromium(say)
   step('build of the helper', await ensureBuilt(['helper'], { say }))
   step('build of the page', await ensureBuilt(['page'], { say }))
-  step('checks (types, lint, architecture)', (await run(process.execPath, [join(root, 'scripts', 'check.mjs')], { cwd: root })) === 0)
+  step(
+    'checks (types, lint, architecture)',
+    (await run(process.execPath, [join(root, 'scripts', 'check.mjs')], { cwd: root })) === 0,
+  )
   await runTests(chromium)
 }
 

@@ -27,7 +27,11 @@ export interface OpenedLink {
  * through a file in `dir` that only this user may read: command lines are readable
  * by every process. The file goes when the link expires.
  */
-export async function openLink(link: { readonly url: string; readonly expiresAt: number }, dir: string, ports: OpeningPorts): Promise<OpenedLink> {
+export async function openLink(
+  link: { readonly url: string; readonly expiresAt: number },
+  dir: string,
+  ports: OpeningPorts,
+): Promise<OpenedLink> {
   const opener = openerFor(ports)
   if (opener === undefined) return { isOpening: false, discard: () => Promise.resolve() }
   const file = `${dir}/open-${Buffer.from(ports.random.bytes(8)).toString('hex')}.html`
@@ -66,7 +70,10 @@ export function launchProgram(command: string, args: readonly string[]): Promise
   })
 }
 
-function openerFor({ platform, env }: OpeningPorts): { readonly command: string; readonly args: readonly string[] } | undefined {
+function openerFor({
+  platform,
+  env,
+}: OpeningPorts): { readonly command: string; readonly args: readonly string[] } | undefined {
   if (platform === 'darwin') return { command: 'open', args: [] }
   // not "start", which is a word of the shell
   if (platform === 'win32') return { command: 'rundll32', args: ['url.dll,FileProtocolHandler'] }

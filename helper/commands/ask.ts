@@ -45,6 +45,7 @@ export const askCommand: Command = {
 
 function summaryOf(answer: AskResult): string {
   const { decodeMs, firstTokenMs } = answer.timings
-  const speed = decodeMs > 0 ? ` · ${((Math.max(0, answer.usage.completionTokens - 1) / decodeMs) * 1000).toFixed(1)} tokens/s` : ''
+  const speed =
+    decodeMs > 0 ? ` · ${((Math.max(0, answer.usage.completionTokens - 1) / decodeMs) * 1000).toFixed(1)} tokens/s` : ''
   return `${printable(answer.route.deviceName)} · ${printable(answer.model)}${speed} · first word after ${(firstTokenMs / 1000).toFixed(2)} s`
 }

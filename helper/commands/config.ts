@@ -9,8 +9,15 @@ export const configCommand: Command = {
   settings: 'all',
   run(_input, context) {
     const settings = describeConfig(context.config)
-    const rows = settings.map((setting) => [setting.key, setting.value === null ? '–' : String(setting.value), setting.from])
+    const rows = settings.map((setting) => [
+      setting.key,
+      setting.value === null ? '–' : String(setting.value),
+      setting.from,
+    ])
     const json = Object.fromEntries(settings.map(({ key, value, origin, from }) => [key, { value, origin, from }]))
-    return Promise.resolve({ json, text: `${formatTable(['SETTING', 'VALUE', 'FROM'], rows)}\n\nSettings file: ${context.config.file}` })
+    return Promise.resolve({
+      json,
+      text: `${formatTable(['SETTING', 'VALUE', 'FROM'], rows)}\n\nSettings file: ${context.config.file}`,
+    })
   },
 }

@@ -39,7 +39,13 @@ export const doctorCommand: Command = {
 function checkNode(): Promise<Check> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   const ok = major > 20 || (major === 20 && minor >= 19)
-  return Promise.resolve({ name: 'node', ok, message: ok ? `Node ${process.versions.node}.` : `Node ${process.versions.node} is too old: install 20.19 or later.` })
+  return Promise.resolve({
+    name: 'node',
+    ok,
+    message: ok
+      ? `Node ${process.versions.node}.`
+      : `Node ${process.versions.node} is too old: install 20.19 or later.`,
+  })
 }
 
 async function checkDataDir(context: CommandContext): Promise<Check> {
@@ -47,11 +53,24 @@ async function checkDataDir(context: CommandContext): Promise<Check> {
   try {
     const existing = await nearestExisting(dir)
     const info = await stat(existing)
-    if (!info.isDirectory()) return { name: 'data-dir', ok: false, message: `The data directory ${dir} cannot be used: ${existing} is a file.` }
+    if (!info.isDirectory())
+      return {
+        name: 'data-dir',
+        ok: false,
+        message: `The data directory ${dir} cannot be used: ${existing} is a file.`,
+      }
     await access(existing, constants.W_OK)
-    return { name: 'data-dir', ok: true, message: `Data directory ${dir}${existing === dir ? '' : ' (made at the first start)'}.` }
+    return {
+      name: 'data-dir',
+      ok: true,
+      message: `Data directory ${dir}${existing === dir ? '' : ' (made at the first start)'}.`,
+    }
   } catch (error) {
-    return { name: 'data-dir', ok: false, message: `The data directory ${dir} cannot be written: ${messageOf(error)}. Choose another with --data-dir.` }
+    return {
+      name: 'data-dir',
+      ok: false,
+      message: `The data directory ${dir} cannot be written: ${messageOf(error)}. Choose another with --data-dir.`,
+    }
   }
 }
 
@@ -76,7 +95,11 @@ async function checkPage(context: CommandContext): Promise<Check> {
 }
 
 function checkMemory(): Promise<Check> {
-  return Promise.resolve({ name: 'memory', ok: true, message: `Memory: ${formatBytes(freemem())} free of ${formatBytes(totalmem())}.` })
+  return Promise.resolve({
+    name: 'memory',
+    ok: true,
+    message: `Memory: ${formatBytes(freemem())} free of ${formatBytes(totalmem())}.`,
+  })
 }
 
 async function checkHelper(context: CommandContext): Promise<Check> {
@@ -84,11 +107,21 @@ async function checkHelper(context: CommandContext): Promise<Check> {
   try {
     const owner = await findDirOwner(dir)
     // that none runs is a state, not an illness
-    if (owner === undefined) return { name: 'helper', ok: true, message: 'No helper runs for this data directory. "npm start" starts one.' }
+    if (owner === undefined)
+      return { name: 'helper', ok: true, message: 'No helper runs for this data directory. "npm start" starts one.' }
     const readiness = await readReadiness(dir)
-    if (readiness === undefined) return { name: 'helper', ok: true, message: `Process ${String(owner)} is starting: it is not ready for a question yet.` }
+    if (readiness === undefined)
+      return {
+        name: 'helper',
+        ok: true,
+        message: `Process ${String(owner)} is starting: it is not ready for a question yet.`,
+      }
     const status = await (await context.helper()).call('status', {}, { signal: context.signal })
-    return { name: 'helper', ok: true, message: `The helper answers: process ${String(status.pid)}, ${status.pageUrl}, device ${status.peerId}.` }
+    return {
+      name: 'helper',
+      ok: true,
+      message: `The helper answers: process ${String(status.pid)}, ${status.pageUrl}, device ${status.peerId}.`,
+    }
   } catch (error) {
     return { name: 'helper', ok: false, message: `The helper does not answer: ${messageOf(error)}` }
   }

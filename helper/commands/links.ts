@@ -32,7 +32,10 @@ export const openCommand: Command = {
   async run(_input, context) {
     const client = await context.helper()
     const link = await client.call('open', {}, { signal: context.signal })
-    return { json: link, text: describeLink(link, { ...context.out, isTerminal: false }, 'Open this link in the browser of this machine.') }
+    return {
+      json: link,
+      text: describeLink(link, { ...context.out, isTerminal: false }, 'Open this link in the browser of this machine.'),
+    }
   },
 }
 

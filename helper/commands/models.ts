@@ -9,8 +9,16 @@ type Action = (model: string, client: LocalClient, context: CommandContext) => P
 
 async function list(_model: string, client: LocalClient, context: CommandContext): Promise<CommandResult> {
   const models = await client.call('models-list', {}, { signal: context.signal })
-  const rows = models.map((model) => [printable(model.id), formatBytes(model.sizeBytes), model.state, model.sha256.slice(0, 16)])
-  const text = rows.length === 0 ? 'There is no model on this device yet. "plexus models get" fetches one.' : formatTable(['MODEL', 'SIZE', 'STATE', 'SHA-256'], rows)
+  const rows = models.map((model) => [
+    printable(model.id),
+    formatBytes(model.sizeBytes),
+    model.state,
+    model.sha256.slice(0, 16),
+  ])
+  const text =
+    rows.length === 0
+      ? 'There is no model on this device yet. "plexus models get" fetches one.'
+      : formatTable(['MODEL', 'SIZE', 'STATE', 'SHA-256'], rows)
   return { json: models, text }
 }
 
@@ -19,7 +27,16 @@ async function get(model: string, client: LocalClient, context: CommandContext):
   // a file is named from where the person is, not from where the helper runs
   const wanted = existsSync(model) ? resolve(model) : model
   try {
-    const got = await client.call('models-get', { model: wanted }, { signal: context.signal, onEvent: (progress) => { line.update(progress) } })
+    const got = await client.call(
+      'models-get',
+      { model: wanted },
+      {
+        signal: context.signal,
+        onEvent: (progress) => {
+          line.update(progress)
+        },
+      },
+    )
     return { json: got, text: `${printable(got.id)} is here (${formatBytes(got.sizeBytes)}).` }
   } finally {
     line.end()
@@ -54,9 +71,12 @@ export const modelsCommand: Command = {
   async run(input, context) {
     const [name = 'list', model] = input.arguments
     const action = Object.hasOwn(ACTIONS, name) ? ACTIONS[name] : undefined
-    if (action === undefined) throw new MeshError('usage', `"plexus models" knows ${Object.keys(ACTIONS).join(', ')}, not "${name}".`)
-    if (action.needsModel && model === undefined) throw new MeshError('usage', `Which model? "plexus models ${name} <model>".`)
-    if (!action.needsModel && model !== undefined) throw new MeshError('usage', `"plexus models ${name}" takes nothing more.`)
+    if (action === undefined)
+      throw new MeshError('usage', `"plexus models" knows ${Object.keys(ACTIONS).join(', ')}, not "${name}".`)
+    if (action.needsModel && model === undefined)
+      throw new MeshError('usage', `Which model? "plexus models ${name} <model>".`)
+    if (!action.needsModel && model !== undefined)
+      throw new MeshError('usage', `"plexus models ${name}" takes nothing more.`)
     return action.run(model ?? '', await context.helper(), context)
   },
 }

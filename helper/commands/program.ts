@@ -1,5 +1,13 @@
 import { Command as Parser, CommanderError } from 'commander'
-import { asMeshError, errorToWire, isAbort, MeshError, messageOf, type Clock, type ErrorCode } from '../../mesh/base/index.ts'
+import {
+  asMeshError,
+  errorToWire,
+  isAbort,
+  MeshError,
+  messageOf,
+  type Clock,
+  type ErrorCode,
+} from '../../mesh/base/index.ts'
 import { loadConfig, SETTING_LIST, type Config, type LoadedConfig, type Setting } from '../config/index.ts'
 import { findDirOwner, readCredential } from '../data-dir/index.ts'
 import { createLocalClient, type LocalClient } from '../local/index.ts'
@@ -71,7 +79,12 @@ function buildParser(ports: ProgramPorts, setExitCode: (code: number) => void): 
     .description('Your devices, one mind.')
     .version(ports.version)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => { ports.out.write(text) }, writeErr: () => {} })
+    .configureOutput({
+      writeOut: (text) => {
+        ports.out.write(text)
+      },
+      writeErr: () => {},
+    })
     .showSuggestionAfterError(true)
     .enablePositionalOptions()
   addSettings(parser, [dataDirSetting()])
@@ -90,7 +103,8 @@ function addStart(parser: Parser, ports: ProgramPorts, setExitCode: (code: numbe
   addJson(start)
   start.action(async () => {
     const stray = start.args[0]
-    if (stray !== undefined) throw new MeshError('usage', `There is no command "${stray.slice(0, 60)}". "plexus --help" shows them.`)
+    if (stray !== undefined)
+      throw new MeshError('usage', `There is no command "${stray.slice(0, 60)}". "plexus --help" shows them.`)
     const config = await configOf(start, parser, ports)
     setExitCode(await ports.start(config, { json: isJson(start, parser) }))
   })
@@ -153,17 +167,29 @@ async function configOf(sub: Parser, parser: Parser, ports: ProgramPorts): Promi
       flags[setting.key] = command.getOptionValue(name) as string | boolean
     }
   }
-  return loadConfig({ env: ports.env, flags, installDir: ports.installDir, threads: ports.threads, currentDir: ports.currentDir })
+  return loadConfig({
+    env: ports.env,
+    flags,
+    installDir: ports.installDir,
+    threads: ports.threads,
+    currentDir: ports.currentDir,
+  })
 }
 
 async function helperOf(config: Config): Promise<LocalClient> {
   const owner = await findDirOwner(config.dataDir)
   if (owner === undefined) {
-    throw new MeshError('no-helper', `No helper runs for ${config.dataDir}. Start one with "npm start", or name its directory with --data-dir.`)
+    throw new MeshError(
+      'no-helper',
+      `No helper runs for ${config.dataDir}. Start one with "npm start", or name its directory with --data-dir.`,
+    )
   }
   const credential = await readCredential(config.dataDir)
   if (credential === undefined) {
-    throw new MeshError('no-helper', `The helper of ${config.dataDir} (process ${String(owner)}) is still starting. Try again in a moment.`)
+    throw new MeshError(
+      'no-helper',
+      `The helper of ${config.dataDir} (process ${String(owner)}) is still starting. Try again in a moment.`,
+    )
   }
   return createLocalClient(credential)
 }

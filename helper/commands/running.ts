@@ -26,9 +26,12 @@ export const lanCommand: Command = {
   arguments: [{ usage: '[on|off]', doc: 'without it: which it is' }],
   async run(input, context) {
     const wanted = input.arguments[0]
-    if (wanted !== undefined && wanted !== 'on' && wanted !== 'off') throw new MeshError('usage', `"plexus lan" takes on or off, not "${wanted}".`)
+    if (wanted !== undefined && wanted !== 'on' && wanted !== 'off')
+      throw new MeshError('usage', `"plexus lan" takes on or off, not "${wanted}".`)
     const client = await context.helper()
-    let state = await client.call('lan', wanted === undefined ? {} : { open: wanted === 'on' }, { signal: context.signal })
+    let state = await client.call('lan', wanted === undefined ? {} : { open: wanted === 'on' }, {
+      signal: context.signal,
+    })
     if (state.isRestarting === true) state = await lanAfterRestart(wanted === 'on', context)
     const sentence = state.lan
       ? 'The local network is open: devices you admitted reach this one. The gateway for programs stays on this machine.'
@@ -50,7 +53,8 @@ async function lanAfterRestart(wanted: boolean, context: CommandContext): Promis
       // while it restarts there is no helper for a moment
       if (!isMeshError(error, 'no-helper')) throw error
     }
-    if (context.clock.monotonic() > deadlineAt) throw new MeshError('timeout', 'The helper did not come back in time. "plexus doctor" says how it is.')
+    if (context.clock.monotonic() > deadlineAt)
+      throw new MeshError('timeout', 'The helper did not come back in time. "plexus doctor" says how it is.')
   }
 }
 
@@ -63,7 +67,8 @@ export const stopCommand: Command = {
     const { pid } = await client.call('stop', {}, { signal: context.signal })
     const deadlineAt = context.clock.monotonic() + STOP_LIMIT_MS
     while ((await findDirOwner(context.config.config.dataDir)) !== undefined) {
-      if (context.clock.monotonic() > deadlineAt) throw new MeshError('timeout', `Process ${String(pid)} was asked to stop and still runs.`)
+      if (context.clock.monotonic() > deadlineAt)
+        throw new MeshError('timeout', `Process ${String(pid)} was asked to stop and still runs.`)
       await pause(POLL_MS, undefined, { signal: context.signal })
     }
     return { json: { stopped: true, pid }, text: 'The helper is stopped.' }

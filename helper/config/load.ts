@@ -56,7 +56,10 @@ const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
  * @throws MeshError `usage` for a wrong flag, `config-invalid` for a wrong file or
  * variable; the sentence names where.
  */
-export async function loadConfig(input: ConfigInput, options: { signal?: AbortSignal | undefined } = {}): Promise<LoadedConfig> {
+export async function loadConfig(
+  input: ConfigInput,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<LoadedConfig> {
   const source: DefaultsSource = {
     userDataDir: envPaths('plexus', { suffix: '' }).data,
     installDir: input.installDir,
@@ -64,11 +67,18 @@ export async function loadConfig(input: ConfigInput, options: { signal?: AbortSi
   }
   const values = new Map<keyof Config, { value: unknown; provenance: Provenance; base: string }>()
   for (const setting of SETTING_LIST) {
-    values.set(setting.key, { value: setting.initial(source), provenance: { origin: 'default', from: 'default' }, base: input.currentDir })
+    values.set(setting.key, {
+      value: setting.initial(source),
+      provenance: { origin: 'default', from: 'default' },
+      base: input.currentDir,
+    })
   }
 
   const outer = new Map([...environmentLayer(input), ...flagLayer(input)])
-  const dataDir = resolve(input.currentDir, String(checked(SETTINGS.dataDir, outer.get('dataDir') ?? values.get('dataDir'))))
+  const dataDir = resolve(
+    input.currentDir,
+    String(checked(SETTINGS.dataDir, outer.get('dataDir') ?? values.get('dataDir'))),
+  )
   const file = join(dataDir, CONFIG_FILE)
   for (const [key, entry] of await fileLayer(file, dataDir, options)) values.set(key, entry)
   for (const [key, entry] of outer) values.set(key, entry)
@@ -78,7 +88,8 @@ export async function loadConfig(input: ConfigInput, options: { signal?: AbortSi
   for (const setting of SETTING_LIST) {
     const entry = values.get(setting.key)
     const value = checked(setting, entry)
-    config[setting.key] = isPathSetting(setting) && typeof value === 'string' ? resolve(entry?.base ?? '', value) : value
+    config[setting.key] =
+      isPathSetting(setting) && typeof value === 'string' ? resolve(entry?.base ?? '', value) : value
     provenance[setting.key] = entry?.provenance ?? { origin: 'default', from: 'default' }
   }
   return { config: config as unknown as Config, provenance: provenance as LoadedConfig['provenance'], file }
@@ -97,7 +108,10 @@ function isPathSetting(setting: Setting): boolean {
 function checked(setting: Setting, entry: Entry | undefined): unknown {
   const result = setting.schema.safeParse(entry?.value)
   if (result.success) return result.data
-  throw fault(entry?.provenance, `${nameIn(setting, entry?.provenance)} ${result.error.issues[0]?.message ?? 'is not valid'}.`)
+  throw fault(
+    entry?.provenance,
+    `${nameIn(setting, entry?.provenance)} ${result.error.issues[0]?.message ?? 'is not valid'}.`,
+  )
 }
 
 function nameIn(setting: Setting, provenance: Provenance | undefined): string {
@@ -138,7 +152,8 @@ function fromText(setting: Setting, text: string, provenance: Provenance): unkno
   if (setting.kind === 'text') return text
   if (setting.kind === 'switch') {
     const value = SWITCH_WORDS[text.trim().toLowerCase()]
-    if (value === undefined) throw fault(provenance, `${provenance.from} must be true or false, not "${shown(setting, text)}".`)
+    if (value === undefined)
+      throw fault(provenance, `${provenance.from} must be true or false, not "${shown(setting, text)}".`)
     return value
   }
   if (!/^-?\d{1,15}$/.test(text.trim())) {
@@ -151,7 +166,11 @@ function shown(setting: Setting, text: string): string {
   return setting.secret ? '…' : text.slice(0, 60)
 }
 
-async function fileLayer(file: string, dataDir: string, options: { signal?: AbortSignal | undefined }): Promise<[keyof Config, Entry][]> {
+async function fileLayer(
+  file: string,
+  dataDir: string,
+  options: { signal?: AbortSignal | undefined },
+): Promise<[keyof Config, Entry][]> {
   const text = await readIfThere(file, options)
   if (text === undefined) return []
   const table = parsed(file, text)
@@ -185,7 +204,11 @@ function parsed(file: string, text: string): Record<string, unknown> {
   } catch (error) {
     if (error instanceof TomlError) {
       const reason = error.message.split('\n')[0]?.replace(/^Invalid TOML document: /, '') ?? ''
-      throw new MeshError('config-invalid', `${file} line ${String(error.line)}, column ${String(error.column)}: ${reason}.`, { cause: error })
+      throw new MeshError(
+        'config-invalid',
+        `${file} line ${String(error.line)}, column ${String(error.column)}: ${reason}.`,
+        { cause: error },
+      )
     }
     throw new MeshError('config-invalid', `${file}: ${messageOf(error)}.`, { cause: error })
   }

@@ -62,7 +62,11 @@ export async function openDataDir(path: string, ports: { nowMs: number; random: 
   const lock = await lockDir(path, ports.nowMs)
   const at = (...parts: string[]): string => join(path, ...parts)
   const clear = async (): Promise<void> => {
-    await Promise.all([rm(at(PORTS_FILE), { force: true }), rm(at(CREDENTIAL_FILE), { force: true }), removeDrafts(path)])
+    await Promise.all([
+      rm(at(PORTS_FILE), { force: true }),
+      rm(at(CREDENTIAL_FILE), { force: true }),
+      removeDrafts(path),
+    ])
   }
   await clear()
   return {
@@ -103,9 +107,13 @@ async function ensureDirectory(path: string): Promise<void> {
     if (process.platform !== 'win32') await chmod(path, 0o700)
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code === 'EEXIST' ? 'a file is in its place' : messageOf(error)
-    throw new MeshError('data-dir-unusable', `The data directory ${path} cannot be used: ${reason}. Choose another with --data-dir.`, {
-      cause: error,
-    })
+    throw new MeshError(
+      'data-dir-unusable',
+      `The data directory ${path} cannot be used: ${reason}. Choose another with --data-dir.`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 

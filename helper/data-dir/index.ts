@@ -3,7 +3,16 @@
  * Promises that a reader never sees half a file and that a dead owner is replaced.
  * Knows nothing of what the files are for beyond their form.
  */
-export { makeSecret, openDataDir, readCredential, readReadiness, type CliCredential, type DataDir, type Readiness, type Switches } from './data-dir.ts'
+export {
+  makeSecret,
+  openDataDir,
+  readCredential,
+  readReadiness,
+  type CliCredential,
+  type DataDir,
+  type Readiness,
+  type Switches,
+} from './data-dir.ts'
 export { findDirOwner } from './lock.ts'
 export { writePrivate } from './private-files.ts'
 export { isProcessAlive } from './process-identity.ts'

@@ -30,7 +30,11 @@ export interface DirLock {
 export async function lockDir(dir: string, nowMs: number): Promise<DirLock> {
   const file = join(dir, LOCK_FILE)
   const mark = processStartMark(process.pid)
-  const content = JSON.stringify({ pid: process.pid, ...(mark === undefined ? {} : { startMark: mark }), startedAt: nowMs })
+  const content = JSON.stringify({
+    pid: process.pid,
+    ...(mark === undefined ? {} : { startMark: mark }),
+    startedAt: nowMs,
+  })
   let replacedStale = false
   for (let attempt = 0; attempt < 20; attempt++) {
     if (await createLock(dir, file, content)) {
@@ -70,7 +74,11 @@ async function createLock(dir: string, file: string, content: string): Promise<b
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw new MeshError('data-dir-unusable', `${dir} cannot be written: ${messageOf(error)}. Choose another with --data-dir.`, { cause: error })
+    throw new MeshError(
+      'data-dir-unusable',
+      `${dir} cannot be written: ${messageOf(error)}. Choose another with --data-dir.`,
+      { cause: error },
+    )
   } finally {
     await rm(draft, { force: true })
   }
@@ -83,7 +91,9 @@ async function discardStale(file: string, stale: string): Promise<void> {
     await rename(file, aside)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
-    throw new MeshError('data-dir-unusable', `The stale lock ${file} cannot be removed: ${messageOf(error)}.`, { cause: error })
+    throw new MeshError('data-dir-unusable', `The stale lock ${file} cannot be removed: ${messageOf(error)}.`, {
+      cause: error,
+    })
   }
   const moved = await readIfThere(aside)
   if (moved !== undefined && moved !== stale) {

@@ -20,7 +20,10 @@ export function processStartMark(pid: number): string | undefined {
   if (process.platform === 'linux') return linuxStartMark(pid)
   if (process.platform === 'win32') return undefined
   try {
-    const mark = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    const mark = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
     return mark === '' ? undefined : mark
   } catch {
     return undefined

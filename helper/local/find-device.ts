@@ -25,5 +25,8 @@ export function findDevice(devices: readonly DeviceView[], text: string): Device
       throw new MeshError('device-unknown', `"${wanted}" fits several devices: ${names}. Use the id.`)
     }
   }
-  throw new MeshError('device-unknown', `No device of this mesh is called "${wanted.slice(0, 80)}". "plexus devices" shows them.`)
+  throw new MeshError(
+    'device-unknown',
+    `No device of this mesh is called "${wanted.slice(0, 80)}". "plexus devices" shows them.`,
+  )
 }

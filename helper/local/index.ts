@@ -6,5 +6,12 @@
 export { findDevice } from './find-device.ts'
 export { createLocalApi, type LocalApiOptions, type LocalLine } from './local-api.ts'
 export { createLocalClient, type LocalClient } from './local-client.ts'
-export { type HelperStatus, type LanState, type Link, type LocalHost, type LocalModels, type TransferProgress } from './operation.ts'
+export {
+  type HelperStatus,
+  type LanState,
+  type Link,
+  type LocalHost,
+  type LocalModels,
+  type TransferProgress,
+} from './operation.ts'
 export { type AskProgress, type AskResult, type DeviceLine, type ModelLine } from './operations/index.ts'

@@ -17,7 +17,8 @@ export interface LocalApiOptions {
 }
 
 /** A line of an answer: things on the way, then one result or one error. */
-export type LocalLine = { readonly event: unknown } | { readonly result: unknown } | { readonly error: ReturnType<typeof errorToWire> }
+export type LocalLine =
+  { readonly event: unknown } | { readonly result: unknown } | { readonly error: ReturnType<typeof errorToWire> }
 
 const STATUS: Readonly<Partial<Record<ErrorCode, 400 | 401 | 404 | 413>>> = {
   unauthorized: 401,
@@ -41,20 +42,28 @@ export function createLocalApi(options: LocalApiOptions): Hono {
     const given = /^Bearer ([\x21-\x7e]+)$/.exec(context.req.header('authorization') ?? '')?.[1] ?? ''
     // equal lengths and constant time: the answer's timing says nothing about the credential
     if (!timingSafeEqual(digest(given), expected)) {
-      return failure(new MeshError('unauthorized', 'This is for the command line of this helper, and the credential does not fit.'))
+      return failure(
+        new MeshError('unauthorized', 'This is for the command line of this helper, and the credential does not fit.'),
+      )
     }
     return next()
   })
 
-  app.use('*', bodyLimit({
-    maxSize: BODY_MAX_BYTES,
-    onError: () => failure(new MeshError('too-large', `A request may have at most ${String(BODY_MAX_BYTES)} bytes.`)),
-  }))
+  app.use(
+    '*',
+    bodyLimit({
+      maxSize: BODY_MAX_BYTES,
+      onError: () => failure(new MeshError('too-large', `A request may have at most ${String(BODY_MAX_BYTES)} bytes.`)),
+    }),
+  )
 
   app.post('/:operation', async (context) => {
     const name = context.req.param('operation')
     const found = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name as keyof typeof OPERATIONS] : undefined
-    if (found === undefined) return failure(new MeshError('unsupported', 'This helper does not know that command. Restart it after an update.'))
+    if (found === undefined)
+      return failure(
+        new MeshError('unsupported', 'This helper does not know that command. Restart it after an update.'),
+      )
     // the input was checked by the operation's own schema: the types of different operations meet only here
     return answer(context.req.raw, found, { host, log })
   })
@@ -67,7 +76,11 @@ export function createLocalApi(options: LocalApiOptions): Hono {
   return app
 }
 
-async function answer(request: Request, operation: Operation<unknown, unknown, unknown>, { host, log }: { host: LocalHost; log: Logger }): Promise<Response> {
+async function answer(
+  request: Request,
+  operation: Operation<unknown, unknown, unknown>,
+  { host, log }: { host: LocalHost; log: Logger },
+): Promise<Response> {
   let body: unknown
   try {
     body = await request.json()
@@ -89,7 +102,15 @@ async function answer(request: Request, operation: Operation<unknown, unknown, u
       }
       const work = async (): Promise<void> => {
         try {
-          write({ result: await operation.run(input.data, { host, signal: leaving.signal, emit: (event) => { write({ event }) } }) })
+          write({
+            result: await operation.run(input.data, {
+              host,
+              signal: leaving.signal,
+              emit: (event) => {
+                write({ event })
+              },
+            }),
+          })
         } catch (error) {
           if (!isAbort(error)) log.info('command failed', { operation: operation.name, code: errorToWire(error).code })
           write({ error: errorToWire(error) })

@@ -5,7 +5,9 @@ import type { OPERATIONS } from './operations/index.ts'
 
 /** What goes into, happens during, and comes out of an operation. */
 type Types<Name extends keyof typeof OPERATIONS> =
-  (typeof OPERATIONS)[Name] extends Operation<infer Input, infer Event, infer Result> ? { input: Input; event: Event; result: Result } : never
+  (typeof OPERATIONS)[Name] extends Operation<infer Input, infer Event, infer Result>
+    ? { input: Input; event: Event; result: Result }
+    : never
 
 /** A way to the running helper. */
 export interface LocalClient {
@@ -22,7 +24,11 @@ const errorSchema = z.object({
   message: z.string(),
   detail: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
 })
-const lineSchema = z.union([z.object({ error: errorSchema }), z.object({ result: z.unknown() }), z.object({ event: z.unknown() })])
+const lineSchema = z.union([
+  z.object({ error: errorSchema }),
+  z.object({ result: z.unknown() }),
+  z.object({ event: z.unknown() }),
+])
 
 /** Talks to the helper that left `credential`. */
 export function createLocalClient(credential: { readonly url: string; readonly credential: string }): LocalClient {
@@ -33,7 +39,11 @@ export function createLocalClient(credential: { readonly url: string; readonly c
       if (response.body === null) throw lost()
       for await (const line of jsonLines(response.body, signal)) {
         const parsed = lineSchema.safeParse(line)
-        if (!parsed.success) throw new MeshError('malformed', 'The helper answered something this command does not understand. Restart it after an update.')
+        if (!parsed.success)
+          throw new MeshError(
+            'malformed',
+            'The helper answered something this command does not understand. Restart it after an update.',
+          )
         if ('error' in parsed.data) throw errorFromWire(parsed.data.error)
         if ('result' in parsed.data) return parsed.data.result
         options.onEvent?.(parsed.data.event)
@@ -54,7 +64,9 @@ async function send(url: URL, credential: string, input: unknown, signal: AbortS
     })
   } catch (error) {
     if (signal?.aborted === true) throw abortReason(signal)
-    throw new MeshError('no-helper', 'No helper answers for this data directory. Start one with "npm start".', { cause: error })
+    throw new MeshError('no-helper', 'No helper answers for this data directory. Start one with "npm start".', {
+      cause: error,
+    })
   }
 }
 
@@ -77,5 +89,9 @@ async function* jsonLines(body: ReadableStream<Uint8Array>, signal: AbortSignal 
 }
 
 function lost(cause?: unknown): MeshError {
-  return new MeshError('no-helper', `The helper went away before it answered${cause === undefined ? '' : ` (${messageOf(cause)})`}.`, { cause })
+  return new MeshError(
+    'no-helper',
+    `The helper went away before it answered${cause === undefined ? '' : ` (${messageOf(cause)})`}.`,
+    { cause },
+  )
 }

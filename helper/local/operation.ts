@@ -46,7 +46,10 @@ export interface HelperStatus {
 export interface LocalModels {
   list(): readonly ModelRecord[]
   /** Fetches a model by the name of a catalogue entry, a hub reference or a file. */
-  get(name: string, options: { signal: AbortSignal; onProgress: (progress: TransferProgress) => void }): Promise<ModelRecord>
+  get(
+    name: string,
+    options: { signal: AbortSignal; onProgress: (progress: TransferProgress) => void },
+  ): Promise<ModelRecord>
   /** Makes it the one that answers when nobody chose. */
   use(id: string, options: { signal: AbortSignal }): Promise<ModelRecord>
   remove(id: string, options: { signal: AbortSignal }): Promise<void>
@@ -76,6 +79,8 @@ export interface Operation<Input, Event, Result> {
 }
 
 /** Keeps the types of an operation while it is declared. */
-export function operation<Input, Event, Result>(definition: Operation<Input, Event, Result>): Operation<Input, Event, Result> {
+export function operation<Input, Event, Result>(
+  definition: Operation<Input, Event, Result>,
+): Operation<Input, Event, Result> {
   return definition
 }

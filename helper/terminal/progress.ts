@@ -37,7 +37,8 @@ export function createProgressLine(output: Output, clock: Clock, label: string):
   const sentence = (progress: Progress): string => {
     const rate = progress.rateBytesPerSecond ?? measuredRate(progress)
     const done = `${formatBytes(progress.receivedBytes)} of ${formatBytes(progress.totalBytes)}`
-    const left = rate > 0 ? `, ${formatDuration(((progress.totalBytes - progress.receivedBytes) / rate) * 1000)} left` : ''
+    const left =
+      rate > 0 ? `, ${formatDuration(((progress.totalBytes - progress.receivedBytes) / rate) * 1000)} left` : ''
     return `${done}, ${formatBytes(rate)}/s${left}`
   }
 

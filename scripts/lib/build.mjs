@@ -56,7 +56,10 @@ async function buildOne(name, say, force) {
   say(`Building the ${name}.`)
   await rm(target.stamp, { force: true })
   const vite = join(modulesDir, 'vite', 'bin', 'vite.js')
-  const code = await run(process.execPath, [vite, 'build', '--config', target.config, '--logLevel', 'warn'], { cwd: root, quiet: true })
+  const code = await run(process.execPath, [vite, 'build', '--config', target.config, '--logLevel', 'warn'], {
+    cwd: root,
+    quiet: true,
+  })
   if (code !== 0 || !existsSync(target.result)) {
     say(`The ${name} could not be built; the reason is above.`)
     return false

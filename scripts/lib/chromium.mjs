@@ -15,7 +15,10 @@ const PLACES = {
     const base = process.env[name]
     return base === undefined
       ? []
-      : [join(base, 'Google', 'Chrome', 'Application', 'chrome.exe'), join(base, 'Microsoft', 'Edge', 'Application', 'msedge.exe')]
+      : [
+          join(base, 'Google', 'Chrome', 'Application', 'chrome.exe'),
+          join(base, 'Microsoft', 'Edge', 'Application', 'msedge.exe'),
+        ]
   }),
 }
 
@@ -23,7 +26,9 @@ const PLACES = {
 export function findChromium(env = process.env) {
   const own = env.PLEXUS_CHROMIUM
   if (own !== undefined && own !== '') return existsSync(own) ? own : undefined
-  const onPath = (env.PATH ?? '').split(delimiter).flatMap((dir) => NAMES.map((name) => join(dir, process.platform === 'win32' ? `${name}.exe` : name)))
+  const onPath = (env.PATH ?? '')
+    .split(delimiter)
+    .flatMap((dir) => NAMES.map((name) => join(dir, process.platform === 'win32' ? `${name}.exe` : name)))
   return [...onPath, ...(PLACES[process.platform] ?? [])].find((file) => existsSync(file))
 }
 
@@ -36,7 +41,10 @@ export async function ensureChromium(say) {
     say('Installing Chromium for the tests in a browser.')
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
     const updated = await run('apt-get', ['update', '-qq'], { quiet: true, env })
-    const installed = updated === 0 ? await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { quiet: true, env }) : updated
+    const installed =
+      updated === 0
+        ? await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { quiet: true, env })
+        : updated
     if (installed === 0) return findChromium()
     say('Chromium could not be installed; the reason is above.')
   }

@@ -39,7 +39,9 @@ async function acquire(file, own, onWait) {
     if (!told) onWait(owner.pid)
     told = true
     if (Date.now() > until) {
-      process.stderr.write(`Process ${owner.pid} has been installing or building here for half an hour. End it and try again.\n`)
+      process.stderr.write(
+        `Process ${owner.pid} has been installing or building here for half an hour. End it and try again.\n`,
+      )
       process.exit(1)
     }
     await pause(POLL_MS)

@@ -30,7 +30,9 @@ export async function ensureInstalled({ say = tell } = {}) {
     const args = [...first, 'install', '--no-save', '--include=dev', '--no-fund', '--no-audit', '--loglevel=error']
     const code = await run(command, args, { cwd: root, quiet: true, env: { ...process.env, ...INSTALL_ENV } })
     if (code !== 0) {
-      say('The installation failed; what npm said is above. Without a package registry in reach Plexus cannot be installed.')
+      say(
+        'The installation failed; what npm said is above. Without a package registry in reach Plexus cannot be installed.',
+      )
       return false
     }
     await mkdir(stateDir, { recursive: true })
@@ -46,7 +48,9 @@ export function waiting(say) {
 
 // installed by "npm install -g" the package has its modules from npm, and no business in changing them
 function isClone() {
-  return existsSync(join(root, 'package-lock.json')) && existsSync(join(root, 'vite.helper.config.ts')) && !isInsideModules()
+  return (
+    existsSync(join(root, 'package-lock.json')) && existsSync(join(root, 'vite.helper.config.ts')) && !isInsideModules()
+  )
 }
 
 function isInsideModules() {
@@ -75,7 +79,9 @@ async function isInstalled(wanted) {
 async function adoptNpmInstall(wanted) {
   try {
     const [have, want] = await Promise.all(
-      [join(modulesDir, '.package-lock.json'), join(root, 'package-lock.json')].map(async (file) => JSON.parse(await readFile(file, 'utf8'))),
+      [join(modulesDir, '.package-lock.json'), join(root, 'package-lock.json')].map(async (file) =>
+        JSON.parse(await readFile(file, 'utf8')),
+      ),
     )
     for (const [path, entry] of Object.entries(want.packages)) {
       if (path === '' || entry.optional || entry.peer || entry.devOptional) continue

@@ -4,7 +4,11 @@
 export function nodeTooOld(version = process.versions.node) {
   const parts = version.split('.').map(Number)
   const ok = parts[0] > 20 || (parts[0] === 20 && parts[1] >= 19)
-  return ok ? undefined : 'Plexus needs Node 20.19 or later, and this is Node ' + version + '. Install a newer one and run the same command again.'
+  return ok
+    ? undefined
+    : 'Plexus needs Node 20.19 or later, and this is Node ' +
+        version +
+        '. Install a newer one and run the same command again.'
 }
 
 /** Ends the process with 1 and the sentence when this Node is too old. */

@@ -48,7 +48,11 @@ export const hasChromium = findChromium() !== undefined
 /** Starts the system's Chromium without a window. */
 export async function startChromium(): Promise<TestBrowser> {
   const executablePath = findChromium()
-  const browser = await chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), headless: true, args: FLAGS })
+  const browser = await chromium.launch({
+    ...(executablePath === undefined ? {} : { executablePath }),
+    headless: true,
+    args: FLAGS,
+  })
   return {
     browser,
     device: (options) => openDevice(browser, options),

@@ -88,13 +88,23 @@ export interface TestProcess {
 
 /** Environment of a child: ours, without settings of Plexus that the person running the tests may have. */
 export function cleanEnv(extra: Readonly<Record<string, string | undefined>> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('PLEXUS_') && !name.startsWith('VITEST') && name !== 'NODE_OPTIONS')
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('PLEXUS_') && !name.startsWith('VITEST') && name !== 'NODE_OPTIONS',
+  )
   return { ...Object.fromEntries(kept), ...extra }
 }
 
 /** Starts a program and gathers what it writes. */
-export function startProcess(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): TestProcess {
-  const child = spawn(command, [...args], { stdio: ['ignore', 'pipe', 'pipe'], env: options.env ?? cleanEnv(), cwd: options.cwd ?? ROOT })
+export function startProcess(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): TestProcess {
+  const child = spawn(command, [...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: options.env ?? cleanEnv(),
+    cwd: options.cwd ?? ROOT,
+  })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
@@ -104,12 +114,19 @@ export function startProcess(command: string, args: readonly string[], options: 
 }
 
 /** Runs a program to its end. */
-export function runProcess(command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Promise<ProcessResult> {
+export function runProcess(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Promise<ProcessResult> {
   return startProcess(command, args, options).ended
 }
 
 /** Runs `plexus` with these arguments; needs no helper. */
-export async function runCli(args: readonly string[], options: { env?: Readonly<Record<string, string | undefined>>; cwd?: string } = {}): Promise<CliResult> {
+export async function runCli(
+  args: readonly string[],
+  options: { env?: Readonly<Record<string, string | undefined>>; cwd?: string } = {},
+): Promise<CliResult> {
   await built()
   const { env, ...rest } = options
   const result = await runProcess(process.execPath, [CLI, ...args], { ...rest, env: cleanEnv(env) })
@@ -117,7 +134,9 @@ export async function runCli(args: readonly string[], options: { env?: Readonly<
 }
 
 /** A fresh directory for one test, and how to remove it. */
-export async function makeTempDir(prefix = 'plexus-test-'): Promise<{ readonly path: string; remove(): Promise<void> }> {
+export async function makeTempDir(
+  prefix = 'plexus-test-',
+): Promise<{ readonly path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), prefix))
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }) }
 }
@@ -150,11 +169,18 @@ export async function startHelper(options: HelperProcessOptions = {}): Promise<H
   const token = await cli(['token'])
   const end = async (signal: NodeJS.Signals): Promise<ProcessResult> => {
     if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill(signal)
-    const late = new Promise<'late'>((resolve) => setTimeout(() => { resolve('late') }, END_LIMIT_MS).unref())
+    const late = new Promise<'late'>((resolve) =>
+      setTimeout(() => {
+        resolve('late')
+      }, END_LIMIT_MS).unref(),
+    )
     const result = await Promise.race([running.ended, late])
     if (result !== 'late') return result
     running.child.kill('SIGKILL')
-    throw new MeshError('timeout', `The helper did not end within ${String(END_LIMIT_MS)} ms of ${signal}.\n${running.output().stderr}`)
+    throw new MeshError(
+      'timeout',
+      `The helper did not end within ${String(END_LIMIT_MS)} ms of ${signal}.\n${running.output().stderr}`,
+    )
   }
   return {
     pid,
@@ -189,7 +215,10 @@ async function readyPorts(running: TestProcess, dataDir: string, pid: number): P
     throw new MeshError('timeout', `The helper was not ready.\n${running.output().stderr}`, { cause: error })
   })
   if (found !== 'ended') return found
-  throw new MeshError('bug', `The helper ended with ${String(end?.code)} before it was ready.\n${running.output().stderr}`)
+  throw new MeshError(
+    'bug',
+    `The helper ended with ${String(end?.code)} before it was ready.\n${running.output().stderr}`,
+  )
 }
 
 let building: Promise<void> | undefined

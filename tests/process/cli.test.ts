@@ -61,7 +61,9 @@ test('a command that is used wrongly ends with 2, with and without --json', asyn
 })
 
 test('config shows each value with its origin and needs no helper', async () => {
-  const result = await runCli(['config', '--json', '--data-dir', temp.path, '--port', '9000'], { env: { PLEXUS_THREADS: '3', PLEXUS_TOKEN: 'secret-token' } })
+  const result = await runCli(['config', '--json', '--data-dir', temp.path, '--port', '9000'], {
+    env: { PLEXUS_THREADS: '3', PLEXUS_TOKEN: 'secret-token' },
+  })
   expect(result.code).toBe(0)
   expect(result.json).toMatchObject({
     dataDir: { value: temp.path, origin: 'flag', from: '--data-dir' },
@@ -75,13 +77,29 @@ test('config shows each value with its origin and needs no helper', async () => 
 
 test('the doctor needs no helper', async () => {
   const result = await runCli(['doctor', '--json', '--data-dir', temp.path])
-  expect(result).toMatchObject({ code: 0, json: { checks: expect.arrayContaining([expect.objectContaining({ name: 'node', ok: true })]) } })
+  expect(result).toMatchObject({
+    code: 0,
+    json: { checks: expect.arrayContaining([expect.objectContaining({ name: 'node', ok: true })]) },
+  })
 })
 
 test('help and version go to standard output and end with 0', async () => {
   const help = await runCli(['--help'])
   expect(help.code).toBe(0)
-  for (const name of ['start', 'invite', 'open', 'join', 'devices', 'remove', 'ask', 'models', 'config', 'doctor', 'token', 'lan']) {
+  for (const name of [
+    'start',
+    'invite',
+    'open',
+    'join',
+    'devices',
+    'remove',
+    'ask',
+    'models',
+    'config',
+    'doctor',
+    'token',
+    'lan',
+  ]) {
     expect(help.stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'))
   }
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }

@@ -3,7 +3,17 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeTinyGguf } from '../kit/gguf.ts'
-import { cleanEnv, makeTempDir, ROOT, runCli, runProcess, spawnHelper, startHelper, startProcess, type HelperProcess } from '../kit/helper-process.ts'
+import {
+  cleanEnv,
+  makeTempDir,
+  ROOT,
+  runCli,
+  runProcess,
+  spawnHelper,
+  startHelper,
+  startProcess,
+  type HelperProcess,
+} from '../kit/helper-process.ts'
 import { until } from '../kit/wait.ts'
 
 let temp: Awaited<ReturnType<typeof makeTempDir>>
@@ -17,7 +27,11 @@ beforeAll(async () => {
 afterAll(() => temp.remove())
 
 const mode = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
-const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
 
 describe('a ready helper', () => {
   let helper: HelperProcess
@@ -31,7 +45,8 @@ describe('a ready helper', () => {
     const ports = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
     expect(Object.keys(ports).sort()).toEqual(['http', 'peerId', 'pid', 'startedAt', 'tcp', 'webrtcDirect', 'ws'])
     expect(ports['pid']).toBe(helper.pid)
-    for (const key of ['http', 'ws', 'tcp']) expect(ports[key]).toSatisfy((port) => Number.isInteger(port) && Number(port) > 0)
+    for (const key of ['http', 'ws', 'tcp'])
+      expect(ports[key]).toSatisfy((port) => Number.isInteger(port) && Number(port) > 0)
     expect(ports['webrtcDirect']).toMatch(/^\/ip4\/127\.0\.0\.1\/udp\/\d+\/webrtc-direct\/certhash\/u[\w-]+/)
     expect(ports['peerId']).toMatch(/^12D3KooW\w+$/)
     expect(ports['startedAt']).toSatisfy((at) => Math.abs(Date.now() - Number(at)) < 600_000)
@@ -48,7 +63,8 @@ describe('a ready helper', () => {
   })
 
   test('the gateway answers to the token that the command line prints, and to no other', async () => {
-    const list = (token: string): Promise<Response> => fetch(`${helper.url}/v1/models`, { headers: { authorization: `Bearer ${token}` } })
+    const list = (token: string): Promise<Response> =>
+      fetch(`${helper.url}/v1/models`, { headers: { authorization: `Bearer ${token}` } })
     expect((await list(helper.token)).status).toBe(200)
     expect((await list('wrong')).status).toBe(401)
   })
@@ -64,7 +80,10 @@ describe('a ready helper', () => {
   test('a question is answered with its device, model and route', async () => {
     const asked = await helper.cli(['ask', 'Hello?', '--json'])
     expect(asked.code).toBe(0)
-    expect(asked.json).toMatchObject({ device: helper.ports.peerId, route: { device: helper.ports.peerId, reason: expect.any(String) } })
+    expect(asked.json).toMatchObject({
+      device: helper.ports.peerId,
+      route: { device: helper.ports.peerId, reason: expect.any(String) },
+    })
     const { text, model: answeredBy } = asked.json as { text: string; model: string }
     expect(typeof text).toBe('string')
     expect(answeredBy).toMatch(/^tiny/)
@@ -76,19 +95,35 @@ describe('a ready helper', () => {
     expect((await helper.cli(['ask', 'Hi', '--device', self?.name ?? '', '--json'])).code).toBe(0)
     for (const stranger of ['12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN', 'nobody', '\u2603']) {
       const refused = await helper.cli(['ask', 'Hi', '--device', stranger, '--json'])
-      expect(refused).toMatchObject({ code: 1, json: { error: { code: 'device-unknown', message: expect.any(String) } } })
+      expect(refused).toMatchObject({
+        code: 1,
+        json: { error: { code: 'device-unknown', message: expect.any(String) } },
+      })
     }
   })
 
   test('the devices are this one, online and reached through itself', async () => {
     const devices = await helper.cli(['devices', '--json'])
-    expect(devices).toMatchObject({ code: 0, json: [{ id: helper.ports.peerId, state: 'online', path: 'self', role: 'owner', name: expect.any(String) }] })
-    expect(Object.keys((devices.json as object[])[0] ?? {}).sort()).toEqual(['id', 'name', 'path', 'role', 'rttMs', 'state'])
+    expect(devices).toMatchObject({
+      code: 0,
+      json: [{ id: helper.ports.peerId, state: 'online', path: 'self', role: 'owner', name: expect.any(String) }],
+    })
+    expect(Object.keys((devices.json as object[])[0] ?? {}).sort()).toEqual([
+      'id',
+      'name',
+      'path',
+      'role',
+      'rttMs',
+      'state',
+    ])
   })
 
   test('an invitation is a link of this machine that expires', async () => {
     const made = await helper.cli(['invite', '--json'])
-    expect(made).toMatchObject({ code: 0, json: { url: expect.stringMatching(new RegExp(`^${helper.url}/.*#.+`)), expiresAt: expect.any(Number) } })
+    expect(made).toMatchObject({
+      code: 0,
+      json: { url: expect.stringMatching(new RegExp(`^${helper.url}/.*#.+`)), expiresAt: expect.any(Number) },
+    })
     const { url, expiresAt } = made.json as { url: string; expiresAt: number }
     expect(expiresAt - Date.now()).toBeGreaterThan(8 * 60_000)
     expect(expiresAt - Date.now()).toBeLessThanOrEqual(10 * 60_000 + 2_000)
@@ -100,7 +135,10 @@ describe('a ready helper', () => {
 
   test('a link for this machine’s browser lasts a minute', async () => {
     const opened = await helper.cli(['open', '--json'])
-    expect(opened).toMatchObject({ code: 0, json: { url: expect.stringContaining('#'), expiresAt: expect.any(Number) } })
+    expect(opened).toMatchObject({
+      code: 0,
+      json: { url: expect.stringContaining('#'), expiresAt: expect.any(Number) },
+    })
     expect((opened.json as { expiresAt: number }).expiresAt - Date.now()).toBeLessThanOrEqual(62_000)
   })
 
@@ -110,7 +148,12 @@ describe('a ready helper', () => {
   })
 
   test('joining with what is no invitation, or removing an unknown device, ends with 1', async () => {
-    for (const args of [['join', 'nonsense'], ['join', `${helper.url}/#join=AAAA`], ['remove', 'nobody'], ['models', 'use', 'no-such-model']]) {
+    for (const args of [
+      ['join', 'nonsense'],
+      ['join', `${helper.url}/#join=AAAA`],
+      ['remove', 'nobody'],
+      ['models', 'use', 'no-such-model'],
+    ]) {
       const result = await helper.cli([...args, '--json'])
       expect([args, result.code]).toEqual([args, 1])
       expect(result.json).toMatchObject({ error: { code: expect.any(String), message: expect.stringMatching(/\w/) } })
@@ -119,15 +162,24 @@ describe('a ready helper', () => {
 
   test('the local network is closed until it is opened, and the switch is said', async () => {
     expect(await helper.cli(['lan', '--json'])).toMatchObject({ code: 0, json: { lan: false } })
-    expect(await helper.cli(['lan', 'sideways', '--json'])).toMatchObject({ code: 2, json: { error: { code: 'usage' } } })
+    expect(await helper.cli(['lan', 'sideways', '--json'])).toMatchObject({
+      code: 2,
+      json: { error: { code: 'usage' } },
+    })
   })
 
   test('opening the local network acts at once, keeps the device, and closes again', async () => {
     const opened = await helper.cli(['lan', 'on', '--json'])
-    expect(opened).toMatchObject({ code: 0, json: { lan: true, addresses: expect.arrayContaining([expect.stringContaining('/ip4/')]) } })
+    expect(opened).toMatchObject({
+      code: 0,
+      json: { lan: true, addresses: expect.arrayContaining([expect.stringContaining('/ip4/')]) },
+    })
     const closed = await helper.cli(['lan', 'off', '--json'])
     expect(closed).toMatchObject({ code: 0, json: { lan: false, addresses: [] } })
-    const ports = JSON.parse(await readFile(join(helper.dataDir, 'ports.json'), 'utf8')) as { pid: number; peerId: string }
+    const ports = JSON.parse(await readFile(join(helper.dataDir, 'ports.json'), 'utf8')) as {
+      pid: number
+      peerId: string
+    }
     expect(ports).toMatchObject({ pid: helper.pid, peerId: helper.ports.peerId })
     expect((await helper.cli(['ask', 'Still there?', '--json'])).code).toBe(0)
   })
@@ -188,10 +240,16 @@ describe('a start that cannot be', () => {
   test('a damaged settings file ends with 1 and names file and line', async () => {
     const dir = await makeTempDir()
     await writeFile(join(dir.path, 'config.toml'), 'threads = 1\nport = = 5\n')
-    for (const args of [['start', '--json'], ['devices', '--json'], ['config', '--json']]) {
+    for (const args of [
+      ['start', '--json'],
+      ['devices', '--json'],
+      ['config', '--json'],
+    ]) {
       const result = await runCli([...args, '--data-dir', dir.path])
       expect([args, result.code]).toEqual([args, 1])
-      expect(result.json).toMatchObject({ error: { code: 'config-invalid', message: expect.stringContaining('config.toml line 2') } })
+      expect(result.json).toMatchObject({
+        error: { code: 'config-invalid', message: expect.stringContaining('config.toml line 2') },
+      })
     }
     await dir.remove()
   })
@@ -222,7 +280,9 @@ describe('settings', () => {
     const helper = await startHelper({ model, env: { PLEXUS_TOKEN: 'a-token-of-my-own' } })
     try {
       expect(helper.token).toBe('a-token-of-my-own')
-      const response = await fetch(`${helper.url}/v1/models`, { headers: { authorization: 'Bearer a-token-of-my-own' } })
+      const response = await fetch(`${helper.url}/v1/models`, {
+        headers: { authorization: 'Bearer a-token-of-my-own' },
+      })
       expect(response.status).toBe(200)
     } finally {
       await helper.stop()
@@ -232,7 +292,10 @@ describe('settings', () => {
   test('PLEXUS_DATA_DIR is honoured by helper and command line', async () => {
     const dir = await makeTempDir()
     const config = await runCli(['config', '--json'], { env: { PLEXUS_DATA_DIR: dir.path } })
-    expect(config).toMatchObject({ code: 0, json: { dataDir: { value: dir.path, origin: 'environment' }, port: { origin: 'default' } } })
+    expect(config).toMatchObject({
+      code: 0,
+      json: { dataDir: { value: dir.path, origin: 'environment' }, port: { origin: 'default' } },
+    })
     await dir.remove()
   })
 
@@ -254,7 +317,10 @@ describe('settings', () => {
     const helper = await startHelper({ model })
     try {
       const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-      const result = await runProcess(npm, ['run', '-s', 'plexus', '--', 'token', '--data-dir', helper.dataDir], { env: cleanEnv(), cwd: ROOT })
+      const result = await runProcess(npm, ['run', '-s', 'plexus', '--', 'token', '--data-dir', helper.dataDir], {
+        env: cleanEnv(),
+        cwd: ROOT,
+      })
       expect(result).toMatchObject({ code: 0, stdout: `${helper.token}\n` })
     } finally {
       await helper.stop()
@@ -262,32 +328,52 @@ describe('settings', () => {
   })
 })
 
-test.runIf(process.platform === 'linux')('opening the page leaves a file for its user only, and no link in the output', async () => {
-  const dir = await makeTempDir()
-  const page = join(dir.path, 'page')
-  const seen = join(dir.path, 'seen')
-  await mkdir(page)
-  await writeFile(join(page, 'index.html'), '<!doctype html><title>Plexus</title>')
-  const opener = join(dir.path, 'bin')
-  await mkdir(opener)
-  await writeFile(join(opener, 'xdg-open'), `#!/bin/sh\nprintf '%s' "$1" > '${seen}.part' && mv '${seen}.part' '${seen}'\n`, { mode: 0o755 })
-  const data = join(dir.path, 'data')
-  const args = ['start', '--data-dir', data, '--port', '0', '--offline', '--threads', '1', '--model', model, '--page-dir', page]
-  const running = startProcess(process.execPath, [join(ROOT, 'dist', 'helper', 'cli.js'), ...args], {
-    env: cleanEnv({ PATH: `${opener}:${process.env['PATH'] ?? ''}`, DISPLAY: ':none' }),
-  })
-  try {
-    const file = await until(() => readFile(seen, 'utf8'), { timeoutMs: 60_000, what: 'the opener to be called' })
-    expect(file.startsWith(data)).toBe(true)
-    expect(await mode(file)).toBe(0o600)
-    const fragment = /#([^"]+)"/.exec(await readFile(file, 'utf8'))?.[1] ?? ''
-    expect(fragment.length).toBeGreaterThan(20)
-    const { stdout, stderr } = running.output()
-    expect(stdout + stderr).not.toContain(fragment)
-    expect(stdout + stderr).not.toContain('#')
-  } finally {
-    running.child.kill('SIGTERM')
-    expect((await running.ended).code).toBe(0)
-  }
-  await dir.remove()
-})
+test.runIf(process.platform === 'linux')(
+  'opening the page leaves a file for its user only, and no link in the output',
+  async () => {
+    const dir = await makeTempDir()
+    const page = join(dir.path, 'page')
+    const seen = join(dir.path, 'seen')
+    await mkdir(page)
+    await writeFile(join(page, 'index.html'), '<!doctype html><title>Plexus</title>')
+    const opener = join(dir.path, 'bin')
+    await mkdir(opener)
+    await writeFile(
+      join(opener, 'xdg-open'),
+      `#!/bin/sh\nprintf '%s' "$1" > '${seen}.part' && mv '${seen}.part' '${seen}'\n`,
+      { mode: 0o755 },
+    )
+    const data = join(dir.path, 'data')
+    const args = [
+      'start',
+      '--data-dir',
+      data,
+      '--port',
+      '0',
+      '--offline',
+      '--threads',
+      '1',
+      '--model',
+      model,
+      '--page-dir',
+      page,
+    ]
+    const running = startProcess(process.execPath, [join(ROOT, 'dist', 'helper', 'cli.js'), ...args], {
+      env: cleanEnv({ PATH: `${opener}:${process.env['PATH'] ?? ''}`, DISPLAY: ':none' }),
+    })
+    try {
+      const file = await until(() => readFile(seen, 'utf8'), { timeoutMs: 60_000, what: 'the opener to be called' })
+      expect(file.startsWith(data)).toBe(true)
+      expect(await mode(file)).toBe(0o600)
+      const fragment = /#([^"]+)"/.exec(await readFile(file, 'utf8'))?.[1] ?? ''
+      expect(fragment.length).toBeGreaterThan(20)
+      const { stdout, stderr } = running.output()
+      expect(stdout + stderr).not.toContain(fragment)
+      expect(stdout + stderr).not.toContain('#')
+    } finally {
+      running.child.kill('SIGTERM')
+      expect((await running.ended).code).toBe(0)
+    }
+    await dir.remove()
+  },
+)

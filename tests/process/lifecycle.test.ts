@@ -15,10 +15,16 @@ beforeAll(async () => {
 })
 afterAll(() => temp.remove())
 
-const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )
 
 async function childrenOf(pid: number): Promise<string> {
-  return process.platform === 'linux' ? (await readFile(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')).trim() : ''
+  return process.platform === 'linux'
+    ? (await readFile(`/proc/${String(pid)}/task/${String(pid)}/children`, 'utf8')).trim()
+    : ''
 }
 
 const isAlive = (pid: number): boolean => {
@@ -38,7 +44,8 @@ test('SIGTERM ends a helper within 5 s with 0 and leaves neither files nor proce
   const result = await helper.stop()
   expect(performance.now() - startedAt).toBeLessThan(7_000)
   expect([result.code, result.stderr]).toEqual([0, expect.any(String)])
-  for (const name of ['ports.json', 'cli.json', 'helper.lock']) expect([name, await exists(join(helper.dataDir, name))]).toEqual([name, false])
+  for (const name of ['ports.json', 'cli.json', 'helper.lock'])
+    expect([name, await exists(join(helper.dataDir, name))]).toEqual([name, false])
   for (const child of children) await until(() => !isAlive(child), { what: `child ${String(child)} to end` })
 })
 

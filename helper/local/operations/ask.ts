@@ -39,13 +39,24 @@ export const ask = operation<AskInput, AskProgress, AskResult>({
   async run(input, { host, signal, emit }) {
     const device = input.device === undefined ? undefined : findDevice(host.mesh.devices(), input.device).id
     const model = input.model === undefined ? undefined : asId<ModelId>(input.model)
-    const events = host.mesh.ask({ messages: [{ role: 'user', content: input.text }], model, device, sampling: {} }, { signal })
+    const events = host.mesh.ask(
+      { messages: [{ role: 'user', content: input.text }], model, device, sampling: {} },
+      { signal },
+    )
     let route: Route | undefined
     let text = ''
     for await (const event of events) {
       if (event.type === 'end') {
         if (route === undefined) break
-        return { text, device: route.device, model: route.model, route, finish: event.finish, usage: event.usage, timings: event.timings }
+        return {
+          text,
+          device: route.device,
+          model: route.model,
+          route,
+          finish: event.finish,
+          usage: event.usage,
+          timings: event.timings,
+        }
       }
       if (event.type === 'route') route = event.route
       if (event.type === 'text') text += event.text

@@ -14,7 +14,8 @@ export const token = operation<Record<string, never>, never, { token: string }>(
 export const lan = operation<{ open?: boolean | undefined }, never, LanState>({
   name: 'lan',
   input: z.object({ open: z.boolean().optional() }),
-  run: (input, { host, signal }) => (input.open === undefined ? Promise.resolve(host.lan()) : host.setLan(input.open, { signal })),
+  run: (input, { host, signal }) =>
+    input.open === undefined ? Promise.resolve(host.lan()) : host.setLan(input.open, { signal }),
 })
 
 /** The running helper in figures. */

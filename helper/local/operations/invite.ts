@@ -6,7 +6,11 @@ export const invite = operation<{ person?: string | undefined }, never, Link>({
   name: 'invite',
   input: z.object({ person: z.string().trim().min(1).max(60).optional() }),
   async run(input, { host, signal }) {
-    const made = await host.mesh.invite({ confirmation: 'in-advance', signal, ...(input.person === undefined ? {} : { person: input.person }) })
+    const made = await host.mesh.invite({
+      confirmation: 'in-advance',
+      signal,
+      ...(input.person === undefined ? {} : { person: input.person }),
+    })
     return { url: made.url, expiresAt: made.expiresAt }
   },
 })

@@ -23,7 +23,8 @@ export const listModels = operation<Record<string, never>, never, ModelLine[]>({
 export const getModel = operation<{ model: string }, TransferProgress, ModelLine>({
   name: 'models-get',
   input: named,
-  run: async (input, { host, signal, emit }) => describeModel(await host.models.get(input.model, { signal, onProgress: emit })),
+  run: async (input, { host, signal, emit }) =>
+    describeModel(await host.models.get(input.model, { signal, onProgress: emit })),
 })
 
 /** Makes a model the one that answers. */

@@ -2,7 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DEFAULT_PORT, describeConfig, loadConfig, SETTING_LIST, type ConfigInput, type LoadedConfig } from '../../../helper/config/index.ts'
+import {
+  DEFAULT_PORT,
+  describeConfig,
+  loadConfig,
+  SETTING_LIST,
+  type ConfigInput,
+  type LoadedConfig,
+} from '../../../helper/config/index.ts'
 
 let dir = ''
 
@@ -37,7 +44,10 @@ test('without any word from anybody every setting has a default that passes its 
 
 test('a flag wins over the environment, the environment over the file, the file over the default', async () => {
   await file('port = 8000\nthreads = 2\nname = "desk"\n')
-  const { config, provenance } = await load({ env: { PLEXUS_PORT: '8100', PLEXUS_THREADS: '3' }, flags: { port: '8200' } })
+  const { config, provenance } = await load({
+    env: { PLEXUS_PORT: '8100', PLEXUS_THREADS: '3' },
+    flags: { port: '8200' },
+  })
   expect([config.port, config.threads, config.name]).toEqual([8200, 3, 'desk'])
   expect(provenance.port).toEqual({ origin: 'flag', from: '--port' })
   expect(provenance.threads).toEqual({ origin: 'environment', from: 'PLEXUS_THREADS' })
@@ -46,17 +56,26 @@ test('a flag wins over the environment, the environment over the file, the file 
 
 test('a damaged file is named with line and column', async () => {
   await file('port = 8000\nname = "desk\n')
-  await expect(load()).rejects.toMatchObject({ code: 'config-invalid', message: expect.stringMatching(/config\.toml line 2, column \d+: /) })
+  await expect(load()).rejects.toMatchObject({
+    code: 'config-invalid',
+    message: expect.stringMatching(/config\.toml line 2, column \d+: /),
+  })
 })
 
 test('a setting the file does not know is named with its line', async () => {
   await file('# mine\nprot = 8000\n')
-  await expect(load()).rejects.toMatchObject({ code: 'config-invalid', message: expect.stringContaining('config.toml line 2: "prot"') })
+  await expect(load()).rejects.toMatchObject({
+    code: 'config-invalid',
+    message: expect.stringContaining('config.toml line 2: "prot"'),
+  })
 })
 
 test('a value of the wrong kind in the file is named with its line and what it must be', async () => {
   await file('open = "yes"\n')
-  await expect(load()).rejects.toMatchObject({ code: 'config-invalid', message: expect.stringMatching(/line 1: open must be true or false/) })
+  await expect(load()).rejects.toMatchObject({
+    code: 'config-invalid',
+    message: expect.stringMatching(/line 1: open must be true or false/),
+  })
 })
 
 test('a wrong environment variable is named', async () => {
@@ -68,7 +87,10 @@ test('a wrong environment variable is named', async () => {
 })
 
 test('a wrong flag is a wrong use of the command', async () => {
-  await expect(load({ flags: { port: '80' } })).rejects.toMatchObject({ code: 'usage', message: '--port must be 0, or from 1024 to 65532.' })
+  await expect(load({ flags: { port: '80' } })).rejects.toMatchObject({
+    code: 'usage',
+    message: '--port must be 0, or from 1024 to 65532.',
+  })
   await expect(load({ flags: { threads: '1.5' } })).rejects.toMatchObject({ code: 'usage' })
   await expect(load({ flags: { logLevel: 'loud' } })).rejects.toMatchObject({ code: 'usage' })
 })
@@ -85,16 +107,24 @@ test('an empty environment variable counts as not set', async () => {
 test('paths of flags are meant from where the person is, paths of the file from the data directory', async () => {
   await file('model = "mine.gguf"\n')
   expect((await load({ currentDir: '/elsewhere' })).config.model).toBe(join(dir, 'mine.gguf'))
-  expect((await load({ currentDir: join(dir, 'sub'), flags: { model: 'yours.gguf' } })).config.model).toBe(join(dir, 'sub', 'yours.gguf'))
+  expect((await load({ currentDir: join(dir, 'sub'), flags: { model: 'yours.gguf' } })).config.model).toBe(
+    join(dir, 'sub', 'yours.gguf'),
+  )
 })
 
 test('the description shows every setting with its origin and never the token', async () => {
   const described = describeConfig(await load({ env: { PLEXUS_TOKEN: 'a-secret-token' } }))
   expect(described.map((setting) => setting.key)).toEqual(SETTING_LIST.map((setting) => setting.key))
-  expect(described.find((setting) => setting.key === 'token')).toMatchObject({ value: 'set', origin: 'environment', from: 'PLEXUS_TOKEN' })
+  expect(described.find((setting) => setting.key === 'token')).toMatchObject({
+    value: 'set',
+    origin: 'environment',
+    from: 'PLEXUS_TOKEN',
+  })
   expect(JSON.stringify(described)).not.toContain('a-secret-token')
 })
 
 test('a fault of the token does not show it', async () => {
-  await expect(load({ env: { PLEXUS_TOKEN: 'two words' } })).rejects.toMatchObject({ message: expect.not.stringContaining('two words') })
+  await expect(load({ env: { PLEXUS_TOKEN: 'two words' } })).rejects.toMatchObject({
+    message: expect.not.stringContaining('two words'),
+  })
 })

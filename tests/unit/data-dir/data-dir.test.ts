@@ -4,7 +4,13 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { findDirOwner, openDataDir, readCredential, readReadiness, type DataDir } from '../../../helper/data-dir/index.ts'
+import {
+  findDirOwner,
+  openDataDir,
+  readCredential,
+  readReadiness,
+  type DataDir,
+} from '../../../helper/data-dir/index.ts'
 import { systemRandom } from '../../../helper/ports/random.ts'
 
 let root = ''
@@ -27,7 +33,15 @@ async function open(path = dir): Promise<DataDir> {
 }
 
 const mode = async (path: string): Promise<number> => (await stat(path)).mode & 0o777
-const readiness = { pid: 1, http: 7001, ws: 7002, tcp: 7003, webrtcDirect: '/ip4/127.0.0.1/udp/7004', peerId: '12D3KooW', startedAt: 5 }
+const readiness = {
+  pid: 1,
+  http: 7001,
+  ws: 7002,
+  tcp: 7003,
+  webrtcDirect: '/ip4/127.0.0.1/udp/7004',
+  peerId: '12D3KooW',
+  startedAt: 5,
+}
 
 async function deadPid(): Promise<number> {
   const child = spawn(process.execPath, ['-e', ''])
@@ -76,12 +90,18 @@ test('a lock of a process that is gone is replaced, and what it left is cleared'
   expect(await findDirOwner(dir)).toBe(process.pid)
 })
 
-test.runIf(process.platform === 'linux')('a process that only got the id of a dead owner is not taken for it', async () => {
-  await mkdir(dir, { recursive: true })
-  await writeFile(join(dir, 'helper.lock'), JSON.stringify({ pid: process.ppid, startMark: 'another boot:1', startedAt: 0 }))
-  expect(await findDirOwner(dir)).toBeUndefined()
-  expect((await open()).wasLeftBehind).toBe(true)
-})
+test.runIf(process.platform === 'linux')(
+  'a process that only got the id of a dead owner is not taken for it',
+  async () => {
+    await mkdir(dir, { recursive: true })
+    await writeFile(
+      join(dir, 'helper.lock'),
+      JSON.stringify({ pid: process.ppid, startMark: 'another boot:1', startedAt: 0 }),
+    )
+    expect(await findDirOwner(dir)).toBeUndefined()
+    expect((await open()).wasLeftBehind).toBe(true)
+  },
+)
 
 test('a damaged lock has no owner', async () => {
   await mkdir(dir, { recursive: true })
@@ -94,7 +114,8 @@ test('of many that start at once exactly one gets the directory', async () => {
   await writeFile(join(dir, 'helper.lock'), JSON.stringify({ pid: await deadPid(), startedAt: 0 }))
   const results = await Promise.allSettled(Array.from({ length: 12 }, () => open()))
   expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1)
-  for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'data-dir-in-use' })
+  for (const result of results)
+    if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'data-dir-in-use' })
 })
 
 test('a file in the place of the directory is said plainly', async () => {

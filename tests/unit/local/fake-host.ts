@@ -29,7 +29,15 @@ export function device(id: DeviceId, name: string, rest: Partial<DeviceView> = {
 }
 
 export function route(request: AskRequest): Route {
-  return { device: request.device ?? SELF, deviceName: 'desk', model: MODEL, path: 'self', reason: 'only-one', decidedAt: 0, candidates: [] }
+  return {
+    device: request.device ?? SELF,
+    deviceName: 'desk',
+    model: MODEL,
+    path: 'self',
+    reason: 'only-one',
+    decidedAt: 0,
+    candidates: [],
+  }
 }
 
 /** A host whose mesh answers `words` one by one; `hold` keeps it talking until it is stopped. */
@@ -115,9 +123,23 @@ export function fakeHost(options: { words?: readonly string[]; hold?: boolean } 
     mesh,
     models: {
       list: () => [record],
-      get(name: string, { onProgress }: { onProgress: (progress: { receivedBytes: number; totalBytes: number; rateBytesPerSecond: number; source: string }) => void }) {
+      get(
+        name: string,
+        {
+          onProgress,
+        }: {
+          onProgress: (progress: {
+            receivedBytes: number
+            totalBytes: number
+            rateBytesPerSecond: number
+            source: string
+          }) => void
+        },
+      ) {
         onProgress({ receivedBytes: 5, totalBytes: 10, rateBytesPerSecond: 5, source: 'test' })
-        return name === 'tiny' ? Promise.resolve(record) : Promise.reject(new MeshError('model-unknown', `There is no model "${name}".`))
+        return name === 'tiny'
+          ? Promise.resolve(record)
+          : Promise.reject(new MeshError('model-unknown', `There is no model "${name}".`))
       },
       use: () => Promise.resolve(record),
       remove: () => Promise.resolve(),

@@ -23,14 +23,22 @@ function app(host = fakeHost()): Hono {
 
 async function connect(host = fakeHost()): Promise<LocalClient> {
   const port = await new Promise<number>((resolve) => {
-    servers.push(serve({ fetch: app(host).fetch, port: 0, hostname: '127.0.0.1' }, (info) => { resolve(info.port) }))
+    servers.push(
+      serve({ fetch: app(host).fetch, port: 0, hostname: '127.0.0.1' }, (info) => {
+        resolve(info.port)
+      }),
+    )
   })
   return createLocalClient({ url: `http://127.0.0.1:${String(port)}/`, credential: CREDENTIAL })
 }
 
 function post(path: string, body: string, authorization?: string): Promise<Response> {
   return Promise.resolve(
-    app().request(path, { method: 'POST', body, headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) } }),
+    app().request(path, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json', ...(authorization === undefined ? {} : { authorization }) },
+    }),
   )
 }
 
@@ -56,9 +64,19 @@ test('a body that is no JSON, of the wrong form or too large is refused before a
 test('an answer comes word by word and ends with the whole of it', async () => {
   const client = await connect(fakeHost({ words: ['Par', 'is', '.'] }))
   const told: string[] = []
-  const answer = await client.call('ask', { text: 'Capital of France?' }, { onEvent: (event) => told.push(event.type === 'text' ? event.text : event.type) })
+  const answer = await client.call(
+    'ask',
+    { text: 'Capital of France?' },
+    { onEvent: (event) => told.push(event.type === 'text' ? event.text : event.type) },
+  )
   expect(told).toEqual(['route', 'Par', 'is', '.'])
-  expect(answer).toMatchObject({ text: 'Paris.', device: SELF, model: 'tiny', route: { reason: 'only-one' }, finish: 'stop' })
+  expect(answer).toMatchObject({
+    text: 'Paris.',
+    device: SELF,
+    model: 'tiny',
+    route: { reason: 'only-one' },
+    finish: 'stop',
+  })
 })
 
 test('a device is asked by its name, and one that is not in the mesh is an error', async () => {
@@ -76,14 +94,26 @@ test('leaving stops the work', async () => {
   const host = fakeHost({ hold: true })
   const client = await connect(host)
   const leaving = new AbortController()
-  const asking = client.call('ask', { text: 'talk on' }, { signal: leaving.signal, onEvent: (event) => { if (event.type === 'text') leaving.abort() } })
+  const asking = client.call(
+    'ask',
+    { text: 'talk on' },
+    {
+      signal: leaving.signal,
+      onEvent: (event) => {
+        if (event.type === 'text') leaving.abort()
+      },
+    },
+  )
   await expect(asking).rejects.toMatchObject({ code: 'aborted' })
   await host.stopped
 })
 
 test('an error of the helper arrives with its code and sentence', async () => {
   const client = await connect()
-  await expect(client.call('join', { url: 'nonsense' })).rejects.toMatchObject({ code: 'malformed', message: 'This is not an invitation.' })
+  await expect(client.call('join', { url: 'nonsense' })).rejects.toMatchObject({
+    code: 'malformed',
+    message: 'This is not an invitation.',
+  })
   await expect(client.call('models-get', { model: 'other' })).rejects.toMatchObject({ code: 'model-unknown' })
 })
 
