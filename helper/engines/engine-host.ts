@@ -82,7 +82,7 @@ interface Loaded {
 /** The engine host of a helper: models from the library, each answered by llama.cpp in a process of its own. */
 export function createEngineHost(options: EngineHostOptions): HelperEngineHost {
   const { library, clock, log } = options
-  const canaries = createCanaries(library.dataDir, clock)
+  const canaries = createCanaries(library.dataDir)
   const startLink = options.startLink ?? (() => forkEngine(options.workerFile, log.child('llama')))
   const availableBytes = options.availableBytes ?? availableMemory
   const loaded = new Map<string, Loaded>()
@@ -170,7 +170,7 @@ export function createEngineHost(options: EngineHostOptions): HelperEngineHost {
       })
     } catch (error) {
       if (isMeshError(error, 'engine-lost')) {
-        await canaries.crashed(opened.key)
+        await canaries.crashed(opened.key, opened.chosenAt)
         throw new MeshError(
           'engine-load',
           `Loading this model ended the engine. It is not tried again by itself. ${error.message}`,

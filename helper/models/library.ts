@@ -506,7 +506,13 @@ export async function createModelLibrary(options: ModelLibraryOptions): Promise<
         }
         const header = await readGgufHeader(await fileByteSource(handle), { signal })
         if (!model.verified) await verify(handle, model, signal)
-        return { id: asId<ModelId>(model.id), file, header, key: openKey(model, file, size), chosenAt: model.chosenAt }
+        return {
+          id: asId<ModelId>(model.id),
+          file,
+          header,
+          key: openKey(model, file, isGiven),
+          chosenAt: model.chosenAt,
+        }
       } finally {
         await handle.close()
       }
@@ -588,10 +594,11 @@ function fetchSpec(sources: ModelSources, spec: SourceSpec, context: SourceConte
   }
 }
 
-function openKey(model: KeptModel, file: string, sizeBytes: number): string {
-  return model.sha256 === ''
+/** The hash of a person's own file becomes known only later, so its place and size name it from the start. */
+function openKey(model: KeptModel, file: string, isGiven: boolean): string {
+  return isGiven
     ? createHash('sha256')
-        .update(`${file} ${String(sizeBytes)}`)
+        .update(`${file} ${String(model.sizeBytes)}`)
         .digest('hex')
     : model.sha256
 }

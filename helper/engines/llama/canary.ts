@@ -1,13 +1,13 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
-import { MeshError, type Clock } from '../../../mesh/base/index.ts'
+import { MeshError } from '../../../mesh/base/index.ts'
 import { diskError, systemCode } from '../../models/index.ts'
 
 /** A load that left its canary behind this often without a crash seen took the whole machine down. */
 const UNEXPLAINED_LIMIT = 2
 
-const Canary = z.strictObject({ startedAt: z.number(), attempts: z.int().min(1), crashed: z.boolean() })
+const Canary = z.strictObject({ chosenAt: z.number(), attempts: z.int().min(1), crashed: z.boolean() })
 type Canary = z.infer<typeof Canary>
 
 /** Remembers loads that did not end well, beyond the life of this process. */
@@ -20,11 +20,11 @@ export interface Canaries {
   /** The load ended in order, well or not. */
   clear(key: string): Promise<void>
   /** The load ended the engine. */
-  crashed(key: string): Promise<void>
+  crashed(key: string, chosenAt: number): Promise<void>
 }
 
 /** Canaries in `<dataDir>/engine`; keys are hashes made here. */
-export function createCanaries(dataDir: string, clock: Clock): Canaries {
+export function createCanaries(dataDir: string): Canaries {
   const folder = join(dataDir, 'engine')
   const place = (key: string): string => {
     if (!/^[0-9a-f]{64}$/.test(key)) throw new MeshError('bug', 'A canary is named by a hash.')
@@ -43,7 +43,7 @@ export function createCanaries(dataDir: string, clock: Clock): Canaries {
   return {
     async begin(key, chosenAt) {
       const before = await read(place(key))
-      const isForgiven = before !== undefined && chosenAt > before.startedAt
+      const isForgiven = before !== undefined && chosenAt > before.chosenAt
       if (before !== undefined && !isForgiven && (before.crashed || before.attempts >= UNEXPLAINED_LIMIT)) {
         throw new MeshError(
           'engine-load',
@@ -51,12 +51,10 @@ export function createCanaries(dataDir: string, clock: Clock): Canaries {
         )
       }
       const attempts = before === undefined || isForgiven ? 1 : before.attempts + 1
-      await write(key, { startedAt: clock.now(), attempts, crashed: false })
+      await write(key, { chosenAt, attempts, crashed: false })
     },
     clear: (key) => rm(place(key), { force: true }),
-    async crashed(key) {
-      await write(key, { startedAt: clock.now(), attempts: 1, crashed: true })
-    },
+    crashed: (key, chosenAt) => write(key, { chosenAt, attempts: 1, crashed: true }),
   }
 }
 
