@@ -28,13 +28,10 @@ function refused(failure: HttpFailure): BodyResult {
   return { ok: false, failure }
 }
 
+// The connection stays: a close would reset it while the client still sends, and it
+// would never read why. What it sends meanwhile is thrown away by the HTTP server.
 function tooLarge(maxBytes: number): HttpFailure {
-  return badRequest(`The body is larger than ${String(maxBytes)} bytes.`, {
-    status: 413,
-    code: 'request_too_large',
-    // the rest of the body is not wanted: the connection ends with this answer
-    headers: { connection: 'close' },
-  })
+  return badRequest(`The body is larger than ${String(maxBytes)} bytes.`, { status: 413, code: 'request_too_large' })
 }
 
 async function readBounded(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array | undefined> {
