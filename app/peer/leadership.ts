@@ -141,7 +141,16 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
 
   const hold = async (lost: AbortSignal): Promise<void> => {
     const next = await nextEpoch()
-    if (lost.aborted || closing.signal.aborted) return
+    // the lock is had anew, so the term before it was lost without a word
+    if (term !== undefined) await endTerm(term, 'fenced')
+    if (closing.signal.aborted) return
+    if (lost.aborted) {
+      // taken away before it began: a frozen tab wakes to this
+      if (role === 'starting') become('follower')
+      standInLine()
+      return
+    }
+    leaveLine()
     const released = Promise.withResolvers<void>()
     const own: Term = {
       epoch: next,
@@ -202,7 +211,7 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
     if (term === own) term = undefined
     own.letGo()
     heardAtMs = clock.monotonic()
-    if (closing.signal.aborted) return
+    if (closing.signal.aborted || term !== undefined) return
     become('follower')
     if (reason === 'fenced') standInLine()
     else standAside()

@@ -23,8 +23,8 @@ import { createLeadership, type ChannelPort, type LockPort } from './leadership.
 const LOOK_MS = 1_000
 const SLEPT_MS = 3_000
 
-const EPOCH_KEY = 'peer/epoch'
-const NAME_KEY = 'peer/name'
+const EPOCH_KEY = 'page/epoch'
+const NAME_KEY = 'page/device-name'
 const NAME_MAX_BYTES = 240
 
 /** What {@link OpenMesh} is given. */
@@ -272,16 +272,22 @@ export async function createAppPeer(
     if (link === undefined || mesh === undefined) return
     try {
       const preview = mesh.preview(link)
-      const inviter = mesh.devices().find((device) => device.id === preview.inviter)
-      if (inviter !== undefined && inviter.state !== 'removed' && mesh.standing() === 'member') {
-        log.info('the link is of a device this one belongs to already')
-        dismiss()
+      if (preview.known) {
+        meetAgain(mesh, link)
         return
       }
       invite({ phase: 'offered', preview })
     } catch (error) {
       invite({ phase: 'failed', error: asMeshError(error, 'malformed') })
     }
+  }
+
+  /** Nothing is left to agree to, but the link may say where the inviter is now. */
+  const meetAgain = (mesh: Mesh, known: string): void => {
+    dismiss()
+    mesh.join(known, { signal: closing.signal }).catch((error: unknown) => {
+      if (!isAbort(error)) log.info('the device of the link did not answer', { code: asMeshError(error).code })
+    })
   }
 
   const dismiss = (): void => {

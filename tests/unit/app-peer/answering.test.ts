@@ -1,0 +1,268 @@
+import { describe, expect, it } from 'vitest'
+import { createAnswering, type AnsweringControl } from '../../../app/peer/answering.ts'
+import { createEvents, MeshError, silentLogger, type ChatId } from '../../../mesh/base/index.ts'
+import type { Chats, MessageView } from '../../../mesh/state/index.ts'
+import { settle, type VirtualClock } from '../../kit/clock.ts'
+import type { MemoryStore } from '../../kit/memory-store.ts'
+import { openScene, route } from '../state/scene.ts'
+import { createTestMesh, end, modelId, type Asking, type TestMesh } from './test-mesh.ts'
+
+interface Stage {
+  readonly chats: Chats
+  readonly store: MemoryStore
+  readonly clock: VirtualClock
+  readonly answering: AnsweringControl
+  readonly chat: ChatId
+  readonly mesh: TestMesh
+  meshIs(mesh: TestMesh | undefined): void
+  mayAsk(may: boolean): void
+  path(): readonly MessageView[]
+  /** The last question the mesh got. */
+  asked(): Asking
+}
+
+async function openStage(options: { deaf?: boolean } = {}): Promise<Stage> {
+  const { chats, store, clock } = await openScene()
+  const mesh = createTestMesh(options)
+  mesh.setHelper({ state: 'ready' })
+  let current: TestMesh | undefined = mesh
+  let may = true
+  const peerChanges = createEvents<void>(() => undefined)
+  const answering = createAnswering({
+    chats,
+    clock,
+    log: silentLogger,
+    mesh: () => current,
+    mayAsk: () => may,
+    peerChanges,
+  })
+  const chat = await chats.create()
+  return {
+    chats,
+    store,
+    clock,
+    answering,
+    chat,
+    mesh,
+    meshIs(next) {
+      current = next
+      peerChanges.emit()
+    },
+    mayAsk(next) {
+      may = next
+      peerChanges.emit()
+    },
+    path: () => chats.get(chat)?.path ?? [],
+    asked() {
+      const last = mesh.asked.at(-1)
+      if (last === undefined) throw new MeshError('bug', 'Nothing was asked.')
+      return last
+    },
+  }
+}
+
+describe('an answer', () => {
+  it('is written as it comes, with route, phases, speed and figures', async () => {
+    const { answering, chat, clock, path, asked } = await openStage()
+    const { answer } = await answering.send(chat, 'How far is the moon?')
+    await settle()
+    expect(asked().request.messages).toEqual([{ role: 'user', content: 'How far is the moon?' }])
+    asked().say({ type: 'route', route })
+    asked().say({ type: 'phase', phase: 'queued', ahead: 2 })
+    await settle()
+    expect(answering.live(answer)).toMatchObject({ phase: 'queued', ahead: 2, route })
+    asked().say({ type: 'phase', phase: 'reading', fraction: 0.4 })
+    await clock.advanceAsync(300)
+    expect(answering.live(answer)).toMatchObject({ phase: 'reading', fraction: 0.4, phaseMs: 300, tokens: 0 })
+    asked().say({ type: 'text', text: 'Far', tokenCount: 1 })
+    await clock.advanceAsync(100)
+    asked().say({ type: 'text', text: ' away', tokenCount: 2 })
+    await settle()
+    expect(answering.live(answer)).toMatchObject({ phase: 'writing', tokens: 3, tokensPerSecond: 20 })
+    expect(path()[1]).toMatchObject({ text: 'Far away', state: 'streaming' })
+    asked().say(end)
+    await settle()
+    expect(answering.live(answer)).toBeUndefined()
+    expect(path()[1]).toMatchObject({
+      state: 'done',
+      text: 'Far away',
+      figures: { firstTokenMs: 300, tokensPerSecond: 20, bytesSent: 230 },
+    })
+    await clock.advanceAsync(5_000)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is asked with the branch that is shown, and none of the others', async () => {
+    const { answering, chat, path, asked } = await openStage()
+    const first = await answering.send(chat, 'one')
+    await settle()
+    asked().say({ type: 'text', text: 'answer one', tokenCount: 1 })
+    asked().say(end)
+    await settle()
+    await answering.edit(chat, first.question, 'one, edited')
+    await settle()
+    expect(asked().request.messages.map(({ content }) => content)).toEqual(['one, edited'])
+    asked().say({ type: 'text', text: 'answer two', tokenCount: 1 })
+    asked().say(end)
+    await settle()
+    await answering.send(chat, 'three')
+    await settle()
+    expect(asked().request.messages).toEqual([
+      { role: 'user', content: 'one, edited' },
+      { role: 'assistant', content: 'answer two' },
+      { role: 'user', content: 'three' },
+    ])
+    expect(path()[0]?.siblings).toHaveLength(2)
+  })
+
+  it('uses the model of the chat, or the one asked for', async () => {
+    const { answering, chats, chat, mesh, asked } = await openStage()
+    await chats.chooseModel(chat, route.model)
+    await answering.send(chat, 'one')
+    await settle()
+    expect(asked().request.model).toBe(route.model)
+    asked().say(end)
+    await settle()
+    const { answer } = await answering.send(chat, 'two', { model: modelId('another') })
+    await settle()
+    expect(mesh.asked).toHaveLength(1)
+    expect(answering.live(answer)).toMatchObject({ phase: 'waiting', waitsFor: 'model' })
+  })
+})
+
+describe('a question sent before anything can answer', () => {
+  it('waits and says for what, and is asked by itself', async () => {
+    const { answering, chat, clock, mesh, meshIs } = await openStage()
+    mesh.setHelper(undefined)
+    meshIs(undefined)
+    const { answer } = await answering.send(chat, 'one')
+    await settle()
+    expect(answering.live(answer)).toMatchObject({ phase: 'waiting', waitsFor: 'peer' })
+    meshIs(mesh)
+    await settle()
+    expect(answering.live(answer)).toMatchObject({ phase: 'waiting', waitsFor: 'device' })
+    mesh.setHelper({ state: 'downloading', receivedBytes: 25 })
+    await settle()
+    expect(answering.live(answer)).toMatchObject({ phase: 'waiting', waitsFor: 'model', fraction: 0.25 })
+    await clock.advanceAsync(60_000)
+    expect(answering.live(answer)?.elapsedMs).toBe(60_000)
+    mesh.setHelper({ state: 'available' })
+    await settle()
+    expect(mesh.asked).toHaveLength(1)
+  })
+
+  it('can be stopped while it waits', async () => {
+    const { answering, chat, mesh, path } = await openStage()
+    mesh.setHelper(undefined)
+    const { answer } = await answering.send(chat, 'one')
+    await settle()
+    answering.stop(answer)
+    await settle()
+    expect(path()[1]?.state).toBe('stopped')
+  })
+
+  it('fails with a sentence when this tab turns out not to hold the peer', async () => {
+    const { answering, chat, mayAsk, meshIs, path } = await openStage()
+    meshIs(undefined)
+    await answering.send(chat, 'one')
+    mayAsk(false)
+    await settle()
+    expect(path()[1]).toMatchObject({ state: 'failed', error: { code: 'refused' } })
+    await expect(answering.send(chat, 'two')).rejects.toMatchObject({ code: 'refused' })
+  })
+})
+
+describe('stop', () => {
+  it('keeps the text and leaves the engine, without waiting for a device that is deaf', async () => {
+    const { answering, chat, clock, path, asked } = await openStage({ deaf: true })
+    const { answer } = await answering.send(chat, 'one')
+    await settle()
+    asked().say({ type: 'text', text: 'Half a', tokenCount: 2 })
+    await settle()
+    const before = clock.monotonic()
+    answering.stop(answer)
+    await settle()
+    expect(clock.monotonic() - before).toBeLessThan(200)
+    expect(path()[1]).toMatchObject({ state: 'stopped', text: 'Half a' })
+    expect(asked().signal.aborted).toBe(true)
+    expect(answering.live(answer)).toBeUndefined()
+    answering.stop(answer)
+  })
+})
+
+describe('a failure', () => {
+  it('keeps the text and names its code', async () => {
+    const { answering, chat, path, asked } = await openStage()
+    await answering.send(chat, 'one')
+    await settle()
+    asked().say({ type: 'text', text: 'Half', tokenCount: 1 })
+    asked().fail(new MeshError('peer-gone', 'The device went away.'))
+    await settle()
+    expect(path()[1]).toMatchObject({
+      state: 'failed',
+      text: 'Half',
+      error: { code: 'peer-gone', message: 'The device went away.' },
+    })
+  })
+
+  it('of an answer asked again brings back the earlier one when no word of it came', async () => {
+    const { answering, chat, path, asked } = await openStage()
+    const { answer } = await answering.send(chat, 'one')
+    await settle()
+    asked().say({ type: 'text', text: 'good', tokenCount: 1 })
+    asked().say(end)
+    await settle()
+    const again = await answering.regenerate(chat, answer)
+    await settle()
+    expect(path()[1]).toMatchObject({ id: again, state: 'waiting' })
+    asked().fail(new MeshError('engine-lost', 'The engine stopped.'))
+    await settle()
+    expect(path()[1]).toMatchObject({ id: answer, text: 'good', siblings: [answer, again] })
+  })
+
+  it('to store the question asks nothing and leaves the text with the person; sending it again makes no second one', async () => {
+    const { answering, chat, store, mesh, path } = await openStage()
+    for (const atWrite of [1, 2]) {
+      store.failWrites({ code: 'storage-full', atWrite })
+      await expect(answering.send(chat, 'one')).rejects.toMatchObject({ code: 'storage-full' })
+    }
+    expect(mesh.asked).toHaveLength(0)
+    await answering.send(chat, 'one')
+    await settle()
+    expect(path().map(({ author }) => author)).toEqual(['person', 'ai'])
+    expect(path()[0]?.siblings).toHaveLength(1)
+    expect(mesh.asked).toHaveLength(1)
+  })
+})
+
+describe('one chat', () => {
+  it('has one answer on its way at a time; others are free', async () => {
+    const { answering, chats, chat } = await openStage()
+    const both = await Promise.allSettled([answering.send(chat, 'one'), answering.send(chat, 'two')])
+    expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    const other = await chats.create()
+    await answering.send(other, 'three')
+    expect(answering.liveIn(other)).toBeDefined()
+  })
+})
+
+describe('an interruption', () => {
+  it('ends every answer as failed with its text stored, also when the device does not listen', async () => {
+    const { answering, chats, chat, asked, path, clock, store } = await openStage({ deaf: true })
+    await answering.send(chat, 'one')
+    await settle()
+    asked().say({ type: 'text', text: 'Half', tokenCount: 1 })
+    await settle()
+    const writes = store.writeCount
+    await answering.interrupt({ code: 'aborted', message: 'The page was closed.' })
+    expect(store.writeCount).toBeGreaterThan(writes)
+    expect(path()[1]).toMatchObject({
+      state: 'failed',
+      text: 'Half',
+      error: { code: 'aborted', message: 'The page was closed.' },
+    })
+    await clock.advanceAsync(5_000)
+    expect(clock.pending).toBe(0)
+    expect(chats.list()).toHaveLength(1)
+  })
+})
