@@ -93,7 +93,7 @@ function createMarked(words: BlockWords): Marked {
             .join('')
         const head = `<thead><tr>${cells(token.header, 'th')}</tr></thead>`
         const body = token.rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('')
-        return `<div class="tablewrap" tabindex="0" role="region" aria-label="${escapeHtml(words.table)}"><table>${head}<tbody>${body}</tbody></table></div>`
+        return `<div class="tablewrap" tabindex="0" role="group" aria-label="${escapeHtml(words.table)}"><table>${head}<tbody>${body}</tbody></table></div>`
       },
     },
   })

@@ -15,6 +15,7 @@ export function sanitise(html: string): string {
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
     ALLOWED_URI_REGEXP: /^(?:https?:|mailto:)/i,
-    ADD_ATTR: ['target'],
+    // these hold no addresses; without this the rule above would take them away
+    ADD_URI_SAFE_ATTR: ['target', 'rel', 'tabindex', 'aria-label', 'scope', 'start'],
   })
 }

@@ -73,7 +73,7 @@ export function createFakeChats(now: () => number): FakeChats {
     return child === undefined ? id : childOf(chat, child.id)
   }
   const tell = (chat: ChatId | null): void => {
-    changes.emit({ chat })
+    changes.emit({ chat, stored: false })
   }
   const writerOf = (chat: FakeChat, id: MessageId): AnswerWriter => {
     const change = (part: Partial<Node>): void => {
@@ -99,6 +99,9 @@ export function createFakeChats(now: () => number): FakeChats {
 
   return {
     changes,
+    problems: createEvents<MeshError>(() => {}),
+    health: () => ({ corruptEntries: 0, newerEntries: 0 }),
+    closeAbandoned: () => Promise.resolve(),
     list: () => [...chats.values()].sort((a, b) => b.updatedAt - a.updatedAt).map(summary),
     get(id): ChatView | undefined {
       const chat = chats.get(id)

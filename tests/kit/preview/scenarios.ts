@@ -41,6 +41,8 @@ export interface Scene {
   readonly search: string
   /** A text that arrives as an answer to whatever is asked. */
   reply: string
+  /** Makes a chat of these answers; returns its id. */
+  show(answers: readonly string[]): string
 }
 
 const MINUTE = 60_000
@@ -114,6 +116,7 @@ const PREVIEW: InvitationPreview = {
   person: '',
   confirmation: 'pictures',
   expiresAt: Date.now() + 9.6 * MINUTE,
+  known: false,
 }
 const PICTURES = ['🐧', '✈', '🌵', '🔑']
 const ALL = [SELF, DESKTOP, LAPTOP, PHONE, OLD]
@@ -218,7 +221,10 @@ export function createScene(name: Scenario): Scene {
     state = { ...state, ...part }
     changes.emit()
   }
-  const scene = { reply: RICH_ANSWER }
+  const scene = {
+    reply: RICH_ANSWER,
+    show: (answers: readonly string[]): string => chats.script('Shown', 0, answers.map((text) => answer(text))),
+  }
   const answering = createFakeAnswering(
     chats,
     () => {

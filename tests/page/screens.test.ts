@@ -1,0 +1,312 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasChromium, startChromium, type BrowserDevice, type TestBrowser } from '../kit/chromium.ts'
+import { HOSTILE_TEXTS } from '../kit/preview/hostile-corpus.ts'
+import { SCENARIOS, type Scenario } from '../kit/preview/scenarios.ts'
+import { servePreview, type ServedPreview } from '../kit/preview/serve.ts'
+
+const SHOTS = fileURLToPath(new URL('../../node_modules/.cache/plexus-shots', import.meta.url))
+
+describe.skipIf(!hasChromium)('the screens', () => {
+  let preview: ServedPreview
+  let browser: TestBrowser
+
+  beforeAll(async () => {
+    mkdirSync(SHOTS, { recursive: true })
+    preview = await servePreview()
+    browser = await startChromium()
+  }, 180_000)
+  afterAll(async () => {
+    await browser.close()
+    await preview.close()
+  })
+
+  const open = async (page: Page, scenario: Scenario): Promise<void> => {
+    await page.goto(`${preview.origin}/below/?scenario=${scenario}`)
+    await page.locator('#main').waitFor()
+    await page.evaluate(() => document.fonts.ready)
+  }
+  const expectQuiet = (device: BrowserDevice): void => {
+    expect(device.errors).toEqual([])
+    expect(device.foreignRequests([preview.origin])).toEqual([])
+  }
+  const expectAccessible = async (page: Page): Promise<void> => {
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+      .analyze()
+    expect(violations.map((rule) => [rule.id, rule.nodes.map((node) => node.html.slice(0, 160))])).toEqual([])
+  }
+  const overflow = (page: Page): Promise<number> =>
+    page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+
+  for (const size of ['phone', 'desktop'] as const) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      it(`are accessible, quiet and as wide as the window on a ${size} in ${colorScheme}`, async () => {
+        const device = await browser.device({ size, colorScheme })
+        for (const scenario of SCENARIOS) {
+          await open(device.page, scenario)
+          await expectAccessible(device.page)
+          expect(await overflow(device.page), scenario).toBeLessThanOrEqual(0)
+          await device.page.screenshot({ path: join(SHOTS, `${scenario}-${size}-${colorScheme}.png`) })
+        }
+        expectQuiet(device)
+        await device.close()
+      })
+    }
+  }
+
+  it('fit 320 px, also with text at twice its size', async () => {
+    const device = await browser.device({ size: 'phone' })
+    for (const scenario of SCENARIOS) {
+      await device.page.setViewportSize({ width: 320, height: 640 })
+      await open(device.page, scenario)
+      expect(await overflow(device.page), scenario).toBeLessThanOrEqual(0)
+      await device.page.evaluate(() => {
+        document.documentElement.style.fontSize = '200%'
+      })
+      expect(await overflow(device.page), `${scenario} at 200 %`).toBeLessThanOrEqual(0)
+      await device.page.screenshot({ path: join(SHOTS, `${scenario}-320-large.png`) })
+    }
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('keep every target at 44 px on a phone', async () => {
+    const device = await browser.device({ size: 'phone' })
+    for (const scenario of SCENARIOS) {
+      await open(device.page, scenario)
+      const small = await device.page
+        .locator('button:visible, a:visible:not(.prose a, .skip), textarea:visible, input:visible')
+        .evaluateAll((elements) =>
+          elements
+            .filter((element) => !element.classList.contains('inline-link'))
+            .map((element) => {
+              const box = (element.closest('.field') ?? element).getBoundingClientRect()
+              return { name: element.getAttribute('aria-label') ?? element.textContent, width: box.width, height: box.height }
+            })
+            .filter((box) => box.height < 43.5 || box.width < 31.5),
+        )
+      expect(small, scenario).toEqual([])
+    }
+    await device.close()
+  })
+
+  it('stay readable in high contrast and without motion', async () => {
+    const device = await browser.device({ size: 'phone' })
+    for (const scenario of ['streaming', 'devices', 'settings'] as const) {
+      await open(device.page, scenario)
+      await device.page.evaluate(() => {
+        document.documentElement.dataset['contrast'] = 'more'
+      })
+      await expectAccessible(device.page)
+    }
+    await device.close()
+  })
+
+  it('ask and answer by the names that scripts and readers know', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'empty')
+    await expect(page.getByRole('textbox', { name: 'Message', exact: true }).count()).resolves.toBe(1)
+    await expect(page.getByRole('button', { name: 'Send', exact: true }).count()).resolves.toBe(1)
+    await expect(page.getByRole('button', { name: 'Stop', exact: true }).count()).resolves.toBe(0)
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Message')
+
+    await page.keyboard.type('How do I sort photos?')
+    await page.keyboard.press('Enter')
+    const answer = page.locator('article[data-author="ai"]')
+    await answer.and(page.locator('[data-state="streaming"]')).waitFor()
+    await expect(page.getByRole('button', { name: 'Stop', exact: true }).count()).resolves.toBe(1)
+    await expect(page.getByRole('button', { name: 'Send', exact: true }).count()).resolves.toBe(0)
+    await expect(page.locator('article[data-author="person"][data-state="done"]').count()).resolves.toBe(1)
+    await page.getByRole('button', { name: 'Stop', exact: true }).click()
+    await answer.and(page.locator('[data-state="stopped"]')).waitFor()
+    expect(await answer.textContent()).toContain('Stopped after')
+
+    await page.getByRole('button', { name: 'Answer again' }).click()
+    await answer.and(page.locator('[data-state="done"]')).waitFor({ timeout: 60_000 })
+    await page.getByText('2/2').waitFor()
+    const line = page.getByRole('button', { name: /^Desktop/ })
+    expect(await line.innerText()).toMatch(/^Desktop · SmolLM2-135M-Instruct · 41 tok\/s · 0\.6 s/)
+    await line.click()
+    await page.getByRole('heading', { name: 'Why Desktop' }).waitFor()
+    await page.screenshot({ path: join(SHOTS, 'explained-desktop-light.png') })
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+    await page.getByRole('heading', { name: 'Why Desktop' }).waitFor({ state: 'detached' })
+    expect(await page.evaluate(() => document.activeElement?.className)).toBe('route-line')
+    expect(await page.getByRole('status').textContent()).toMatch(/^Answer complete, \d+ words$/)
+
+    await page.getByRole('button', { name: 'Earlier version' }).click()
+    await answer.and(page.locator('[data-state="stopped"]')).waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('ask with other words as a new branch, and keep a draft in its chat', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'why')
+    await page.getByRole('textbox', { name: 'Message', exact: true }).fill('half a thought')
+    await page.getByRole('link', { name: 'New chat' }).click()
+    expect(await page.getByRole('textbox', { name: 'Message', exact: true }).inputValue()).toBe('')
+    await page.goBack()
+    expect(await page.getByRole('textbox', { name: 'Message', exact: true }).inputValue()).toBe('half a thought')
+
+    await page.locator('article[data-author="person"]').last().hover()
+    await page.getByRole('button', { name: 'More about this question' }).last().click()
+    await page.getByRole('menuitem', { name: 'Edit' }).click()
+    await page.getByRole('textbox', { name: 'Other words' }).fill('Show one name only.')
+    await expect(page.getByRole('textbox', { name: 'Message' }).count()).resolves.toBe(1)
+    await page.getByRole('button', { name: 'Ask with these words' }).click()
+    await page.locator('article[data-author="ai"][data-state="streaming"]').waitFor()
+    await page.getByText('Show one name only.').waitFor()
+    await page.getByText('2/2').first().waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('follow a growing answer only while one reads at its end', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'why')
+    const log = page.getByRole('log')
+    await page.getByRole('textbox', { name: 'Message', exact: true }).fill('More')
+    await page.getByRole('button', { name: 'Send', exact: true }).click()
+    await page.locator('article[data-state="streaming"]').waitFor()
+    await log.evaluate((box) => {
+      box.scrollTop -= 300
+    })
+    const button = page.getByRole('button', { name: 'New text below' })
+    await button.waitFor()
+    const held = await log.evaluate((box) => box.scrollTop)
+    await page.locator('article[data-author="ai"][data-state="done"]').nth(2).waitFor({ timeout: 60_000 })
+    expect(await log.evaluate((box) => box.scrollTop)).toBe(held)
+    await button.click()
+    expect(await log.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeLessThanOrEqual(8)
+    await device.close()
+  })
+
+  it('join by one button and then stand ready to ask', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'joining')
+    await expect(page.getByRole('button', { name: /^Join/ }).count()).resolves.toBe(1)
+    await page.getByRole('button', { name: /^Join/ }).click()
+    await page.getByRole('textbox', { name: 'Message', exact: true }).waitFor()
+    expect(new URL(page.url()).hash).toBe('')
+    await open(page, 'pending')
+    await page.getByRole('button', { name: 'They match' }).click()
+    await page.getByText('Willow Finch has joined.').waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('invite with a code, rename and remove devices, by keyboard alone', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'add')
+    await page.getByRole('button', { name: 'Show the code' }).press('Enter')
+    await page.getByRole('img', { name: 'QR code with the invitation' }).waitFor()
+    await expectAccessible(page)
+    await page.screenshot({ path: join(SHOTS, 'invitation-desktop-light.png') })
+
+    await open(page, 'devices')
+    await page.getByRole('link', { name: /^Laptop/ }).press('Enter')
+    await page.getByRole('heading', { name: 'Laptop' }).waitFor()
+    await page.getByRole('button', { name: 'Rename' }).press('Enter')
+    await page.getByRole('textbox', { name: 'Name' }).fill('Studio')
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Studio' }).waitFor()
+    await page.getByRole('button', { name: 'Remove', exact: true }).press('Enter')
+    await page.getByRole('alertdialog').waitFor()
+    await expectAccessible(page)
+    await page.getByRole('button', { name: 'Remove Studio' }).press('Enter')
+    await page.getByRole('link', { name: /^Studio/ }).waitFor({ state: 'detached' })
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('move to this tab on request, and rename, save and delete a chat', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'follower')
+    await expect(page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).resolves.toBe(true)
+    await page.getByRole('button', { name: 'Use it here' }).click()
+    await page.getByText('Plexus is open in another tab.').waitFor({ state: 'detached' })
+
+    const more = page.getByRole('button', { name: 'More about this chat' })
+    await more.click()
+    const download = page.waitForEvent('download')
+    await page.getByRole('menuitem', { name: 'Save as Markdown' }).click()
+    expect((await download).suggestedFilename()).toBe('Photo archive.md')
+    await more.click()
+    await page.getByRole('menuitem', { name: 'Rename' }).click()
+    await page.getByRole('textbox', { name: 'Name' }).fill('Holiday pictures')
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
+    await page.getByRole('heading', { name: 'Holiday pictures' }).waitFor()
+    await more.click()
+    await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.getByRole('button', { name: 'Delete', exact: true }).click()
+    await page.getByRole('heading', { name: 'New chat' }).waitFor()
+    await page.getByRole('link', { name: 'Chats' }).click()
+    await page.getByRole('link', { name: /^Lentil soup/ }).waitFor()
+    await expect(page.getByRole('link', { name: /^Holiday pictures/ }).count()).resolves.toBe(0)
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('ask before a link leaves, and copy code', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'why')
+    await page.getByRole('link', { name: /the manual/ }).click()
+    await page.getByRole('alertdialog').getByText('https://exiftool.org/faq.html').waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await device.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+    await page.getByRole('button', { name: 'Copy', exact: true }).first().click()
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('exiftool -s3')
+    await page.locator('.tone-string').first().waitFor()
+    expect(device.context.pages()).toHaveLength(1)
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('survive every hostile text, whole and cut in the middle: nothing runs, loads or leads astray', async () => {
+    expect(HOSTILE_TEXTS.length).toBeGreaterThanOrEqual(60)
+    // without the page's policy, so that it is the renderer that holds
+    const context = await browser.browser.newContext({ bypassCSP: true })
+    const requests: string[] = []
+    context.on('request', (request) => requests.push(request.url()))
+    const page = await context.newPage()
+    await open(page, 'hostile')
+    const texts = [...HOSTILE_TEXTS, ...HOSTILE_TEXTS.map((text) => text.slice(0, Math.ceil(text.length * 0.7)))]
+    await page.evaluate((answers) => {
+      const { scene } = window as unknown as { scene: { show(answers: readonly string[]): string } }
+      window.history.pushState(null, '', `?chat=${scene.show(answers)}`)
+      window.dispatchEvent(new PopStateEvent('popstate'))
+    }, texts)
+    await page.locator('article').nth(texts.length - 1).waitFor()
+    // links are hovered, so that what waits for a mouse gets one
+    for (const link of await page.locator('.prose a').all()) await link.dispatchEvent('mouseover')
+    const found = await page.evaluate(() => {
+      const inside = [...document.querySelectorAll('.prose *')]
+      const known = 'P BR HR EM STRONG DEL CODE PRE BLOCKQUOTE UL OL LI A SPAN DIV H3 H4 H5 H6 TABLE THEAD TBODY TR TH TD FIGURE FIGCAPTION BUTTON svg path rect'.split(' ')
+      return {
+        pwned: 'pwned' in window,
+        unknown: inside.filter((element) => !known.includes(element.tagName)).map((element) => element.outerHTML.slice(0, 120)),
+        handlers: inside.filter((element) => element.getAttributeNames().some((name) => name.startsWith('on') || name === 'style')).map((element) => element.outerHTML.slice(0, 120)),
+        ids: inside.filter((element) => element.id !== '' && element.closest('figure') === null).map((element) => element.outerHTML.slice(0, 120)),
+        links: inside.filter((element) => element instanceof HTMLAnchorElement && !/^(https?|mailto):/.test(element.href)).map((element) => element.outerHTML),
+      }
+    })
+    expect(found).toEqual({ pwned: false, unknown: [], handlers: [], ids: [], links: [] })
+    expect(requests.filter((url) => !url.startsWith(preview.origin) && /^(https?|wss?):/.test(url))).toEqual([])
+    expect(page.url()).toContain(preview.origin)
+    await context.close()
+  })
+})
