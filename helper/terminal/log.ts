@@ -48,7 +48,8 @@ export function createLogger(options: {
 
 type PinoLike = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>
 
-function wrap(logger: PinoLike, scope = ''): Logger {
+function wrap(root: PinoLike, scope = ''): Logger {
+  const logger = scope === '' ? root : root.child({ scope })
   const write =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (message: string, fields: LogFields = {}): void => {
@@ -59,10 +60,7 @@ function wrap(logger: PinoLike, scope = ''): Logger {
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    child: (name) => {
-      const path = scope === '' ? name : `${scope}/${name}`
-      return wrap(logger.child({ scope: path }), path)
-    },
+    child: (name) => wrap(root, scope === '' ? name : `${scope}/${name}`),
   }
 }
 

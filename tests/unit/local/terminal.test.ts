@@ -87,7 +87,6 @@ test('progress without a terminal is a line each ten percent, on one a line that
 })
 
 test('a QR code is square and made of half-height characters', () => {
-  // eslint-disable-next-line no-control-regex -- colours of the terminal
   const rows = qrText(SECRET_LINK)
     .replace(/\u001b\[[\d;]*m/g, '')
     .split('\n')
