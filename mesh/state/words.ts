@@ -31,6 +31,11 @@ export function shorten(text: string, max: number): string {
   const space = characters.lastIndexOf(' ', end)
   if (space > (max * 2) / 3) end = space
   // marks and joiners belong to the character before them
-  else while (end > 1 && /^[\p{M}\u200d\ufe0f]/u.test(characters[end] ?? '')) end -= 1
+  else while (end > 1 && isInside(characters, end)) end -= 1
   return `${characters.slice(0, end).join('').trimEnd()}…`
+}
+
+/** True when a cut before `at` would tear a mark, a joiner or a joined pair from what it belongs to. */
+function isInside(characters: readonly string[], at: number): boolean {
+  return /^[\p{M}\u200d\ufe0f\u{1f3fb}-\u{1f3ff}]/u.test(characters[at] ?? '') || characters[at - 1] === '\u200d'
 }
