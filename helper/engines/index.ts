@@ -4,5 +4,5 @@
  * gateway or of who is asking.
  */
 export { createEngineHost, type EngineHostOptions, type HelperEngineHost } from './engine-host.ts'
-export { type EngineLink } from './llama/index.ts'
+export { forkEngine, type EngineLink } from './llama/index.ts'
 export { defaultThreads } from './threads.ts'

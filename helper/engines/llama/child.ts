@@ -5,6 +5,8 @@ import type { ToEngine } from './protocol.ts'
 
 /** The helper's end of the line to an engine process. Tests give one without a process. */
 export interface EngineLink {
+  /** Of the process, where there is one. */
+  readonly pid?: number | undefined
   send(message: ToEngine): void
   /** At most one listener; what it is given is not checked yet. */
   onMessage(listener: (raw: unknown) => void): void
@@ -33,6 +35,7 @@ export function forkEngine(workerFile: URL | string, log: Logger): EngineLink {
     log.debug('engine', { text: text.trim().slice(0, 1_000) })
   })
   return {
+    pid: child.pid,
     send(message) {
       if (!child.connected) return
       child.send(message, (error) => {

@@ -1,11 +1,11 @@
 /** One slice of a prompt shall take about this long, so that a stop acts well within 200 ms. */
 const TARGET_MS = 80
+/** A slice this short leaves room to double. */
+const SHORT_MS = 35
 const FIRST_TOKENS = 16
-const LEAST_TOKENS = 1
+/** Every slice has a cost of its own, so smaller ones read hardly sooner and far slower. */
+const LEAST_TOKENS = 4
 const MOST_TOKENS = 512
-const GROWTH = 2
-/** Weight of the newest measurement. */
-const FRESH = 0.5
 
 /** Chooses how many tokens of a prompt are read before the next look at the signal. */
 export interface SliceSize {
@@ -14,18 +14,20 @@ export interface SliceSize {
   measured(tokens: number, elapsedMs: number): void
 }
 
-/** Starts small, at most doubles, and follows the measured speed of reading. */
+/**
+ * Starts small and follows the time slices take: up by at most double, down by at
+ * most half, so that one slice slowed by another program does not ruin the rest.
+ */
 export function createSliceSize(): SliceSize {
   let size = FIRST_TOKENS
-  let msPerToken: number | undefined
   return {
     next: () => size,
     measured(tokens, elapsedMs) {
-      const now = elapsedMs / Math.max(1, tokens)
-      // A slow slice counts at once: the machine may have become busy.
-      msPerToken = msPerToken === undefined || now > msPerToken ? now : msPerToken * (1 - FRESH) + now * FRESH
-      const fitting = Math.floor(TARGET_MS / Math.max(msPerToken, 0.001))
-      size = Math.max(LEAST_TOKENS, Math.min(MOST_TOKENS, size * GROWTH, fitting))
+      const factor = Math.max(0.5, TARGET_MS / Math.max(elapsedMs, 1))
+      if (elapsedMs > TARGET_MS) size = Math.max(LEAST_TOKENS, Math.floor(Math.min(size, tokens) * factor))
+      // The short slice at the end of a prompt says nothing about a full one.
+      else if (tokens >= size)
+        size = Math.min(MOST_TOKENS, Math.floor(size * (elapsedMs < SHORT_MS ? 2 : Math.min(2, factor))))
     },
   }
 }
