@@ -13,7 +13,7 @@ import { findDirOwner, readCredential } from '../data-dir/index.ts'
 import { createLocalClient, type LocalClient } from '../local/index.ts'
 import { printable, type Output } from '../terminal/index.ts'
 import type { Command, CommandContext } from './command.ts'
-import { COMMANDS } from './index.ts'
+import { COMMANDS } from './registry.ts'
 
 /** Exit codes of every command. */
 export const EXIT = { done: 0, failed: 1, usedWrongly: 2 } as const
