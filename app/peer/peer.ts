@@ -105,15 +105,15 @@ export async function createAppPeer(
   // ---- the other tabs ----
 
   const news = new Set<ChatId>()
+  /** One word for all that was stored in one turn. */
+  const tellNews = async (): Promise<void> => {
+    await Promise.resolve()
+    for (const id of news) channel.post({ type: 'chat', chat: id })
+    news.clear()
+  }
   const endNews = chats.changes.subscribe(({ chat, stored }) => {
     if (!stored || chat === null) return
-    if (news.size === 0) {
-      // one word for all that was stored in this turn
-      Promise.resolve().then(() => {
-        for (const id of news) channel.post({ type: 'chat', chat: id })
-        news.clear()
-      }, undefined)
-    }
+    if (news.size === 0) void tellNews()
     news.add(chat)
   })
 

@@ -12,19 +12,15 @@ export function createConsoleLog(scope = 'plexus'): Logger {
       else write(`${scope}: ${message}`, fields)
     }
   return {
-    // eslint-disable-next-line no-console -- the one place of the page that writes to the console
     debug: line((...given) => {
       console.debug(...given)
     }),
-    // eslint-disable-next-line no-console -- see above; `debug`, because a calm page has a calm console
     info: line((...given) => {
       console.debug(...given)
     }),
-    // eslint-disable-next-line no-console -- see above
     warn: line((...given) => {
       console.warn(...given)
     }),
-    // eslint-disable-next-line no-console -- see above
     error: line((...given) => {
       console.error(...given)
     }),

@@ -12,10 +12,10 @@ export function createWebLock(name: string, locks: LockManager | undefined): Loc
   return {
     async request(mode, { signal }, hold) {
       const lost = new AbortController()
-      let held = false
+      const grant = { held: false }
       const run = async (lock: Lock | null): Promise<void> => {
         if (lock === null) return
-        held = true
+        grant.held = true
         await hold(lost.signal)
       }
       // a signal may not be combined with the two modes that do not wait
@@ -23,13 +23,13 @@ export function createWebLock(name: string, locks: LockManager | undefined): Loc
       try {
         await locks.request(name, how, run)
       } catch (error) {
-        if (!held && signal?.aborted === true) throw new MeshError('aborted', 'Stopped.', { cause: error })
-        if (!held)
+        if (!grant.held && signal?.aborted === true) throw new MeshError('aborted', 'Stopped.', { cause: error })
+        if (!grant.held)
           throw new MeshError('storage-failed', 'This browser did not give the lock of this page.', { cause: error })
         // stolen: the browser breaks the request of the tab that had it
         lost.abort()
       }
-      return held
+      return grant.held
     },
   }
 }

@@ -72,7 +72,7 @@ describe('an operation', () => {
           expect(['corrupt', 'newer']).toContain(decodeOperation(bytes).kind)
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 600 },
     )
   })
 
@@ -94,7 +94,7 @@ describe('an operation', () => {
           expectSound(tree)
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 
@@ -120,7 +120,7 @@ describe('the fold', () => {
         }
         expect([...twice.messages]).toEqual([...once.messages])
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 })
