@@ -1,5 +1,4 @@
 import 'reflect-metadata'
-import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 import { base64url } from 'multiformats/bases/base64'
 import { sha256 } from 'multiformats/hashes/sha2'
@@ -41,7 +40,7 @@ export async function loadPeerCertificate(
 
 async function makeCertificate(now: number, random: Random): Promise<PeerCertificate> {
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256' }
-  const crypto = webcrypto
+  const { crypto } = globalThis
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {

@@ -44,7 +44,6 @@ export const routedAnswer: Benchmark = {
     await library.addFile(await firstModelFile())
     const engines = createEngineHost({
       library,
-      dataDir,
       clock: systemClock,
       log: silentLogger,
       threads: 1,

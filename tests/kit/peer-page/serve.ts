@@ -2,11 +2,11 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { dirname, extname, join, normalize } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { extname, join, normalize } from 'node:path'
 import { build } from 'vite'
+import { ROOT } from '../helper-process.ts'
 
-const here = dirname(fileURLToPath(import.meta.url))
+const here = join(ROOT, 'tests', 'kit', 'peer-page')
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -20,7 +20,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Builds the bare peer page and serves it on loopback. */
 export async function servePeerPage(): Promise<{ url: string; close(): Promise<void> }> {
-  const outDir = join(here, '../../../node_modules/.cache/plexus-peer-page')
+  const outDir = join(ROOT, 'node_modules', '.cache', 'plexus-peer-page')
   await build({ root: here, configFile: join(here, 'vite.config.ts'), logLevel: 'error', build: { outDir } })
   return serveFolder(outDir)
 }
