@@ -518,7 +518,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       if (answer.type !== 'invitation')
         throw new MeshError('bug', 'The keeper of the list answered an invitation with something else.')
       const { type: _, ...invitation } = answer
-      return invitation
+      // any copy of the page understands the fragment: the one at hand is the one that can be opened here
+      return options.pageUrl?.() === undefined ? invitation : { ...invitation, url: linkTo(invitation.fragment) }
     },
     preview(text) {
       const { inviter, inviterName, person, confirmation, expiresAt } = parseInvitation(text)

@@ -13,5 +13,6 @@ export const openMesh: OpenMesh = async (options): Promise<Mesh> => {
   ])
   const { clock, random, store, log, deviceName, signal } = options
   const device = { name: deviceName, kind: 'browser' } as const
-  return createMesh({ clock, random, store, log, preset: browserPreset(), device }, { signal })
+  const pageUrl = (): string => `${location.origin}${location.pathname}`
+  return createMesh({ clock, random, store, log, preset: browserPreset(), device, pageUrl }, { signal })
 }
