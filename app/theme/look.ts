@@ -28,6 +28,6 @@ export function applyLook(look: Look, root: HTMLElement = document.documentEleme
 }
 
 function set(root: HTMLElement, name: 'theme' | 'contrast', value: string): void {
-  if (value === 'system') delete root.dataset[name]
-  else root.dataset[name] = value
+  if (value === 'system') root.removeAttribute(`data-${name}`)
+  else root.setAttribute(`data-${name}`, value)
 }

@@ -88,7 +88,11 @@ describe.skipIf(!hasChromium)('the screens', () => {
             .filter((element) => !element.classList.contains('inline-link'))
             .map((element) => {
               const box = (element.closest('.field') ?? element).getBoundingClientRect()
-              return { name: element.getAttribute('aria-label') ?? element.textContent, width: box.width, height: box.height }
+              return {
+                name: element.getAttribute('aria-label') ?? element.textContent,
+                width: box.width,
+                height: box.height,
+              }
             })
             .filter((box) => box.height < 43.5 || box.width < 31.5),
         )
@@ -292,18 +296,32 @@ describe.skipIf(!hasChromium)('the screens', () => {
       window.history.pushState(null, '', `?chat=${scene.show(answers)}`)
       window.dispatchEvent(new PopStateEvent('popstate'))
     }, texts)
-    await page.locator('article').nth(texts.length - 1).waitFor()
+    await page
+      .locator('article')
+      .nth(texts.length - 1)
+      .waitFor()
     // links are hovered, so that what waits for a mouse gets one
     for (const link of await page.locator('.prose a').all()) await link.dispatchEvent('mouseover')
     const found = await page.evaluate(() => {
       const inside = [...document.querySelectorAll('.prose *')]
-      const known = 'P BR HR EM STRONG DEL CODE PRE BLOCKQUOTE UL OL LI A SPAN DIV H3 H4 H5 H6 TABLE THEAD TBODY TR TH TD FIGURE FIGCAPTION BUTTON svg path rect'.split(' ')
+      const known =
+        'P BR HR EM STRONG DEL CODE PRE BLOCKQUOTE UL OL LI A SPAN DIV H3 H4 H5 H6 TABLE THEAD TBODY TR TH TD FIGURE FIGCAPTION BUTTON svg path rect'.split(
+          ' ',
+        )
       return {
         pwned: 'pwned' in window,
-        unknown: inside.filter((element) => !known.includes(element.tagName)).map((element) => element.outerHTML.slice(0, 120)),
-        handlers: inside.filter((element) => element.getAttributeNames().some((name) => name.startsWith('on') || name === 'style')).map((element) => element.outerHTML.slice(0, 120)),
-        ids: inside.filter((element) => element.id !== '' && element.closest('figure') === null).map((element) => element.outerHTML.slice(0, 120)),
-        links: inside.filter((element) => element instanceof HTMLAnchorElement && !/^(https?|mailto):/.test(element.href)).map((element) => element.outerHTML),
+        unknown: inside
+          .filter((element) => !known.includes(element.tagName))
+          .map((element) => element.outerHTML.slice(0, 120)),
+        handlers: inside
+          .filter((element) => element.getAttributeNames().some((name) => name.startsWith('on') || name === 'style'))
+          .map((element) => element.outerHTML.slice(0, 120)),
+        ids: inside
+          .filter((element) => element.id !== '' && element.closest('figure') === null)
+          .map((element) => element.outerHTML.slice(0, 120)),
+        links: inside
+          .filter((element) => element instanceof HTMLAnchorElement && !/^(https?|mailto):/.test(element.href))
+          .map((element) => element.outerHTML),
       }
     })
     expect(found).toEqual({ pwned: false, unknown: [], handlers: [], ids: [], links: [] })

@@ -64,7 +64,13 @@ function isCode(token: Token): token is Tokens.Code {
 }
 
 function languageOf(info: string | undefined): string {
-  return (info ?? '').trim().split(/[\s{,:]/, 1)[0]?.toLowerCase().slice(0, 24) ?? ''
+  return (
+    (info ?? '')
+      .trim()
+      .split(/[\s{,:]/, 1)[0]
+      ?.toLowerCase()
+      .slice(0, 24) ?? ''
+  )
 }
 
 function createMarked(words: BlockWords): Marked {
@@ -89,7 +95,9 @@ function createMarked(words: BlockWords): Marked {
       table(token) {
         const cells = (row: Tokens.TableCell[], tag: 'th' | 'td'): string =>
           row
-            .map((cell) => `<${tag}${tag === 'th' ? ' scope="col"' : ''}>${this.parser.parseInline(cell.tokens)}</${tag}>`)
+            .map(
+              (cell) => `<${tag}${tag === 'th' ? ' scope="col"' : ''}>${this.parser.parseInline(cell.tokens)}</${tag}>`,
+            )
             .join('')
         const head = `<thead><tr>${cells(token.header, 'th')}</tr></thead>`
         const body = token.rows.map((row) => `<tr>${cells(row, 'td')}</tr>`).join('')

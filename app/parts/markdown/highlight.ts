@@ -19,8 +19,20 @@ const LANGUAGES: Readonly<Record<string, { readonly name: string; readonly load:
   yaml: { name: 'YAML', load: () => import('shiki/langs/yaml.mjs') },
 }
 const ALIASES: Readonly<Record<string, string>> = {
-  sh: 'bash', shell: 'bash', zsh: 'bash', console: 'bash', js: 'javascript', mjs: 'javascript', jsx: 'javascript',
-  ts: 'typescript', py: 'python', python3: 'python', rs: 'rust', yml: 'yaml', htm: 'html', jsonc: 'json',
+  sh: 'bash',
+  shell: 'bash',
+  zsh: 'bash',
+  console: 'bash',
+  js: 'javascript',
+  mjs: 'javascript',
+  jsx: 'javascript',
+  ts: 'typescript',
+  py: 'python',
+  python3: 'python',
+  rs: 'rust',
+  yml: 'yaml',
+  htm: 'html',
+  jsonc: 'json',
 }
 
 /** Code beyond this stays in one colour: colouring costs more than it tells. */
@@ -33,8 +45,8 @@ export function languageName(language: string): string {
   return LANGUAGES[ALIASES[language] ?? language]?.name ?? language
 }
 
-/** Lines of coloured runs, or nothing for a language without colours. Loads grammar and engine when first needed. */
-export async function highlight(code: string, language: string): Promise<readonly (readonly CodeSpan[])[] | undefined> {
+/** Coloured runs from first to last letter, or nothing for a language without colours. Loads grammar and engine when first needed. */
+export async function highlight(code: string, language: string): Promise<readonly CodeSpan[] | undefined> {
   const id = ALIASES[language] ?? language
   const entry = LANGUAGES[id]
   if (entry === undefined || code.length > HIGHLIGHT_MAX_CHARS) return undefined
@@ -42,7 +54,10 @@ export async function highlight(code: string, language: string): Promise<readonl
   const shiki = await highlighter
   await shiki.loadLanguage(entry.load())
   const lines = shiki.codeToTokensBase(code, { lang: id, theme: 'plexus' })
-  return lines.map((line) => line.map((token) => ({ text: token.content, tone: toneOf(token.color) })))
+  return lines.flatMap((line, row) => [
+    ...(row === 0 ? [] : [{ text: '\n', tone: '' }]),
+    ...line.map((token) => ({ text: token.content, tone: toneOf(token.color) })),
+  ])
 }
 
 async function create(): Promise<HighlighterCore> {

@@ -22,7 +22,11 @@ export interface FakeAnswering extends Answering {
 }
 
 /** Makes {@link FakeAnswering}. `route` gives nothing where no device can answer: the answer then waits for ever. */
-export function createFakeAnswering(chats: FakeChats, route: () => Route | undefined, reply: (question: string) => string): FakeAnswering {
+export function createFakeAnswering(
+  chats: FakeChats,
+  route: () => Route | undefined,
+  reply: (question: string) => string,
+): FakeAnswering {
   const changes = createEvents<LiveChange>((error) => {
     console.error(error)
   })

@@ -48,7 +48,7 @@ export function createFakeChats(now: () => number): FakeChats {
   }
   const pathOf = (chat: FakeChat): Node[] => {
     const path: Node[] = []
-    for (let id = chat.leaf ?? null; id !== null; ) {
+    for (let id = chat.leaf ?? null; id !== null;) {
       const node = chat.nodes.get(id)
       if (node === undefined) break
       path.unshift(node)
@@ -114,7 +114,15 @@ export function createFakeChats(now: () => number): FakeChats {
     },
     create() {
       const id = asId<ChatId>(nextId())
-      chats.set(id, { id, title: '', createdAt: now(), updatedAt: now(), model: undefined, nodes: new Map(), leaf: undefined })
+      chats.set(id, {
+        id,
+        title: '',
+        createdAt: now(),
+        updatedAt: now(),
+        model: undefined,
+        nodes: new Map(),
+        leaf: undefined,
+      })
       tell(null)
       return Promise.resolve(id)
     },
@@ -161,7 +169,15 @@ export function createFakeChats(now: () => number): FakeChats {
     script(title, ageMs, lines) {
       const id = asId<ChatId>(nextId())
       const at = now() - ageMs
-      const chat: FakeChat = { id, title, createdAt: at, updatedAt: at, model: undefined, nodes: new Map(), leaf: undefined }
+      const chat: FakeChat = {
+        id,
+        title,
+        createdAt: at,
+        updatedAt: at,
+        model: undefined,
+        nodes: new Map(),
+        leaf: undefined,
+      }
       chats.set(id, chat)
       let parent: MessageId | null = null
       for (const line of lines) parent = add(chat, { ...line, parent })

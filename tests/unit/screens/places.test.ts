@@ -63,7 +63,10 @@ describe('the one banner', () => {
 describe('the list of chats', () => {
   const now = new Date(2026, 10, 21, 15, 0).getTime()
   it('is divided by age and keeps its order', () => {
-    const groups = groupByAge([chat('a', now), chat('b', now - 1000), chat('c', now - 3 * 86_400_000), chat('d', 0)], now)
+    const groups = groupByAge(
+      [chat('a', now), chat('b', now - 1000), chat('c', now - 3 * 86_400_000), chat('d', 0)],
+      now,
+    )
     expect(groups.map((group) => [group.age, group.chats.map((entry) => entry.title)])).toEqual([
       ['today', ['a', 'b']],
       ['week', ['c']],

@@ -16,7 +16,15 @@ const read = (file: string): string => readFileSync(join(APP, file), 'utf8')
 const keys = Object.keys(en)
 
 /** Attributes whose value a person reads or hears. */
-const SPOKEN = new Set(['aria-label', 'aria-description', 'aria-roledescription', 'alt', 'title', 'placeholder', 'label'])
+const SPOKEN = new Set([
+  'aria-label',
+  'aria-description',
+  'aria-roledescription',
+  'alt',
+  'title',
+  'placeholder',
+  'label',
+])
 
 function literalTexts(file: string, source: string): string[] {
   const found: string[] = []
@@ -48,7 +56,8 @@ function argumentsOf(message: string): Record<string, string | number> {
     for (const element of elements) {
       const entry = element as { type: number; value?: string; options?: Record<string, { value: readonly unknown[] }> }
       // 0 is literal text, 7 the # of a plural
-      if (entry.type !== 0 && entry.type !== 7 && entry.value !== undefined) values[entry.value] = entry.options === undefined ? 'x' : 2
+      if (entry.type !== 0 && entry.type !== 7 && entry.value !== undefined)
+        values[entry.value] = entry.options === undefined ? 'x' : 2
       for (const option of Object.values(entry.options ?? {})) walk(option.value)
     }
   }
@@ -62,7 +71,8 @@ describe('words', () => {
   })
 
   it('finds text that would have been written into a component', () => {
-    const source = '<script>let a = "code"</script><p class="big" aria-label="Hello">{t("x")} there {#if a}<b>you</b>{/if}</p>'
+    const source =
+      '<script>let a = "code"</script><p class="big" aria-label="Hello">{t("x")} there {#if a}<b>you</b>{/if}</p>'
     expect(literalTexts('X', source)).toEqual(['X: aria-label Hello', 'X: text there', 'X: text you'])
   })
 
@@ -76,7 +86,9 @@ describe('words', () => {
     for (const [key, message] of Object.entries(en)) {
       const values = argumentsOf(message)
       for (const count of [0, 1, 2, 5]) {
-        const filled = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === 'x' ? 'x' : count]))
+        const filled = Object.fromEntries(
+          Object.entries(values).map(([name, value]) => [name, value === 'x' ? 'x' : count]),
+        )
         expect(t(key as keyof typeof en, filled), key).not.toMatch(/[{}]/)
       }
     }
@@ -85,7 +97,9 @@ describe('words', () => {
   it('uses every message somewhere', () => {
     const text = sources.map(read).join('\n')
     const prefixes = [...text.matchAll(/`([a-z]+\.(?:[a-zA-Z]+\.)*)\$\{/g)].map((match) => match[1] ?? '')
-    const unused = keys.filter((key) => !text.includes(`'${key}'`) && !prefixes.some((prefix) => key.startsWith(prefix)))
+    const unused = keys.filter(
+      (key) => !text.includes(`'${key}'`) && !prefixes.some((prefix) => key.startsWith(prefix)),
+    )
     expect(unused).toEqual([])
   })
 

@@ -1,7 +1,10 @@
 import type { InvitationView } from '../../../../mesh/mesh-types.ts'
 
 /** The whole link of an invitation: the helper's own page, else this copy of it, which reads the same fragment. */
-export function linkOf(invitation: InvitationView, here: { readonly origin: string; readonly pathname: string }): string {
+export function linkOf(
+  invitation: InvitationView,
+  here: { readonly origin: string; readonly pathname: string },
+): string {
   return invitation.url !== '' ? invitation.url : `${here.origin}${here.pathname}#${invitation.fragment}`
 }
 

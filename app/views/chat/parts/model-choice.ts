@@ -21,20 +21,18 @@ export function modelItems(
     .filter((device) => device.state === 'online')
     .flatMap((device) => {
       const models = device.models.filter((model) => model.state !== 'failed')
-      return models.map(
-        (model, index): MenuItem => ({
-          label: model.id,
-          note:
-            model.state === 'downloading'
-              ? t('model.onItsWay', { size: formatBytes(model.sizeBytes) })
-              : t('model.size', { size: formatBytes(model.sizeBytes) }),
-          checked: chosen === model.id,
-          heading: index === 0 ? device.name : undefined,
-          onselect: () => {
-            choose(model.id)
-          },
-        }),
-      )
+      return models.map((model, index): MenuItem => ({
+        label: model.id,
+        note:
+          model.state === 'downloading'
+            ? t('model.onItsWay', { size: formatBytes(model.sizeBytes) })
+            : t('model.size', { size: formatBytes(model.sizeBytes) }),
+        checked: chosen === model.id,
+        heading: index === 0 ? device.name : undefined,
+        onselect: () => {
+          choose(model.id)
+        },
+      }))
     })
   // a chosen model that nobody near has stays to be seen
   const known = chosen === undefined || held.some((item) => item.label === (chosen as string))

@@ -11,7 +11,12 @@ export type Outlook =
   /** Nobody to ask: this device belongs to no mesh. */
   | { readonly kind: 'alone' }
   | { readonly kind: 'ready'; readonly device: DeviceView; readonly model: ModelRecord }
-  | { readonly kind: 'fetching'; readonly device: DeviceView; readonly model: ModelRecord; readonly progress: ModelProgress }
+  | {
+      readonly kind: 'fetching'
+      readonly device: DeviceView
+      readonly model: ModelRecord
+      readonly progress: ModelProgress
+    }
   /** A device is there and its model could not be had or used. */
   | { readonly kind: 'failed'; readonly device: DeviceView; readonly model: ModelRecord }
   /** Devices are there, none has a model. */

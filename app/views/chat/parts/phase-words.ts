@@ -13,9 +13,13 @@ export function phaseWords(live: LiveAnswer, words: number): string {
     case 'queued':
       return t('phase.queued', { ahead: live.ahead ?? 0 })
     case 'loading':
-      return live.fraction === undefined ? t('phase.loading') : t('phase.loadingPart', { part: formatPercent(live.fraction) })
+      return live.fraction === undefined
+        ? t('phase.loading')
+        : t('phase.loadingPart', { part: formatPercent(live.fraction) })
     case 'reading':
-      return live.fraction === undefined ? t('phase.reading') : t('phase.readingPart', { part: formatPercent(live.fraction) })
+      return live.fraction === undefined
+        ? t('phase.reading')
+        : t('phase.readingPart', { part: formatPercent(live.fraction) })
     case 'writing':
       return t('phase.writing', { count: words })
   }
