@@ -87,6 +87,9 @@ async function listen(
   // the global Request and Response stay Node's own: other parts of the helper use them
   const respond = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
+    // its cleaning resets a connection after half a second of unread body; Node's own
+    // reads it away, within the time a request may take
+    autoCleanupIncoming: false,
     errorHandler: unreadable,
   })
   const server = createHttpServer(
@@ -128,7 +131,11 @@ function createHttpServer(
   log: Logger,
 ): Server {
   const server = createServer(
-    { requestTimeout: GATEWAY_LIMITS.requestMs, headersTimeout: GATEWAY_LIMITS.headMs },
+    {
+      requestTimeout: GATEWAY_LIMITS.requestMs,
+      connectionsCheckingInterval: GATEWAY_LIMITS.timeCheckMs,
+      headersTimeout: GATEWAY_LIMITS.headMs,
+    },
     onRequest,
   )
   server.maxConnections = GATEWAY_LIMITS.connections

@@ -1,4 +1,5 @@
 import { MeshError } from '../../mesh/base/index.ts'
+import { GATEWAY_LIMITS } from './limits.ts'
 import { badRequest, type HttpFailure } from './openai-errors.ts'
 
 /** A body that was read, or why it could not be. */
@@ -29,7 +30,7 @@ function refused(failure: HttpFailure): BodyResult {
 }
 
 // The connection stays: a close would reset it while the client still sends, and it
-// would never read why. What it sends meanwhile is thrown away by the HTTP server.
+// would never read why.
 function tooLarge(maxBytes: number): HttpFailure {
   return badRequest(`The body is larger than ${String(maxBytes)} bytes.`, { status: 413, code: 'request_too_large' })
 }
@@ -44,11 +45,28 @@ async function readBounded(body: ReadableStream<Uint8Array> | null, maxBytes: nu
     if (done) return Buffer.concat(chunks)
     sizeBytes += value.byteLength
     if (sizeBytes > maxBytes) {
-      // not awaited: a client that keeps sending must not keep us waiting
-      reader.releaseLock()
+      // not awaited: the answer goes out while the rest is thrown away
+      void throwAway(reader)
       return undefined
     }
     chunks.push(value)
+  }
+}
+
+/**
+ * Takes what still comes, so that a client that sends first and listens then hears
+ * why. One that sends without end is cut off.
+ */
+async function throwAway(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  try {
+    for (let thrownBytes = 0; thrownBytes < GATEWAY_LIMITS.discardBytes;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      thrownBytes += value.byteLength
+    }
+    await reader.cancel()
+  } catch {
+    // the client is gone, and with it whoever could be told
   }
 }
 

@@ -2,6 +2,8 @@
 export const GATEWAY_LIMITS = {
   /** Largest request body, in bytes: far above any prompt that fits a context here. Above: 413. */
   bodyBytes: 4 * 1024 * 1024,
+  /** What is read and thrown away of a body that is too large, so that its sender hears why. Above: cut. */
+  discardBytes: 64 * 1024 * 1024,
   /** Most messages in one request, as OpenAI's. Above: 400. */
   messages: 2_048,
   /** Most stop strings, as OpenAI's. Above: 400. */
@@ -20,6 +22,10 @@ export const GATEWAY_LIMITS = {
   requestMs: 30_000,
   /** The head of a request must have arrived within this. Above: 408. */
   headMs: 10_000,
+  /** Pause between two looks for requests that are late. */
+  timeCheckMs: 5_000,
+  /** Pause between two looks for requests that are late. */
+  timeCheckMs: 5_000,
   /** TCP connections at once. Above: closed at once. */
   connections: 512,
   /** Open event sockets at once. Above: 503. */

@@ -446,18 +446,24 @@ describe('what a request may not be', () => {
     expect(await errorOf(response)).toMatchObject({ status: 413, code: 'request_too_large' })
   })
 
-  test('an undeclared stream is dropped at the first byte above the limit', async () => {
+  test('an undeclared stream is refused at the first byte above the limit, and cut when it goes on without end', async () => {
     const { send } = createTestGateway()
     let sentBytes = 0
+    let wasCancelled = false
     const endless = new ReadableStream({
       pull(controller) {
         sentBytes += 65_536
         controller.enqueue(new Uint8Array(65_536))
       },
+      cancel() {
+        wasCancelled = true
+      },
     })
     const response = await send('/v1/chat/completions', { body: endless })
     expect(response.status).toBe(413)
-    expect(sentBytes).toBeLessThan(GATEWAY_LIMITS.bodyBytes + 4 * 65_536)
+    const atMost = GATEWAY_LIMITS.bodyBytes + GATEWAY_LIMITS.discardBytes + 4 * 65_536
+    await until(() => wasCancelled, { what: 'the stream to be cut' })
+    expect(sentBytes).toBeLessThan(atMost)
   })
 
   test('a wrong token is a 401 although the body is never looked at', async () => {

@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import {
@@ -142,6 +142,50 @@ describe('a client over a socket', () => {
     expect(response.status).toBe(413)
     expect(await response.json()).toMatchObject({ error: { code: 'request_too_large' } })
     expect((await ask(server)).status).toBe(200)
+  })
+
+  test.each([
+    ['413', true, 'declared', `Content-Length: ${String(2 * GATEWAY_LIMITS.bodyBytes)}`],
+    ['413', true, 'undeclared', 'Transfer-Encoding: chunked'],
+    ['401', false, 'declared', `Content-Length: ${String(2 * GATEWAY_LIMITS.bodyBytes)}`],
+  ])('that sends slowly and listens only then is told %s all the same', async (status, hasToken, _kind, length) => {
+    const server = await start()
+    const socket = connect(server.port, '127.0.0.1')
+    const chunks: Buffer[] = []
+    socket.pause()
+    let failure: unknown
+    socket.on('error', (error) => (failure = error))
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const write = (data: string): Promise<void> =>
+      new Promise((resolve) =>
+        socket.write(data, () => {
+          resolve()
+        }),
+      )
+    await write(
+      [
+        'POST /v1/chat/completions HTTP/1.1',
+        `Host: 127.0.0.1:${String(server.port)}`,
+        'Content-Type: application/json',
+        ...(hasToken ? [`Authorization: Bearer ${server.token}`] : []),
+        length,
+        '',
+        '',
+      ].join('\r\n'),
+    )
+    const pieceBytes = 256 * 1024
+    for (let sentBytes = 0; sentBytes < 2 * GATEWAY_LIMITS.bodyBytes; sentBytes += pieceBytes) {
+      const piece = ' '.repeat(pieceBytes)
+      await write(length.startsWith('Transfer') ? `${pieceBytes.toString(16)}\r\n${piece}\r\n` : piece)
+      // slower than any body of this size: the point is that nobody loses patience with it
+      await new Promise((resolve) => setTimeout(resolve, 40))
+    }
+    if (length.startsWith('Transfer')) await write('0\r\n\r\n')
+    socket.resume()
+    await until(() => chunks.length > 0, { what: 'the answer' })
+    expect(Buffer.concat(chunks).toString()).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+    expect(failure).toBeUndefined()
+    socket.destroy()
   })
 
   test('that has no token and a big body is told 401', async () => {
