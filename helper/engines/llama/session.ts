@@ -22,6 +22,9 @@ const PENALTY_WINDOW_TOKENS = 512
  */
 const RESERVED_TOKENS = 2
 
+/** Progress of reading is told at most this often, and at its end. */
+const READING_TOLD_MS = 50
+
 /** A loaded model that answers requests, several at a time. */
 export interface Session {
   readonly sequences: number
@@ -132,6 +135,7 @@ async function readPrompt(
   // Some models cannot forget only the end of what they read, and have forgotten more.
   const cachedTokens = Math.min(sequence.nextTokenIndex, common)
   let done = cachedTokens
+  let toldAt = performance.now()
   emit({ type: 'reading', doneTokens: done, totalTokens: tokens.length })
   while (done < end) {
     throwIfAborted(signal)
@@ -143,6 +147,8 @@ async function readPrompt(
       work.slices.measured(slice.length, performance.now() - startedAt)
       return done + slice.length
     })
+    if (done < end && performance.now() - toldAt < READING_TOLD_MS) continue
+    toldAt = performance.now()
     emit({ type: 'reading', doneTokens: done, totalTokens: tokens.length })
   }
   throwIfAborted(signal)
