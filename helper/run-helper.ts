@@ -11,6 +11,8 @@ import { createLogger, createProgressLine, qrText, type Output, type ProgressLin
 
 /** Longest a shutdown may take before the process ends anyway, in ms. */
 const SHUTDOWN_LIMIT_MS = 5_000
+/** Signals this close together are one wish. */
+const SAME_SIGNAL_MS = 500
 /** How long the link opened in this machine's browser works. */
 const OPENED_LINK_LIFETIME_MS = 60_000
 
@@ -171,9 +173,13 @@ function listenForEnd(log: Logger): Ending {
     controller.abort(new MeshError('aborted', 'The helper is stopping.'))
     finish()
   }
+  let firstAt: number | undefined
   const onSignal = (): void => {
-    // the second time somebody asks, waiting is no longer what they want
-    if (controller.signal.aborted) process.exit(EXIT.failed)
+    const now = systemClock.monotonic()
+    firstAt ??= now
+    // the second time somebody asks, waiting is no longer what they want; but one Ctrl-C may arrive twice,
+    // from the terminal and from the program that started this one
+    if (now - firstAt > SAME_SIGNAL_MS) process.exit(EXIT.failed)
     request()
   }
   const onUncaught = (error: unknown): void => {
