@@ -40,10 +40,15 @@ export interface Member extends RosterEntry {
 export interface Membership {
   /** The lists changed. */
   readonly changes: EventSource<void>
-  /** Everyone on a list, this device first; a device on two lists counts once, active before removed. */
+  /**
+   * Everyone on a list that has this device on it, this device first. A device on two
+   * lists counts once, active before removed. Who removed this device is not in it.
+   */
   members(): readonly Member[]
   /** The device, if some list says it belongs. */
   admitted(id: DeviceId): Member | undefined
+  /** The entry of a device on one issuer's list, if that list says it belongs: rights on a list come from that list alone. */
+  entryOn(issuer: DeviceId, id: DeviceId): RosterEntry | undefined
   /** True when a list says it was removed and none says it belongs. */
   wasRemoved(id: DeviceId): boolean
   /** `removed` as soon as an issuer that had admitted this device says so, and no other has it. */
@@ -142,6 +147,7 @@ export async function loadMembership(
   const members = (): Member[] => {
     const found = new Map<DeviceId, Member>()
     for (const roster of everyList()) {
+      if (activeEntry(roster, key.id) === undefined) continue
       for (const entry of roster.devices) {
         const known = found.get(entry.id)
         if (known === undefined || (known.removedAt !== null && entry.removedAt === null))
@@ -162,6 +168,10 @@ export async function loadMembership(
     admitted(id) {
       const member = find(id)
       return member?.removedAt === null ? member : undefined
+    },
+    entryOn(issuer, id) {
+      const roster = lists.get(issuer)?.roster
+      return roster === undefined ? undefined : activeEntry(roster, id)
     },
     wasRemoved: (id) => {
       const member = find(id)

@@ -5,6 +5,7 @@
  */
 export { createAdmissions, type Admissions, type Waiting } from './admission.ts'
 export { loadAddressBook, type AddressBook } from './address-book.ts'
+export { createListKeeper } from './list-keeper.ts'
 export { createLinks, type Links, type LinkView } from './links.ts'
 export { addressesOf, createNode, type NodePreset, type NodeRules, type NodeServices, type PeerNode } from './node.ts'
 export { serveProtocols, type Gate, type Protocol, type ProtocolShape } from './protocol.ts'

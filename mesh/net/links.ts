@@ -81,6 +81,11 @@ interface LinksPorts {
   readonly capability: () => CapabilityRecord
 }
 
+/** How long a removed device has to hear that it was, in ms. */
+const CUT_AFTER_MS = 500
+/** Lists told in one frame. */
+const ROSTERS_TOLD = 16
+
 const NONE: LinkView = {
   state: 'unreachable',
   path: 'none',
@@ -253,7 +258,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         : new MeshError('not-admitted', 'This device is not part of this mesh. Ask its owner for an invitation.'),
     hello: () => ({
       type: 'hello',
-      rosters: [...membership.rosters()].slice(0, 16),
+      rosters: [...membership.rosters()].slice(0, ROSTERS_TOLD),
       capability: ports.capability(),
       neighbours: neighbours(),
     }),
@@ -341,11 +346,9 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   }
 
   const reconcile = (): void => {
-    for (const member of membership.members()) {
-      if (member.id === self) continue
-      if (member.removedAt === null) follow(member)
-      else unfollow(member)
-    }
+    const members = membership.members().filter((member) => member.id !== self && member.removedAt === null)
+    for (const member of members) follow(member)
+    for (const id of links.keys()) if (!members.some((member) => member.id === id)) unfollow(id)
   }
 
   const follow = (member: Member): void => {
@@ -353,24 +356,24 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     schedule(linkOf(member.id), headStartMs(member.id))
   }
 
-  const unfollow = (member: Member): void => {
-    const link = links.get(member.id)
+  const unfollow = (id: DeviceId): void => {
+    const link = links.get(id)
     link?.cancelRedial()
     link?.dialling?.abort()
     if (link === undefined || link.sessions.size === 0) {
-      links.delete(member.id)
+      links.delete(id)
       return
     }
     // the signed list goes first, so that the device knows and need not guess
     for (const session of link.sessions) {
-      session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, 16) })
+      session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, ROSTERS_TOLD) })
       session.send({ type: 'bye' })
     }
-    clock.schedule(500, () => {
-      if (membership.admitted(member.id) !== undefined) return
-      cut(member.id, new MeshError('removed', 'This device was removed from the mesh.'))
-      links.delete(member.id)
-      changes.emit(member.id)
+    clock.schedule(CUT_AFTER_MS, () => {
+      if (membership.admitted(id) !== undefined) return
+      cut(id, new MeshError('removed', 'This device was removed from the mesh.'))
+      links.delete(id)
+      changes.emit(id)
     })
   }
 
@@ -397,7 +400,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         for (const link of online()) {
           if (membership.admitted(link.id) === undefined) continue
           for (const session of link.sessions)
-            session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, 16) })
+            session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, ROSTERS_TOLD) })
         }
       })
       reconcile()
