@@ -2,7 +2,7 @@ import './jitless.ts'
 import './theme/index.ts'
 import { mount } from 'svelte'
 import { asMeshError, createEvents, MeshError, type Logger, type Store } from '../mesh/base/index.ts'
-import { createAppPeer, openMesh, type PeerPorts } from './peer/index.ts'
+import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
   createConsoleLog,
   createVolatileStore,
@@ -47,7 +47,7 @@ async function start(): Promise<void> {
     life: watchPageLife(window, log),
     openMesh,
   }
-  const peer = await createAppPeer(ports, { link })
+  const peer = await openPeer(ports)
   watchJoinLinks(window, (opened) => {
     peer.offer(opened)
   })
@@ -55,6 +55,24 @@ async function start(): Promise<void> {
   if (target === null) throw new MeshError('bug', 'The page has no place to show itself in.')
   const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
   mount(Shell, { target, props: { peer, about: { version: __APP_VERSION__, updates } } })
+}
+
+/** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */
+async function openPeer(ports: PeerPorts): Promise<AppPeer> {
+  try {
+    return await createAppPeer(ports, { link })
+  } catch (error) {
+    const reason = asMeshError(error, 'storage-failed')
+    log.error('the chats could not be read', { code: reason.code, error })
+    const sentence =
+      'What is stored here could not be read. It is left as it is; what you write now is gone when the tab closes.'
+    const storageProblem = new MeshError('storage-corrupt', sentence, { cause: reason })
+    const locks = createWebLock(PROFILE, undefined)
+    return createAppPeer(
+      { ...ports, store: createVolatileStore(), storage: 'volatile', storageProblem, locks },
+      { link },
+    )
+  }
 }
 
 /** The durable store, or, where the browser refuses one, a volatile one with the reason. */
