@@ -403,7 +403,7 @@ export async function createModelLibrary(options: ModelLibraryOptions): Promise<
       if (offer === undefined) {
         throw new MeshError(
           'model-unknown',
-          `No model is known as ${String(spec).slice(0, 128)}. Names of the catalogue, hf:owner/name/file.gguf and paths of .gguf files can be fetched.`,
+          `No model is known as ${(typeof spec === 'string' ? spec : spec.id).slice(0, 128)}. Names of the catalogue, hf:owner/name/file.gguf and paths of .gguf files can be fetched.`,
         )
       }
       return fetchOffer(offer, signal)

@@ -48,7 +48,7 @@ export async function openPartFile(
   const journalFile = `${file}.json`
   let handle: FileHandle
   try {
-    handle = await open(file, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600)
+    handle = await open(file, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
   } catch (error) {
     throw diskError(error, folder)
   }

@@ -43,8 +43,8 @@ export async function hasBlob(blobs: string, sha256: string, sizeBytes: number):
 /** Opens a model file for reading; anything but a plain file is refused. @throws MeshError `model-unavailable`. */
 export async function openModelFile(file: string): Promise<FileHandle> {
   try {
-    // O_NONBLOCK: a named pipe must not hold the start up for ever.
-    const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
+    // O_NONBLOCK: a named pipe must not hold the start up for ever. Windows lacks the flag; | makes that 0.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK)
     if ((await handle.stat()).isFile()) return handle
     await handle.close()
   } catch (error) {

@@ -120,7 +120,8 @@ export function engineContract(name: string, make: () => Promise<EngineUnderTest
     test('a model that is not here is refused by name', async () => {
       const failure = await failureOf(async () => {
         const request = { model: 'no-such-model' as ModelId, messages: [QUESTION], sampling: {} }
-        for await (const event of engine.host.generate(request, { signal: new AbortController().signal })) void event
+        for await (const event of engine.host.generate(request, { signal: new AbortController().signal }))
+          expect(event).toBeDefined()
       })
       expect(isMeshError(failure, 'model-unknown')).toBe(true)
     })
@@ -167,7 +168,7 @@ export function engineContract(name: string, make: () => Promise<EngineUnderTest
 
     test('a request that was stopped before it began costs nothing', async () => {
       const failure = await failureOf(async () => {
-        for await (const event of start([QUESTION], {}, AbortSignal.abort())) void event
+        for await (const event of start([QUESTION], {}, AbortSignal.abort())) expect(event).toBeDefined()
       })
       expect(isMeshError(failure, 'aborted')).toBe(true)
       expect(engine.host.load().busy).toBe(0)
@@ -185,7 +186,7 @@ export function engineContract(name: string, make: () => Promise<EngineUnderTest
       const { slots } = engine.host.load()
       const before = Array.from({ length: slots }, () => ask({}))
       const stopped = failureOf(async () => {
-        for await (const event of start([QUESTION], { maxTokens: 20 }, controller.signal)) void event
+        for await (const event of start([QUESTION], { maxTokens: 20 }, controller.signal)) expect(event).toBeDefined()
       })
       const after = ask({})
       controller.abort()

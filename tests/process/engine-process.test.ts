@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,10 +46,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
+/** True while it runs. A dead process that its new parent has not collected yet (a zombie) does not. */
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
+    if (process.platform !== 'linux') return true
+    return !/\) [ZX] /.test(readFileSync(`/proc/${String(pid)}/stat`, 'utf8'))
   } catch {
     // no such process: the only way this fails for a process of one's own
     return false
@@ -115,7 +118,7 @@ test('a helper that is killed leaves no engine behind, not even in mid-answer', 
   parent.stdout.on('data', (text: string) => {
     said += text
   })
-  const pid = await until(() => Number(said.split('\n')[0]), { what: 'the engine to write', timeoutMs: 30_000 })
+  const pid = await until(() => said.includes('\n') && Number(said.split('\n')[0]), { what: 'the engine to write', timeoutMs: 30_000 })
   expect(isAlive(pid)).toBe(true)
   parent.kill('SIGKILL')
   await until(() => !isAlive(pid), { what: 'the engine to end with its helper' })

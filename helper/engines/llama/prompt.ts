@@ -50,7 +50,7 @@ const CHATML_LOOP = /'<\|im_start\|>'\+message\['role'\]\+'(?:\\n|\n)'\+message\
  * these are written here, and only what people said is in the prompt.
  */
 function isPlainChatMl(model: LlamaModel): boolean {
-  const template = model.fileInfo.metadata.tokenizer?.chat_template ?? ''
+  const template = model.fileInfo.metadata.tokenizer.chat_template ?? ''
   const loop = template.replaceAll(/[ \t]/g, '')
   const isPlain = CHATML_LOOP.test(loop) && !/tools|think|macro|namespace/.test(template)
   const isOneToken = (mark: string): boolean => model.tokenize(mark, true).length === 1
@@ -69,7 +69,7 @@ function writeChatMl(messages: readonly ChatMessage[]): LlamaText {
 }
 
 function chooseWrapper(model: LlamaModel, log: (text: string) => void): ChatWrapper {
-  const template = model.fileInfo.metadata.tokenizer?.chat_template
+  const template = model.fileInfo.metadata.tokenizer.chat_template
   if (template === undefined || template.trim() === '') {
     log('this model has no chat template; a plain one is used')
     return new GeneralChatWrapper()

@@ -85,7 +85,7 @@ function publicLookup(allowLoopback: boolean): LookupFunction {
 
 function send(url: URL, options: GuardOptions, isFirstOrigin: boolean): Promise<IncomingMessage> {
   checkUrl(url, options.allowLoopback)
-  const time = deadline(options.clock, SILENCE_MS, `${url.host}`, options.signal)
+  const time = deadline(options.clock, SILENCE_MS, url.host, options.signal)
   return new Promise<IncomingMessage>((resolve, reject) => {
     const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
       method: options.method,

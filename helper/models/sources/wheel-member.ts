@@ -22,7 +22,7 @@ export async function readWheelMember(
   options: { signal: AbortSignal; onProgress: (receivedBytes: number) => void },
 ): Promise<void> {
   // O_NOFOLLOW: a link laid into the download folder must not redirect the read.
-  const handle = await open(archive, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0))
+  const handle = await open(archive, constants.O_RDONLY | constants.O_NOFOLLOW)
   try {
     const zip = await openZip(handle.fd)
     const entry = await findMember(zip, member)
