@@ -163,7 +163,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     async rename(id, name, cancel = {}) {
       const cleaned = cleanName(name)
       if (cleaned === '') throw new MeshError('usage', 'A name needs at least one visible character.')
-      await changeList(memberOf(id).issuer, { type: 'rename', device: id, name: cleaned }, cancel)
+      const { issuer } = memberOf(id)
+      await changeList(issuer, { type: 'rename', device: id, name: cleaned }, cancel)
+      // its own name stays with a device when it leaves a mesh
+      if (id === self && issuer !== self) await membership.rename(self, cleaned, cancel)
     },
     async remove(id, cancel = {}) {
       if (id === self) throw new MeshError('usage', 'A device cannot remove itself. Remove it from another device.')

@@ -146,7 +146,8 @@ export async function loadMembership(
 
   const members = (): Member[] => {
     const found = new Map<DeviceId, Member>()
-    for (const roster of everyList()) {
+    // a mesh that was joined names its devices; the own list comes after it
+    for (const roster of everyList().reverse()) {
       if (activeEntry(roster, key.id) === undefined) continue
       for (const entry of roster.devices) {
         const known = found.get(entry.id)
