@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,6 +18,7 @@ let library: ModelLibrary
 let host: HelperEngineHost
 let model: ModelId
 const pids: number[] = []
+const parents: ChildProcess[] = []
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'plexus-engine-'))
@@ -43,6 +44,7 @@ afterEach(async () => {
   await host.stop()
   await library.close()
   pids.length = 0
+  for (const parent of parents.splice(0)) parent.kill('SIGKILL')
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -103,7 +105,7 @@ test('a helper that is killed leaves no engine behind, not even in mid-answer', 
   const workerFile = fileURLToPath(await engineWorkerFile())
   const script = `
     import { fork } from 'node:child_process'
-    const child = fork(${JSON.stringify(workerFile)})
+    const child = fork(${JSON.stringify(workerFile)}, [], { execArgv: [] })
     child.on('message', (message) => {
       if (message.type === 'loaded') child.send({ type: 'generate', id: 1, messages: [{ role: 'user', content: 'go' }], sampling: { maxTokens: 1900 } })
       if (message.type === 'event' && message.event.type === 'text') console.log(child.pid)
@@ -118,7 +120,11 @@ test('a helper that is killed leaves no engine behind, not even in mid-answer', 
   parent.stdout.on('data', (text: string) => {
     said += text
   })
-  const pid = await until(() => said.includes('\n') && Number(said.split('\n')[0]), { what: 'the engine to write', timeoutMs: 30_000 })
+  parents.push(parent)
+  const pid = await until(() => said.includes('\n') && Number(said.split('\n')[0]), {
+    what: 'the engine to write',
+    timeoutMs: 30_000,
+  })
   expect(isAlive(pid)).toBe(true)
   parent.kill('SIGKILL')
   await until(() => !isAlive(pid), { what: 'the engine to end with its helper' })
