@@ -24,8 +24,6 @@ export const GATEWAY_LIMITS = {
   headMs: 10_000,
   /** Pause between two looks for requests that are late. */
   timeCheckMs: 5_000,
-  /** Pause between two looks for requests that are late. */
-  timeCheckMs: 5_000,
   /** TCP connections at once. Above: closed at once. */
   connections: 512,
   /** Open event sockets at once. Above: 503. */

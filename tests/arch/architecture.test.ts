@@ -34,7 +34,7 @@ interface SourceFile {
 async function filesBelow(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   const found = await Promise.all(
-    entries.map((entry) => {
+    entries.map(async (entry) => {
       const path = join(folder, entry.name)
       if (entry.isDirectory()) return SKIPPED.has(entry.name) ? [] : filesBelow(path)
       return entry.isFile() && TEXT.has(extname(entry.name)) ? [path] : []
