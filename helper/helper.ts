@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
+import { asMeshError, isAbort, MeshError, messageOf, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import { createMesh } from '../mesh/mesh.ts'
@@ -130,11 +130,12 @@ async function start(
         log,
         preset,
         engines,
-        device: { name: config.name, kind: 'helper' },
+        device: { name: config.name, kind: 'helper', nameIsChosen: loaded.provenance.name.origin !== 'default' },
         pageUrl: () => page.url,
       },
       { signal },
     ),
+    peerPorts(config.port).webrtcDirect,
   )
   cleanups.push(() => mesh.stop())
 
@@ -286,11 +287,20 @@ function peerPorts(base: number): { ws: number; tcp: number; webrtcDirect: numbe
   return base === 0 ? { ws: 0, tcp: 0, webrtcDirect: 0 } : { ws: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
 }
 
-async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {
+async function listenErrorsNamed(starting: Promise<Mesh>, udpPort: number): Promise<Mesh> {
   try {
     return await starting
   } catch (error) {
-    throw isAbort(error) ? error : listenError(error)
+    if (isAbort(error)) throw error
+    // the native WebRTC library names neither the reason nor the port
+    if (udpPort !== 0 && /UDP mux/i.test(messageOf(error))) {
+      throw new MeshError(
+        'port-taken',
+        `Port ${String(udpPort)} (UDP) that the peer needs is taken by another program. Stop it, or choose another with --port.`,
+        { cause: error, detail: { port: udpPort } },
+      )
+    }
+    throw listenError(error)
   }
 }
 

@@ -52,7 +52,12 @@ export interface MeshOptions {
   readonly preset: NodePreset
   /** Absent: this device asks and does not answer. */
   readonly engines?: EngineHost | undefined
-  readonly device: { readonly name: string; readonly kind: DeviceKind }
+  readonly device: {
+    readonly name: string
+    readonly kind: DeviceKind
+    /** True: the person gave this name now. Else it only names the device at its first start. */
+    readonly nameIsChosen?: boolean | undefined
+  }
   /** Where this device serves the page, without fragment; undefined while it does not. */
   readonly pageUrl?: (() => string | undefined) | undefined
 }
@@ -74,7 +79,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const log = options.log.child('mesh')
   const key = await loadDeviceKey(store, random, { signal })
   const self = key.id
-  const ownEntry = { name: cleanName(device.name) || 'This device', kind: device.kind }
+  const ownEntry = { ...device, name: cleanName(device.name) || 'This device' }
   const membership = await loadMembership({ store, clock, log }, key, ownEntry, { signal })
   const invitations = await loadInvitations({ store, clock, random }, self, { signal })
   const book = await loadAddressBook(store, log, { signal })

@@ -122,7 +122,7 @@ export interface EngineHost {
   /**
    * Answers a request. The signal stops the engine within 200 ms, also while the
    * prompt is read; leaving the loop early does the same.
-   * @throws MeshError `model-unknown`, `engine-context` (detail `maxTokens`, `gotTokens`),
+   * @throws MeshError `model-unknown`, `model-unavailable` (still on its way), `engine-context` (detail `maxTokens`, `gotTokens`),
    * `engine-load`, `engine-memory`, `engine-lost`, `engine-failed`, `busy`, `aborted`.
    */
   generate(request: GenerateRequest, options: { signal: AbortSignal }): AsyncIterable<GenerateEvent>

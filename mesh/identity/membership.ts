@@ -76,7 +76,7 @@ export interface Membership {
 export async function loadMembership(
   ports: { readonly store: Store; readonly clock: Clock; readonly log: Logger },
   key: DeviceKey,
-  self: Pick<RosterEntry, 'name' | 'kind'>,
+  self: Pick<RosterEntry, 'name' | 'kind'> & { readonly nameIsChosen?: boolean | undefined },
   options: Cancellable = {},
 ): Promise<Membership> {
   const { store, clock, log } = ports
@@ -122,7 +122,7 @@ export async function loadMembership(
   }
   const mine = lists.get(key.id)?.roster
   const listed = mine?.devices.find((entry) => entry.id === key.id)
-  if (mine === undefined || listed === undefined || listed.name !== self.name) {
+  if (mine === undefined || listed === undefined || (self.nameIsChosen === true && listed.name !== self.name)) {
     const now = clock.now()
     const base = mine ?? { issuer: key.id, version: 0, issuedAt: now, devices: [] }
     const entry = {
@@ -133,7 +133,8 @@ export async function loadMembership(
       removedAt: null,
       ...listed,
       id: key.id,
-      ...self,
+      name: self.name,
+      kind: self.kind,
     }
     const roster = withEntry(base, entry, now)
     await keep(await signRoster(roster, key, options), roster, options)
