@@ -1,7 +1,8 @@
+import { createSocket } from 'node:dgram'
 import { access } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { asMeshError, isAbort, MeshError, messageOf, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
+import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import { createMesh } from '../mesh/mesh.ts'
@@ -121,6 +122,7 @@ async function start(
   const page: { url: string | undefined } = { url: undefined }
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
   const preset = nodePreset({ ports: peerPorts(config.port), lan, certificate })
+  await requireFreeUdp(peerPorts(config.port).webrtcDirect, lan ? '0.0.0.0' : '127.0.0.1')
   const mesh = await listenErrorsNamed(
     createMesh(
       {
@@ -135,7 +137,6 @@ async function start(
       },
       { signal },
     ),
-    peerPorts(config.port).webrtcDirect,
   )
   cleanups.push(() => mesh.stop())
 
@@ -287,20 +288,35 @@ function peerPorts(base: number): { ws: number; tcp: number; webrtcDirect: numbe
   return base === 0 ? { ws: 0, tcp: 0, webrtcDirect: 0 } : { ws: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
 }
 
-async function listenErrorsNamed(starting: Promise<Mesh>, udpPort: number): Promise<Mesh> {
+async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {
   try {
     return await starting
   } catch (error) {
-    if (isAbort(error)) throw error
-    // the native WebRTC library names neither the reason nor the port
-    if (udpPort !== 0 && /UDP mux/i.test(messageOf(error))) {
-      throw new MeshError(
-        'port-taken',
-        `Port ${String(udpPort)} (UDP) that the peer needs is taken by another program. Stop it, or choose another with --port.`,
-        { cause: error, detail: { port: udpPort } },
-      )
-    }
-    throw listenError(error)
+    throw isAbort(error) ? error : listenError(error)
+  }
+}
+
+/**
+ * Looks whether a UDP port is free. The native WebRTC library names neither port
+ * nor reason when it is not, and writes to standard output.
+ * @throws MeshError `port-taken` (detail `port`).
+ */
+async function requireFreeUdp(port: number, host: string): Promise<void> {
+  if (port === 0) return
+  const socket = createSocket('udp4')
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.bind({ port, address: host, exclusive: true }, resolve)
+    })
+  } catch (error) {
+    throw new MeshError(
+      'port-taken',
+      `Port ${String(port)} (UDP) that the peer needs is taken by another program. Stop it, or choose another with --port.`,
+      { cause: error, detail: { port } },
+    )
+  } finally {
+    socket.close()
   }
 }
 

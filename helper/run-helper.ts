@@ -1,4 +1,5 @@
 import './shims.ts'
+import { initLogger } from 'node-datachannel'
 import { asMeshError, isAbort, MeshError, type Logger } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import { launchProgram, openLink } from './browser-opening/index.ts'
@@ -31,6 +32,7 @@ export interface RunOptions {
 export async function runHelper(loaded: LoadedConfig, options: RunOptions): Promise<number> {
   const { config } = loaded
   const log = createLogger({ level: config.logLevel, output: options.err })
+  quietNativeWebRtc(log.child('webrtc'))
   const ending = listenForEnd(log)
   const progress = modelProgress(options.err)
   let isFirstStart = true
@@ -45,6 +47,13 @@ export async function runHelper(loaded: LoadedConfig, options: RunOptions): Prom
     ending.dispose()
   }
   return ending.hasFailed() ? EXIT.failed : EXIT.done
+}
+
+/** The native library writes to standard output by itself, which belongs to what was asked for. */
+function quietNativeWebRtc(log: Logger): void {
+  initLogger('Error', (level, message) => {
+    log.debug(message.trim(), { level })
+  })
 }
 
 interface RunParts {

@@ -1,4 +1,5 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -234,6 +235,22 @@ describe('a start that cannot be', () => {
       }
     } finally {
       taken.close()
+    }
+  })
+
+  test('a taken UDP port ends with 1 and names the port, and standard output stays one JSON document', async () => {
+    const taken = createSocket('udp4')
+    await new Promise<void>((resolve) => taken.bind(0, '127.0.0.1', resolve))
+    const { port } = taken.address()
+    const dir = await makeTempDir()
+    try {
+      const result = await (await spawnHelper(dir.path, { model, port: port - 3, args: ['--json'] })).ended
+      expect(result.code).toBe(1)
+      expect(result.stderr).toContain(String(port))
+      expect(JSON.parse(result.stdout)).toMatchObject({ error: { code: 'port-taken', detail: { port } } })
+    } finally {
+      taken.close()
+      await dir.remove()
     }
   })
 
