@@ -212,7 +212,7 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
     chats: (chats) =>
       withChat(
         chats,
-        Array.from({ length: 40 }, (_, index) =>
+        Array.from({ length: 16 }, (_, index) =>
           index % 2 === 0
             ? person(
                 `Question ${String(index / 2 + 1)}, and a supercalifragilisticexpialidociousword-without-any-break-in-it-at-all`,
