@@ -9,7 +9,13 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['mesh/**/*.test.ts', 'helper/**/*.test.ts', 'relay/**/*.test.ts', 'app/**/*.test.ts', 'tests/{unit,contract,arch,security,sim}/**/*.test.ts'],
+          include: [
+            'mesh/**/*.test.ts',
+            'helper/**/*.test.ts',
+            'relay/**/*.test.ts',
+            'app/**/*.test.ts',
+            'tests/{unit,contract,arch,security,sim}/**/*.test.ts',
+          ],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 30_000,
           maxWorkers: 2,

@@ -12,7 +12,7 @@ if (typeof Promise.withResolvers !== 'function') {
       let resolve!: (value: Value) => void
       let reject!: (reason?: unknown) => void
       const promise = new Promise<Value>((accept, refuse) => {
-        resolve = accept as (value: Value) => void
+        resolve = accept
         reject = refuse
       })
       return { promise, resolve, reject }
@@ -20,6 +20,6 @@ if (typeof Promise.withResolvers !== 'function') {
   })
 }
 
-if (globalThis.WebSocket === undefined) {
+if (!('WebSocket' in globalThis)) {
   Object.defineProperty(globalThis, 'WebSocket', { configurable: true, writable: true, value: WebSocket })
 }

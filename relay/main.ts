@@ -34,7 +34,7 @@ async function startRelay(options: RelayOptions): Promise<PeerNode> {
           ports: { ws: options.port, tcp: above(1), webrtcDirect: above(2) },
           certificate,
         }),
-        services: { relay: relayService(options.quotas) as never },
+        services: { relay: relayService(options.quotas) },
       },
       key.privateKey,
       { mayDial: () => false, mayRelay: () => true, mayConnect: (source) => quota.take(source) },

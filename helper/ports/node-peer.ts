@@ -59,7 +59,7 @@ export function nodePreset(options: {
   const { ports, lan, certificate } = options
   return {
     ...nodeTransports({ host: lan ? '0.0.0.0' : '127.0.0.1', ports, certificate }),
-    services: { relay: relayService(HELPER_QUOTAS) as never },
+    services: { relay: relayService(HELPER_QUOTAS) },
   }
 }
 

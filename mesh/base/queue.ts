@@ -35,14 +35,14 @@ export function createQueue<Value>(limit: number): AsyncQueue<Value> {
       if (state === 'ended') return undefined
       if (state !== 'open') throw state.error
       await new Promise<void>((resolve) => {
-        wake = resolve
-        signal?.addEventListener(
-          'abort',
-          () => {
-            resolve()
-          },
-          { once: true },
-        )
+        const onAbort = (): void => {
+          resolve()
+        }
+        signal?.addEventListener('abort', onAbort, { once: true })
+        wake = () => {
+          signal?.removeEventListener('abort', onAbort)
+          resolve()
+        }
       })
     }
   }

@@ -391,7 +391,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     frames,
     host,
     start() {
-      ports.node().addEventListener('connection:open', (event) => {
+      ports.node().addEventListener('connection:open', (event: { readonly detail: Connection }) => {
         watchStranger(event.detail)
       })
       membership.changes.subscribe(() => {

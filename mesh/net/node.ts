@@ -1,7 +1,7 @@
 import { noise } from '@libp2p/noise'
 import { yamux } from '@libp2p/yamux'
 import { identify, type Identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, PrivateKey, Transport, TypedEventTarget } from '@libp2p/interface'
+import type { ConnectionGater, Libp2p, PrivateKey, Transport } from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
@@ -78,7 +78,6 @@ export async function createNode(preset: NodePreset, privateKey: PrivateKey, rul
       ...preset.services,
     } as unknown as Factories,
   })
-  raiseListenerLimit(node)
   await node.start()
   return node
 }
@@ -86,9 +85,4 @@ export async function createNode(preset: NodePreset, privateKey: PrivateKey, rul
 /** Where a node can be reached: multiaddrs that name its peer id. */
 export function addressesOf(node: PeerNode): string[] {
   return node.getMultiaddrs().map((address: Multiaddr) => address.toString())
-}
-
-function raiseListenerLimit(target: TypedEventTarget<Record<string, Event>> | Libp2p): void {
-  // one listener a link is by design; Node warns from the eleventh on
-  if ('setMaxListeners' in target && typeof target.setMaxListeners === 'function') target.setMaxListeners(Infinity)
 }

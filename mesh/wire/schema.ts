@@ -8,18 +8,12 @@ z.config({ jitless: true })
 export function bytes(maxLength: number): z.ZodMiniType<Uint8Array> {
   return z
     .instanceof(Uint8Array)
-    .check(
-      z.refine((value) => value.byteLength <= maxLength, `more than ${String(maxLength)} bytes`),
-    ) as unknown as z.ZodMiniType<Uint8Array>
+    .check(z.refine((value) => value.byteLength <= maxLength, `more than ${String(maxLength)} bytes`))
 }
 
 /** A byte string of exactly `length` bytes. */
 export function exactBytes(length: number): z.ZodMiniType<Uint8Array> {
-  return z
-    .instanceof(Uint8Array)
-    .check(
-      z.refine((value) => value.byteLength === length, `not ${String(length)} bytes`),
-    ) as unknown as z.ZodMiniType<Uint8Array>
+  return z.instanceof(Uint8Array).check(z.refine((value) => value.byteLength === length, `not ${String(length)} bytes`))
 }
 
 /** A string of at most `maxLength` UTF-16 units. */
@@ -34,7 +28,7 @@ export function list<Item extends z.ZodMiniType>(item: Item, maxItems: number): 
 
 /** A whole number from 0 to `max`: a count, a size, a time. */
 export function whole(max: number = Number.MAX_SAFE_INTEGER): z.ZodMiniNumber {
-  return z.int().check(z.gte(0), z.lte(max)) as unknown as z.ZodMiniNumber
+  return z.int().check(z.gte(0), z.lte(max))
 }
 
 /** A finite number from `min` to `max`. */

@@ -61,7 +61,7 @@ export const routedAnswer: Benchmark = {
         for (const way of ways) {
           // another beginning each time, so that nobody profits from a prompt read before
           const measured = await way.ask(
-            `${String(round)}${way.name.length}: tell a long story about a lighthouse and its keeper.`,
+            `${String(round)}${String(way.name.length)}: tell a long story about a lighthouse and its keeper.`,
           )
           if (round >= 0) samples.get(way.name)?.push(measured)
         }

@@ -142,7 +142,7 @@ export function createVirtualNetwork(ports: { readonly clock: Clock; readonly ra
             queueMicrotask(() => events.safeDispatchEvent('close'))
             return Promise.resolve()
           },
-        }) as unknown as Listener
+        })
       },
       listenFilter: ours,
       dialFilter: ours,

@@ -15,7 +15,7 @@ import { until } from '../kit/wait.ts'
 
 const running: PeerNode[] = []
 afterEach(async () => {
-  await Promise.all(running.splice(0).map((node) => node.stop()))
+  for (const node of running.splice(0)) await node.stop()
 })
 
 async function startNode(): Promise<PeerNode> {

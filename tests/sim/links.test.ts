@@ -29,7 +29,11 @@ async function passing<Result>(work: Promise<Result>): Promise<Result> {
     done = true
   })
   watched.catch(() => undefined)
-  for (let step = 0; !done && step < 20_000; step++) await clock.advanceAsync(STEP_MS)
+  const isDone = (): boolean => done
+  for (let step = 0; step < 20_000; step++) {
+    if (isDone()) break
+    await clock.advanceAsync(STEP_MS)
+  }
   return watched
 }
 

@@ -25,7 +25,7 @@ export function createProtocols(
 ): readonly Protocol[] {
   return [
     controlProtocol(hosts.control, ports),
-    inferProtocol(hosts.engines, ports),
+    inferProtocol(hosts.engines),
     joinProtocol(hosts.admission),
     membershipProtocol(hosts.changeList),
   ]

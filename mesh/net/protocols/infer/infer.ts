@@ -9,7 +9,6 @@ import {
   MeshError,
   PROMPT_MAX_LENGTH,
   type Clock,
-  type Logger,
   type RequestId,
 } from '../../../base/index.ts'
 import type { EngineHost, GenerateEvent, GenerateRequest } from '../../../engine/index.ts'
@@ -17,13 +16,8 @@ import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
 import { answerFrame, ask, askerFrame, INFER } from './messages.ts'
 
-interface Ports {
-  readonly clock: Clock
-  readonly log: Logger
-}
-
 /** The answering side: admitted devices may ask this device's engines. */
-export function inferProtocol(engines: EngineHost | undefined, ports: Ports): Protocol {
+export function inferProtocol(engines: EngineHost | undefined): Protocol {
   return {
     ...INFER,
     callers: 'admitted',
@@ -152,7 +146,7 @@ export type RemoteEvent = GenerateEvent | { readonly type: 'sent'; readonly byte
 export async function* askDevice(
   connection: Connection,
   request: GenerateRequest & { readonly id: RequestId },
-  ports: Pick<Ports, 'clock'>,
+  ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
 ): AsyncGenerator<RemoteEvent, void, undefined> {
   const { signal } = options
