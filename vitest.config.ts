@@ -9,6 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: [
             'mesh/**/*.test.ts',
             'helper/**/*.test.ts',
@@ -24,6 +25,7 @@ export default defineConfig({
       {
         test: {
           name: 'process',
+          sequence: { groupOrder: 1 },
           include: ['tests/process/**/*.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
@@ -34,6 +36,7 @@ export default defineConfig({
       {
         test: {
           name: 'page',
+          sequence: { groupOrder: 2 },
           include: ['tests/page/**/*.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
