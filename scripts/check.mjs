@@ -40,6 +40,16 @@ const STEPS = [
     args: ['--workspace', 'app', '--tsconfig', './tsconfig.json', '--output', 'human', '--fail-on-warnings'],
     when: () => has('app', 'tsconfig.json'),
   },
+  ...[
+    ['types of the service worker', join('app', 'sw.tsconfig.json')],
+    ['types of the page tests', join('tests', 'page', 'tsconfig.json')],
+    ['types of the preview', join('tests', 'kit', 'preview', 'tsconfig.json')],
+  ].map(([name, config]) => ({
+    name,
+    package: 'typescript',
+    program: 'tsc',
+    args: ['-p', config, '--noEmit', '--pretty', 'false'],
+  })),
   { name: 'lint', package: 'eslint', args: ['.', '--max-warnings', '0'] },
   {
     name: 'layers',
