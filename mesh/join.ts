@@ -1,5 +1,12 @@
 import { MeshError, sleep, throwIfAborted, type Clock, type DeviceId } from './base/index.ts'
-import { cleanName, parseInvitation, type InvitationLink, type Membership } from './identity/index.ts'
+import {
+  cleanName,
+  openRoster,
+  parseInvitation,
+  type InvitationLink,
+  type Membership,
+  type SignedRoster,
+} from './identity/index.ts'
 import type { DeviceKind, DeviceView, InvitationPreview, Mesh } from './mesh-types.ts'
 import { proveInvitation, type AddressBook, type Links } from './net/index.ts'
 
@@ -40,6 +47,20 @@ export function createJoining(ports: JoinPorts): Joining {
     }
   }
 
+  /** The inviter's own list with both devices on it, or nothing: any other would be followed for ever. */
+  const checkList = async (signed: SignedRoster, inviter: DeviceId): Promise<void> => {
+    const { issuer, devices } = await openRoster(signed)
+    const isActive = (id: DeviceId): boolean => devices.some((entry) => entry.id === id && entry.removedAt === null)
+    if (issuer === inviter && isActive(self) && isActive(inviter)) return
+    throw new MeshError(
+      'integrity',
+      'The inviting device answered with a list that is not its own. Nothing was joined.',
+      {
+        fault: 'peer',
+      },
+    )
+  }
+
   const untilOnline = async (id: DeviceId, cancel: Cancellable): Promise<DeviceView> => {
     links.wake()
     const startedAt = clock.monotonic()
@@ -69,6 +90,7 @@ export function createJoining(ports: JoinPorts): Joining {
           onPictures: (pictures) => onProgress?.({ phase: 'comparing', pictures }),
         },
       )
+      await checkList(roster, link.inviter)
       await membership.follow(roster, { signal })
     } finally {
       // the link proper is a new connection: as a member, the relay serves it from the start

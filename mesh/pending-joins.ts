@@ -1,5 +1,5 @@
 import type { DeviceId, EventHub, InvitationId } from './base/index.ts'
-import type { Membership } from './identity/index.ts'
+import { cleanName, type Membership } from './identity/index.ts'
 import type { MeshEvent, PendingJoin } from './mesh-types.ts'
 import type { Admissions, Links, Waiting } from './net/index.ts'
 
@@ -22,6 +22,7 @@ export interface PendingJoins {
 export function createPendingJoins(ports: PendingPorts): PendingJoins {
   const { self, membership, admissions, links, events } = ports
   const told = new Map<InvitationId, { readonly keeper: DeviceId; readonly join: PendingJoin }>()
+  const linked = new Set<DeviceId>()
 
   const waitingFor = (maker: DeviceId): (PendingJoin & { pictures: string[] })[] =>
     admissions
@@ -41,8 +42,13 @@ export function createPendingJoins(ports: PendingPorts): PendingJoins {
       told.delete(id)
       settled(id, known.join.device, membership.admitted(known.join.device) !== undefined)
     }
-    for (const join of joins) {
-      if (told.has(join.invitation)) continue
+    for (const { name, ...rest } of joins) {
+      // the name is the keeper's word about a stranger: cleaned here too
+      const join = { ...rest, name: cleanName(name) || 'Unnamed device' }
+      const known = told.get(join.invitation)
+      // the same joiner on a new try has new pictures
+      if (known !== undefined && (known.keeper !== keeper || known.join.pictures.join() === join.pictures.join()))
+        continue
       told.set(join.invitation, { keeper, join })
       events.emit({ type: 'join-pending', join })
     }
@@ -55,6 +61,16 @@ export function createPendingJoins(ports: PendingPorts): PendingJoins {
     else settled(waiting.invitation, waiting.device, outcome === 'admitted')
   }
 
+  // whoever was away when a join began, or lost its memory, is told when its link is up again
+  links.changes.subscribe((id) => {
+    if (links.view(id).state !== 'online') {
+      linked.delete(id)
+      return
+    }
+    if (linked.has(id)) return
+    linked.add(id)
+    if (membership.entryOn(self, id)?.role === 'owner') links.send({ type: 'pending', joins: waitingFor(id) }, id)
+  })
   links.frames.subscribe(({ from, frame }) => {
     if (frame.type === 'pending') takeTold(from, frame.joins)
   })

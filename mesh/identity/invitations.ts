@@ -22,6 +22,8 @@ const record = z.object({
   confirmation: z.enum(['in-advance', 'pictures']),
   madeBy: deviceId,
   usedBy: z.nullable(deviceId),
+  /** True: it admits nobody any more, not even who used it. */
+  closed: z.optional(z.boolean()),
 })
 
 /** An invitation as its maker keeps it. */
@@ -42,6 +44,10 @@ export interface Invitations {
   check(id: InvitationId, proof: Uint8Array, joiner: DeviceId): Invitation
   /** Closes it for everyone else. Resolves when that is durable. @throws MeshError `invitation-used` */
   use(id: InvitationId, joiner: DeviceId, options?: { signal?: AbortSignal | undefined }): Promise<void>
+  /** Closes it for everyone: a person said no. Resolves when that is durable. */
+  close(id: InvitationId, options?: { signal?: AbortSignal | undefined }): Promise<void>
+  /** Closes those a device used, so that it cannot come back by one of them. Resolves when that is durable. */
+  closeUsedBy(device: DeviceId, options?: { signal?: AbortSignal | undefined }): Promise<void>
   get(id: InvitationId): Invitation | undefined
   /** Invitations nobody used yet and that have not expired. */
   open(): readonly Invitation[]
@@ -73,8 +79,21 @@ export async function loadInvitations(
     return store.put(`invitation/${id}`, encode(fields), saveOptions)
   }
 
+  const usedUp = (): MeshError =>
+    new MeshError('invitation-used', 'This invitation was already used. Ask for a new link.')
+
+  const isUsedUpFor = (invitation: Invitation, joiner: DeviceId): boolean =>
+    invitation.closed === true || (invitation.usedBy !== null && invitation.usedBy !== joiner)
+
+  const close = async (invitation: Invitation, closeOptions: { signal?: AbortSignal | undefined }): Promise<void> => {
+    const closed = { ...invitation, closed: true }
+    // in memory before the write: a proof that arrives meanwhile is refused
+    known.set(invitation.id, closed)
+    await save(closed, closeOptions)
+  }
+
   const open = (): Invitation[] =>
-    [...known.values()].filter((one) => one.usedBy === null && one.expiresAt > clock.now())
+    [...known.values()].filter((one) => one.usedBy === null && one.closed !== true && one.expiresAt > clock.now())
 
   return {
     async create({ person, role, confirmation, madeBy, lifetimeMs = INVITATION_LIFETIME_MS, signal }) {
@@ -108,12 +127,7 @@ export async function loadInvitations(
       if (invitation === undefined || !equalBytes(proof, joinProof(invitation.secret, inviter, joiner))) {
         throw new MeshError('invitation-unknown', 'This invitation is not known here. Ask for a new link.')
       }
-      if (invitation.usedBy !== null && invitation.usedBy !== joiner) {
-        throw new MeshError(
-          'invitation-used',
-          'This invitation was already used by another device. Ask for a new link.',
-        )
-      }
+      if (isUsedUpFor(invitation, joiner)) throw usedUp()
       if (invitation.expiresAt <= clock.now()) {
         throw new MeshError('invitation-expired', 'This invitation has expired. Ask for a new link.')
       }
@@ -123,12 +137,7 @@ export async function loadInvitations(
       const invitation = known.get(id)
       if (invitation === undefined)
         throw new MeshError('invitation-unknown', 'This invitation is not known here. Ask for a new link.')
-      if (invitation.usedBy !== null && invitation.usedBy !== joiner) {
-        throw new MeshError(
-          'invitation-used',
-          'This invitation was already used by another device. Ask for a new link.',
-        )
-      }
+      if (isUsedUpFor(invitation, joiner)) throw usedUp()
       const used = { ...invitation, usedBy: joiner }
       // taken in memory before the write, so that two joiners in the same moment cannot both win
       known.set(id, used)
@@ -138,6 +147,14 @@ export async function loadInvitations(
         known.set(id, invitation)
         throw error
       }
+    },
+    async close(id, closeOptions = {}) {
+      const invitation = known.get(id)
+      if (invitation !== undefined) await close(invitation, closeOptions)
+    },
+    async closeUsedBy(device, closeOptions = {}) {
+      const used = [...known.values()].filter((one) => one.usedBy === device && one.closed !== true)
+      await Promise.all(used.map((one) => close(one, closeOptions)))
     },
     get: (id) => known.get(id),
     open,

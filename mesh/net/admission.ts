@@ -40,6 +40,9 @@ export interface Admissions extends Admission {
   settle(invitation: InvitationId, admit: boolean): void
 }
 
+/** What became of a join that waited: a person's word, or the joiner left or tried anew. */
+type Answer = 'yes' | 'no' | 'gone'
+
 interface AdmissionPorts {
   readonly self: DeviceId
   readonly membership: Membership
@@ -53,7 +56,7 @@ interface AdmissionPorts {
 /** The inviter's side: proof, then perhaps people, then the list. */
 export function createAdmissions(ports: AdmissionPorts): Admissions {
   const { self, membership, invitations, random, log } = ports
-  const pending = new Map<InvitationId, { waiting: Waiting; settle: (admit: boolean) => void }>()
+  const pending = new Map<InvitationId, { readonly waiting: Waiting; settle: (answer: Answer) => void }>()
   const changes = createEvents<{ waiting: Waiting; outcome: 'waiting' | 'admitted' | 'refused' }>((error) => {
     log.error('a listener of admissions failed', { error })
   })
@@ -78,7 +81,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     invitation: Invitation,
     nonce: Uint8Array,
     signal: AbortSignal,
-  ): Promise<boolean> => {
+  ): Promise<Answer> => {
     const waiting: Waiting = {
       invitation: invitation.id,
       madeBy: invitation.madeBy,
@@ -89,20 +92,46 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       path: isRelayed(given.connection) ? 'relayed' : 'direct',
     }
     ports.spare(given.device)
-    const admit = await new Promise<boolean>((resolve) => {
-      pending.set(invitation.id, { waiting, settle: resolve })
+    return new Promise<Answer>((resolve) => {
+      const entry = {
+        waiting,
+        settle(answer: Answer): void {
+          if (pending.get(invitation.id) !== entry) return
+          pending.delete(invitation.id)
+          changes.emit({ waiting, outcome: answer === 'yes' ? 'admitted' : 'refused' })
+          resolve(answer)
+        },
+      }
+      // the same device tries again, its first link may be dead: what a person confirms is the newest try
+      pending.get(invitation.id)?.settle('gone')
+      pending.set(invitation.id, entry)
       signal.addEventListener(
         'abort',
         () => {
-          resolve(false)
+          entry.settle('gone')
         },
         { once: true },
       )
       changes.emit({ waiting, outcome: 'waiting' })
+      if (signal.aborted) entry.settle('gone')
     })
-    pending.delete(invitation.id)
-    changes.emit({ waiting, outcome: admit ? 'admitted' : 'refused' })
-    return admit
+  }
+
+  const byPictures = async (
+    given: ProofGiven,
+    invitation: Invitation,
+    { compare, signal }: Parameters<Admission['admit']>[1],
+  ): Promise<void> => {
+    if (pending.size >= PENDING_JOINS_MAX && !pending.has(invitation.id))
+      throw new MeshError('busy', 'Several devices are joining at once. Try again in a minute.')
+    await invitations.use(invitation.id, given.device, { signal })
+    const nonce = random.bytes(NONCE_BYTES)
+    await compare(nonce)
+    const answer = await confirmed(given, invitation, nonce, signal)
+    if (answer === 'yes') return
+    // a person's no is for good: else the joiner could ask until somebody says yes by mistake
+    if (answer === 'no') await invitations.close(invitation.id)
+    throw new MeshError('refused', 'The pictures were not confirmed on the other device. Ask for a new invitation.')
   }
 
   return {
@@ -112,26 +141,18 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       const entry = pending.get(invitation)
       if (entry === undefined)
         throw new MeshError('invitation-unknown', 'No device is waiting with this invitation any more.')
-      entry.settle(admit)
+      entry.settle(admit ? 'yes' : 'no')
     },
-    async admit(given, { compare, signal }) {
+    async admit(given, options) {
+      const { signal } = options
       const invitation = invitations.check(given.invitation, given.proof, given.device)
-      const known = membership.admitted(given.device)
       // on this very list already: nothing to use up
-      if (known !== undefined && known.issuer === self) return ownRoster()
-      if (invitation.confirmation === 'pictures') {
-        if (pending.size >= PENDING_JOINS_MAX)
-          throw new MeshError('busy', 'Several devices are joining at once. Try again in a minute.')
-        await invitations.use(invitation.id, given.device, { signal })
-        const nonce = random.bytes(NONCE_BYTES)
-        await compare(nonce)
-        if (!(await confirmed(given, invitation, nonce, signal))) {
-          throw new MeshError(
-            'refused',
-            'The pictures were not confirmed on the other device. Ask for a new invitation.',
-          )
-        }
-      } else await invitations.use(invitation.id, given.device, { signal })
+      if (membership.entryOn(self, given.device) !== undefined) return ownRoster()
+      if (invitation.confirmation === 'pictures') await byPictures(given, invitation, options)
+      else await invitations.use(invitation.id, given.device, { signal })
+      // looked at last, nothing waits in between: an owner that was removed lets nobody in
+      if (membership.entryOn(self, invitation.madeBy) === undefined)
+        throw new MeshError('refused', 'The device that made this invitation was removed. Ask for a new link.')
       return putOnList(given, invitation, signal)
     },
   }

@@ -233,10 +233,14 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     }
   }
 
+  const connectionsOf = (id: DeviceId): Connection[] =>
+    ports
+      .node()
+      .getConnections()
+      .filter((connection) => connection.remotePeer.toString() === id)
+
   const cut = (id: DeviceId, reason: MeshError): void => {
-    for (const connection of ports.node().getConnections()) {
-      if (connection.remotePeer.toString() === id) connection.abort(reason)
-    }
+    for (const connection of connectionsOf(id)) connection.abort(reason)
   }
 
   const neighbours = (): Neighbour[] =>
@@ -360,7 +364,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     const link = links.get(id)
     link?.cancelRedial()
     link?.dialling?.abort()
-    if (link === undefined || link.sessions.size === 0) {
+    // a device may hold connections and answers without a link
+    if (link === undefined || connectionsOf(id).length === 0) {
       links.delete(id)
       return
     }
@@ -381,8 +386,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     const id = connection.remotePeer.toString() as DeviceId
     if (host.admitted(id)) return
     clock.schedule(STRANGER_CONNECTION_MS, () => {
-      if (host.admitted(id) || spared.has(id) || dialAllowed.has(id) || connection.status !== 'open') return
-      connection.abort(host.refusal(id))
+      if (stopped || host.admitted(id) || connection.status !== 'open') return
+      // looked at again: what was spared once is not spared for ever
+      if (spared.has(id) || dialAllowed.has(id)) watchStranger(connection)
+      else connection.abort(host.refusal(id))
     })
   }
 

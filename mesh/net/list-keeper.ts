@@ -70,6 +70,8 @@ export function createListKeeper(ports: KeeperPorts): ChangeList {
         await membership.rename(wanted.device, wanted.name, options)
         return { type: 'done' }
       case 'remove':
+        // first: a link this device once used must not let it in again
+        await invitations.closeUsedBy(wanted.device, options)
         await membership.remove(wanted.device, options)
         return { type: 'done' }
       case 'settle':

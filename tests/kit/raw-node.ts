@@ -1,0 +1,91 @@
+import type { Connection } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import * as z from 'zod/mini'
+import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
+import { systemClock } from '../../helper/ports/clock.ts'
+import { nodeTransports } from '../../helper/ports/node-peer.ts'
+import { systemRandom } from '../../helper/ports/random.ts'
+import type { DeviceId } from '../../mesh/base/index.ts'
+import { invitationIdOf, joinProof, loadDeviceKey, parseInvitation, type DeviceKey } from '../../mesh/identity/index.ts'
+import { createNode, type PeerNode } from '../../mesh/net/index.ts'
+import { openStream, type ProtocolShape } from '../../mesh/net/protocol.ts'
+import { CONTROL } from '../../mesh/net/protocols/control/messages.ts'
+import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
+import type { FrameStream } from '../../mesh/net/stream.ts'
+import { createMemoryStore } from './memory-store.ts'
+import type { TestPeer } from './peers.ts'
+
+/** A device of somebody who writes their own program: real libp2p, and every frame is theirs to choose. */
+export interface RawNode {
+  readonly id: DeviceId
+  readonly key: DeviceKey
+  readonly node: PeerNode
+  /** A new connection to a peer. */
+  dial(peer: TestPeer): Promise<Connection>
+  /** Proves an invitation; the stream then carries what the inviter says. */
+  prove(connection: Connection, link: string, change?: Record<string, unknown>): Promise<FrameStream>
+  /** Says hello on a control stream and resolves to the first frame back. */
+  hello(connection: Connection, change?: Record<string, unknown>): Promise<{ stream: FrameStream; told: Frame }>
+  open(connection: Connection, protocol: ProtocolShape): Promise<FrameStream>
+  stop(): Promise<void>
+}
+
+/** A frame that was not looked at. */
+export type Frame = Readonly<Record<string, unknown>>
+
+/** Reads any frame. @throws what the other side told, as {@link FrameStream.read} does */
+export async function readFrame(stream: FrameStream, timeoutMs = 10_000): Promise<Frame> {
+  return await stream.read(z.record(z.string(), z.unknown()), { timeoutMs })
+}
+
+/** A capability record with nothing in it. */
+export const EMPTY_CAPABILITY = {
+  kind: 'browser',
+  models: [],
+  load: { slots: 0, busy: 0, queued: 0 },
+  addresses: [],
+} as const
+
+/** Starts one on free loopback ports. */
+export async function startRawNode(): Promise<RawNode> {
+  const { signal } = new AbortController()
+  const store = createMemoryStore()
+  const key = await loadDeviceKey(store, systemRandom)
+  const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
+  const node = await createNode(
+    nodeTransports({ host: '127.0.0.1', ports: { ws: 0, tcp: 0, webrtcDirect: 0 }, certificate }),
+    key.privateKey,
+    { mayDial: () => true, mayRelay: () => false, mayConnect: () => false },
+  )
+  const open: RawNode['open'] = (connection, protocol) =>
+    openStream(connection, protocol, { clock: systemClock }, { signal })
+  return {
+    id: key.id,
+    key,
+    node,
+    open,
+    dial: (peer) =>
+      node.dial(multiaddr(peer.mesh.addresses().find((address) => address.includes('/ws')) ?? ''), { force: true }),
+    async prove(connection, link, change = {}) {
+      const { secret, inviter } = parseInvitation(link)
+      const stream = await open(connection, JOIN)
+      await stream.write({
+        type: 'prove',
+        invitation: invitationIdOf(secret),
+        proof: joinProof(secret, inviter, key.id),
+        name: 'Mallory',
+        kind: 'browser',
+        ...change,
+      })
+      return stream
+    },
+    async hello(connection, change = {}) {
+      const stream = await open(connection, CONTROL)
+      await stream.write({ type: 'hello', rosters: [], capability: EMPTY_CAPABILITY, neighbours: [], ...change })
+      return { stream, told: await readFrame(stream) }
+    },
+    stop: async () => {
+      await node.stop()
+    },
+  }
+}

@@ -1,0 +1,286 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../helper/ports/clock.ts'
+import { PENDING_JOIN_MS, STRANGER_CONNECTION_MS, type DeviceId } from '../../mesh/base/index.ts'
+import {
+  formatInvitation,
+  invitationIdOf,
+  joinProof,
+  parseInvitation,
+  type SignedRoster,
+} from '../../mesh/identity/index.ts'
+import { signRoster } from '../../mesh/identity/roster.ts'
+import { INFER } from '../../mesh/net/protocols/infer/messages.ts'
+import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
+import { MEMBERSHIP } from '../../mesh/net/protocols/membership/messages.ts'
+import { frameStream } from '../../mesh/net/stream.ts'
+import { createVirtualClock } from '../kit/clock.ts'
+import { createTestEngine, type TestEngine } from '../kit/engine.ts'
+import { join, startPeer, type TestPeer } from '../kit/peers.ts'
+import { readFrame, startRawNode, type RawNode } from '../kit/raw-node.ts'
+import { until } from '../kit/wait.ts'
+
+// Whoever holds a link, or once was admitted, with a program of their own.
+
+const stops: (() => Promise<void>)[] = []
+let engine: TestEngine
+let alice: TestPeer
+let mallory: RawNode
+
+const start = async (...args: Parameters<typeof startPeer>): Promise<TestPeer> => {
+  const peer = await startPeer(...args)
+  stops.push(() => peer.stop())
+  return peer
+}
+const raw = async (): Promise<RawNode> => {
+  const node = await startRawNode()
+  stops.push(() => node.stop())
+  return node
+}
+const invite = (confirmation: 'in-advance' | 'pictures' = 'in-advance', person?: string): Promise<{ url: string }> =>
+  alice.mesh.invite({ confirmation, person })
+const onAlicesList = (id: string): boolean => alice.mesh.devices().some((device) => device.id === id)
+const ask = { type: 'ask', id: 'a1', model: 'test-model', messages: [{ role: 'user', content: 'x' }], sampling: {} }
+
+beforeEach(async () => {
+  engine = createTestEngine({ clock: systemClock })
+  alice = await start('Alice', { engines: engine })
+  mallory = await raw()
+})
+
+afterEach(async () => {
+  await Promise.all(stops.splice(0).map((stop) => stop()))
+})
+
+test('a proof made for another device, or for another inviter, admits nobody and leaves the invitation open', async () => {
+  const { url } = await invite()
+  const { secret, inviter } = parseInvitation(url)
+  const other = await raw()
+  for (const proof of [joinProof(secret, inviter, other.id), joinProof(secret, other.id, mallory.id)]) {
+    const stream = await mallory.prove(await mallory.dial(alice), url, { proof })
+    await expect(readFrame(stream)).rejects.toMatchObject({ code: 'invitation-unknown' })
+  }
+  const stream = await mallory.prove(await mallory.dial(alice), url)
+  expect(await readFrame(stream)).toMatchObject({ type: 'admitted' })
+})
+
+test('of several devices that prove one invitation in the same moment exactly one is admitted', async () => {
+  const { url } = await invite()
+  const others = await Promise.all([raw(), raw()])
+  const all = [mallory, ...others]
+  const connections = await Promise.all(all.map((node) => node.dial(alice)))
+  const answers = await Promise.allSettled(
+    all.map(async (node, index) => {
+      const connection = connections[index]
+      return connection === undefined ? undefined : readFrame(await node.prove(connection, url))
+    }),
+  )
+  expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(1)
+  for (const answer of answers) {
+    if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'invitation-used' })
+  }
+  expect(alice.mesh.devices()).toHaveLength(2)
+})
+
+test('a removed device does not come back by the invitation it once used', async () => {
+  const { url } = await invite()
+  await readFrame(await mallory.prove(await mallory.dial(alice), url))
+  await alice.mesh.remove(mallory.id)
+  const stream = await mallory.prove(await mallory.dial(alice), url)
+  await expect(readFrame(stream)).rejects.toMatchObject({ code: 'invitation-used' })
+  expect(onAlicesList(mallory.id)).toBe(false)
+})
+
+test('a used invitation is still used after a restart', async () => {
+  const { url } = await invite()
+  await readFrame(await mallory.prove(await mallory.dial(alice), url))
+  await alice.stop()
+  stops.splice(0, 1)
+  alice = await start('Alice', { store: alice.store, engines: engine })
+  const other = await raw()
+  const stream = await other.prove(await other.dial(alice), url)
+  await expect(readFrame(stream)).rejects.toMatchObject({ code: 'invitation-used' })
+})
+
+test('invitations of an owner that was removed admit nobody any more', async () => {
+  const { url } = await invite()
+  const connection = await mallory.dial(alice)
+  await readFrame(await mallory.prove(connection, url))
+  const keeper = await mallory.open(connection, MEMBERSHIP)
+  await keeper.write({ type: 'invite', person: '', confirmation: 'in-advance', lifetimeMs: 86_400_000 })
+  const kept = await readFrame(keeper)
+  await alice.mesh.remove(mallory.id)
+  const other = await raw()
+  const stream = await other.prove(await other.dial(alice), String(kept['url']))
+  await expect(readFrame(stream)).rejects.toMatchObject({ code: 'refused' })
+  expect(onAlicesList(other.id)).toBe(false)
+})
+
+test('who was refused by a person does not ask again with the same invitation', async () => {
+  const { url } = await invite('pictures')
+  const stream = await mallory.prove(await mallory.dial(alice), url)
+  expect(await readFrame(stream)).toMatchObject({ type: 'compare' })
+  const { invitation } = await until(() => alice.mesh.pendingJoins()[0], { what: 'the join to wait' })
+  await alice.mesh.settleJoin(invitation, false)
+  await expect(readFrame(stream)).rejects.toMatchObject({ code: 'refused' })
+  const again = await mallory.prove(await mallory.dial(alice), url)
+  await expect(readFrame(again)).rejects.toMatchObject({ code: 'invitation-used' })
+  expect(alice.mesh.pendingJoins()).toEqual([])
+})
+
+test('a joiner whose link broke while pictures waited may try again, and only the newest try counts', async () => {
+  const { url } = await invite('pictures')
+  const lost = await mallory.dial(alice)
+  const first = await mallory.prove(lost, url)
+  await readFrame(first)
+  const second = await mallory.prove(await mallory.dial(alice), url)
+  await readFrame(second)
+  await expect(readFrame(first)).rejects.toMatchObject({ code: 'refused' })
+  lost.abort(new Error('gone'))
+  expect(alice.mesh.pendingJoins()).toHaveLength(1)
+  await alice.mesh.settleJoin(invitationIdOf(parseInvitation(url).secret), true)
+  expect(await readFrame(second)).toMatchObject({ type: 'admitted' })
+})
+
+test('a join whose joiner is gone does not wait any longer', async () => {
+  const { url } = await invite('pictures')
+  const connection = await mallory.dial(alice)
+  await readFrame(await mallory.prove(connection, url))
+  await until(() => alice.mesh.pendingJoins().length === 1, { what: 'the join to wait' })
+  connection.abort(new Error('gone'))
+  await until(() => alice.mesh.pendingJoins().length === 0, { what: 'the join to be forgotten' })
+  expect(onAlicesList(mallory.id)).toBe(false)
+})
+
+test('a removed device that never opened its link loses its answer and its connection within two seconds', async () => {
+  const { url } = await invite()
+  const connection = await mallory.dial(alice)
+  await readFrame(await mallory.prove(connection, url))
+  engine.stall()
+  const stream = await mallory.open(connection, INFER)
+  await stream.write({ ...ask, credit: 64 })
+  await until(() => engine.load().busy === 1, { what: 'the question to run' })
+  await alice.mesh.remove(mallory.id)
+  await until(() => engine.load().busy === 0, { timeoutMs: 2_000, what: 'the answer to be cut' })
+  await until(() => connection.status !== 'open', { timeoutMs: 2_000, what: 'the connection to be cut' })
+})
+
+test('between its removal and the cut a device opens nothing new', async () => {
+  const { url } = await invite()
+  const connection = await mallory.dial(alice)
+  await readFrame(await mallory.prove(connection, url))
+  await mallory.hello(connection)
+  await alice.mesh.remove(mallory.id)
+  for (const protocol of [INFER, MEMBERSHIP]) {
+    const stream = await mallory.open(connection, protocol)
+    await expect(readFrame(stream)).rejects.toMatchObject({ code: 'removed' })
+  }
+  expect(engine.requests).toEqual([])
+})
+
+test('an inviter that answers with the list of somebody else is not followed', async () => {
+  const bob = await start('Bob')
+  const foreign = await raw()
+  const entry = { name: 'x', kind: 'helper', role: 'owner', person: '', admittedAt: 1, removedAt: null } as const
+  const listed = (issuer: RawNode, ids: readonly DeviceId[]): Promise<SignedRoster> =>
+    signRoster(
+      {
+        issuer: issuer.id,
+        version: 9,
+        issuedAt: 1,
+        devices: ids.map((id) => ({ ...entry, id, admittedBy: issuer.id })),
+      },
+      issuer.key,
+    )
+  const answers = [
+    await listed(foreign, [bob.mesh.self, mallory.id, foreign.id]),
+    await listed(mallory, [mallory.id]),
+    await listed(mallory, [bob.mesh.self]),
+  ]
+  let roster = answers[0]
+  await mallory.node.handle(JOIN.id, async (stream, connection) => {
+    const frames = frameStream(stream, connection.remotePeer.toString() as DeviceId, {
+      clock: systemClock,
+      maxFrameBytes: JOIN.maxFrameBytes,
+    })
+    await readFrame(frames)
+    await frames.write({ type: 'admitted', roster })
+  })
+  const url = `#${formatInvitation({
+    inviter: mallory.id,
+    inviterName: 'Mallory',
+    secret: new Uint8Array(16),
+    addresses: mallory.node.getMultiaddrs().map((address) => address.toString().replace(/\/p2p\/.*$/, '')),
+    expiresAt: Date.now() + 60_000,
+    person: '',
+    confirmation: 'in-advance',
+  })}`
+  for (roster of answers) {
+    await expect(bob.mesh.join(url)).rejects.toMatchObject({ code: 'integrity' })
+    expect(bob.mesh.standing()).toBe('alone')
+  }
+})
+
+test('a member makes nobody see a join that does not exist, nor a list it forged', async () => {
+  const { url } = await invite('in-advance', 'Mallory')
+  const connection = await mallory.dial(alice)
+  await readFrame(await mallory.prove(connection, url))
+  const forged = await signRoster(
+    {
+      issuer: mallory.id,
+      version: 99,
+      issuedAt: 1,
+      devices: [{ id: alice.mesh.self, name: 'x', kind: 'helper', role: 'member', person: '', admittedAt: 1, admittedBy: mallory.id, removedAt: null }], // prettier-ignore
+    },
+    mallory.key,
+  )
+  const { stream } = await mallory.hello(connection, { rosters: [forged] })
+  await stream.write({ type: 'rosters', rosters: [forged, { ...forged, signature: new Uint8Array(64) }] })
+  await stream.write({
+    type: 'pending',
+    joins: [{ invitation: '0'.repeat(32), device: mallory.id, name: 'Your phone', kind: 'browser', pictures: ['🐶', '🐶', '🐶', '🐶'], path: 'direct' }], // prettier-ignore
+  })
+  // answered after what was written before it
+  await stream.write({ type: 'beat', n: 7 })
+  await until(async () => (await readFrame(stream))['n'] === 7, { what: 'the echo' })
+  expect(alice.mesh.pendingJoins()).toEqual([])
+  expect(alice.mesh.standing()).toBe('alone')
+  expect(alice.sees(alice)?.name).toBe('Alice')
+})
+
+test('a device that waited for its pictures in vain is cut in the end like any stranger', async () => {
+  const clock = createVirtualClock()
+  const carol = await startPeer('Carol', { clock })
+  stops.push(async () => {
+    const stopped = carol.stop()
+    await clock.advanceAsync(1_000)
+    await stopped
+  })
+  const { url, id } = await carol.mesh.invite({ confirmation: 'pictures' })
+  const connection = await mallory.dial(carol)
+  const stream = await mallory.prove(connection, url)
+  await readFrame(stream)
+  await until(() => carol.mesh.pendingJoins().length === 1, { what: 'the join to wait' })
+  clock.advance(STRANGER_CONNECTION_MS + 1)
+  expect(connection.status).toBe('open')
+  await carol.mesh.settleJoin(id, false)
+  await expect(readFrame(stream)).rejects.toMatchObject({ code: 'refused' })
+  clock.advance(PENDING_JOIN_MS + STRANGER_CONNECTION_MS + 1)
+  await until(() => connection.status !== 'open', { what: 'the connection to be cut' })
+})
+
+test('who made an invitation sees the join that waits also after a restart of their device', async () => {
+  const bob = await start('Bob')
+  await join(bob, alice)
+  await bob.untilOnline(alice)
+  const { url, id } = await bob.mesh.invite({ confirmation: 'pictures' })
+  const stream = await mallory.prove(await mallory.dial(alice), url)
+  await readFrame(stream)
+  await until(() => bob.mesh.pendingJoins().length === 1, { what: 'the join to be told' })
+  await bob.mesh.stop()
+  const again = await start('Bob', { store: bob.store })
+  await again.untilOnline(alice)
+  await until(() => again.mesh.pendingJoins().length === 1, { what: 'the join to be told again' })
+  await again.mesh.settleJoin(id, true)
+  expect(await readFrame(stream)).toMatchObject({ type: 'admitted' })
+  await until(() => again.mesh.pendingJoins().length === 0, { what: 'the join to be over' })
+})
