@@ -28,6 +28,8 @@ export interface HelperPorts {
   readonly installDir: string
   /** Aborting ends the start, whatever it waits for. */
   readonly signal: AbortSignal
+  /** The page can be opened: it shows how the model comes. */
+  onServed(served: ServedPage): void
   onModelProgress(progress: ModelProgress): void
   /** Somebody asked over the local API that the helper ends. */
   requestStop(): void
@@ -35,19 +37,23 @@ export interface HelperPorts {
   requestRestart(): void
 }
 
-/** A helper that is ready for a question, or says why it has no model. */
-export interface RunningHelper {
-  readonly readiness: Readiness
+/** The page of a helper, served from before its model is there. */
+export interface ServedPage {
   /** `http://127.0.0.1:PORT/` */
   readonly pageUrl: string
   /** False when there is no built page to serve. */
   readonly hasPage: boolean
-  /** Why no model could be had, one sentence. */
-  readonly modelTrouble: string | undefined
   /** A fresh link for this machine's browser. */
   makeLink(options: { readonly lifetimeMs?: number; readonly signal?: AbortSignal | undefined }): Promise<Link>
   /** Calls back once, when the next device was admitted. */
   onNextJoin(callback: () => void): void
+}
+
+/** A helper that is ready for a question, or says why it has no model. */
+export interface RunningHelper extends ServedPage {
+  readonly readiness: Readiness
+  /** Why no model could be had, one sentence. */
+  readonly modelTrouble: string | undefined
   /** Frees the model, says goodbye, removes `ports.json` and the lock. */
   stop(): Promise<void>
   /** Removes `ports.json` and the lock at once, for a process that ends without having stopped. */
@@ -189,6 +195,19 @@ async function start(
   const hasPage = await exists(join(config.pageDir, 'index.html'))
   if (!hasPage) log.warn('There is no built page to serve. Run "npm run build".', { pageDir: config.pageDir })
   log.info('The page is served; the model comes next.', { page: pageUrl })
+  const served: ServedPage = {
+    pageUrl,
+    hasPage,
+    makeLink,
+    onNextJoin: (callback) => {
+      const end = mesh.events.subscribe((event) => {
+        if (event.type !== 'device-joined') return
+        end()
+        callback()
+      })
+    },
+  }
+  ports.onServed(served)
 
   const modelTrouble = await readyModel(config.model !== undefined, library, engines, ports)
   const readiness: Readiness = {
@@ -202,18 +221,9 @@ async function start(
   log.info('The helper is ready.', { page: pageUrl, device: mesh.self })
 
   return {
+    ...served,
     readiness,
-    pageUrl,
-    hasPage,
     modelTrouble,
-    makeLink,
-    onNextJoin: (callback) => {
-      const end = mesh.events.subscribe((event) => {
-        if (event.type !== 'device-joined') return
-        end()
-        callback()
-      })
-    },
     async stop() {
       // first of all: nobody new shall be sent here
       await dataDir.removeReadiness()

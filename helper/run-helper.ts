@@ -5,7 +5,7 @@ import type { ModelProgress } from '../mesh/engine/index.ts'
 import { launchProgram, openLink } from './browser-opening/index.ts'
 import { EXIT } from './commands/index.ts'
 import type { LoadedConfig } from './config/index.ts'
-import { startHelper, type RunningHelper } from './helper.ts'
+import { startHelper, type RunningHelper, type ServedPage } from './helper.ts'
 import { systemClock } from './ports/clock.ts'
 import { systemRandom } from './ports/random.ts'
 import { createLogger, createProgressLine, qrText, type Output, type ProgressLine } from './terminal/index.ts'
@@ -80,12 +80,18 @@ async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunPart
       log,
       installDir: options.installDir,
       signal: ending.signal,
+      onServed: (served) => {
+        if (!parts.isFirstStart || !loaded.config.open || !served.hasPage) return
+        openPage(served, loaded, log).catch((error: unknown) => {
+          log.warn('The page could not be opened. "plexus open" makes a link.', { error })
+        })
+      },
       onModelProgress: progress.update,
       requestStop: ending.request,
       requestRestart: restart,
     })
     progress.end()
-    if (parts.isFirstStart) await announce(helper, loaded, options, log)
+    if (parts.isFirstStart) await announce(helper, options)
     return (await Promise.race([ending.requested, restartRequested])) === true
   } catch (error) {
     progress.end()
@@ -96,7 +102,7 @@ async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunPart
   }
 }
 
-async function announce(helper: RunningHelper, loaded: LoadedConfig, options: RunOptions, log: Logger): Promise<void> {
+async function announce(helper: RunningHelper, options: RunOptions): Promise<void> {
   const { out, err } = options
   if (options.json) {
     out.write(`${JSON.stringify(helper.readiness)}\n`)
@@ -110,10 +116,9 @@ async function announce(helper: RunningHelper, loaded: LoadedConfig, options: Ru
       `\nOpen it with this link, which works once (until ${new Date(link.expiresAt).toLocaleTimeString()}):\n${link.url}\n\n${qrText(link.url)}\n\n`,
     )
   }
-  if (loaded.config.open && helper.hasPage) await openPage(helper, loaded, log)
 }
 
-async function openPage(helper: RunningHelper, loaded: LoadedConfig, log: Logger): Promise<void> {
+async function openPage(helper: ServedPage, loaded: LoadedConfig, log: Logger): Promise<void> {
   const link = await helper.makeLink({ lifetimeMs: OPENED_LINK_LIFETIME_MS })
   const ports = {
     clock: systemClock,
