@@ -21,6 +21,25 @@ export interface Benchmark {
 
 const round = (value: number): number => Math.round(value * 1000) / 1000
 
+/** A figure against its reference of the same run. */
+export function compare(
+  name: string,
+  value: number,
+  unit: Figure['unit'],
+  reference: { readonly name: string; readonly value: number },
+  samples: number,
+): Figure {
+  return {
+    name,
+    value: round(value),
+    unit,
+    reference: { name: reference.name, value: round(reference.value) },
+    ratio: round(value / reference.value),
+    difference: round(value - reference.value),
+    samples,
+  }
+}
+
 /** The figures of one way to an answer, each against the same figure of the reference. */
 export function answerFigures(
   name: string,
@@ -31,16 +50,8 @@ export function answerFigures(
     const value = of(samples)
     if (reference === undefined)
       return { name: `${name}: ${label}`, value: round(value), unit, samples: samples.length }
-    const base = of(reference.samples)
-    return {
-      name: `${name}: ${label}`,
-      value: round(value),
-      unit,
-      reference: { name: `${reference.name}: ${label}`, value: round(base) },
-      ratio: round(value / base),
-      difference: round(value - base),
-      samples: samples.length,
-    }
+    const base = { name: `${reference.name}: ${label}`, value: of(reference.samples) }
+    return compare(`${name}: ${label}`, value, unit, base, samples.length)
   }
   const firstTexts = (all: readonly Measured[]): number[] => all.map((one) => one.firstTextMs)
   const speeds = (all: readonly Measured[]): number[] => all.map((one) => one.decodeTokensPerSecond)

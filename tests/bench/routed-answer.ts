@@ -1,16 +1,9 @@
 import { fork } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { createEngineHost } from '../../helper/engines/index.ts'
-import { createModelLibrary } from '../../helper/models/index.ts'
-import { systemClock } from '../../helper/ports/clock.ts'
-import { asId, MeshError, silentLogger } from '../../mesh/base/index.ts'
+import { asId, MeshError } from '../../mesh/base/index.ts'
 import { hasChromium, startChromium } from '../kit/chromium.ts'
-import { firstModelFile } from '../kit/first-model.ts'
 import type { PeerPage } from '../kit/peer-page/peer-page.ts'
 import { servePeerPage } from '../kit/peer-page/serve.ts'
-import { startPeer } from '../kit/peers.ts'
+import { startBenchHelper } from './bench-helper.ts'
 import type { AskerCommand } from './asker.ts'
 import { answerFigures, type Benchmark, type Figure } from './figures.ts'
 import { measureAnswer, type Measured } from './measure.ts'
@@ -39,21 +32,10 @@ interface Way {
 export const routedAnswer: Benchmark = {
   name: 'routed answer',
   async run({ say }) {
-    const dataDir = await mkdtemp(join(tmpdir(), 'plexus-bench-'))
-    const library = await createModelLibrary({ dataDir, clock: systemClock, log: silentLogger, offline: true })
-    await library.addFile(await firstModelFile())
-    const engines = createEngineHost({
-      library,
-      clock: systemClock,
-      log: silentLogger,
-      threads: 1,
-      workerFile: new URL('./llama-worker.js', import.meta.url),
-    })
-    await engines.start()
-    const helper = await startPeer('Helper', { engines })
-    const invite = async (): Promise<string> => (await helper.mesh.invite({ confirmation: 'in-advance' })).url
-    const ways: Way[] = [directWay(), await nodeWay(await invite())]
-    if (hasChromium) ways.push(await tabWay(await invite()))
+    const helper = await startBenchHelper()
+    const { engines } = helper
+    const ways: Way[] = [directWay(), await nodeWay(await helper.invite())]
+    if (hasChromium) ways.push(await tabWay(await helper.invite()))
     else say('No Chromium: the figures of a browser tab are missing.')
     try {
       const samples = new Map<string, Measured[]>(ways.map((way) => [way.name, []]))
@@ -76,8 +58,6 @@ export const routedAnswer: Benchmark = {
     } finally {
       await Promise.all(ways.map((way) => way.close()))
       await helper.stop()
-      await engines.stop()
-      await rm(dataDir, { recursive: true, force: true })
     }
 
     function directWay(): Way {

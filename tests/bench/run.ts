@@ -5,17 +5,19 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Figure } from './figures.ts'
 import { routedAnswer } from './routed-answer.ts'
+import { stopLatency } from './stop-latency.ts'
 
 /** Every benchmark, one line each. */
-const BENCHMARKS: readonly Benchmark[] = [routedAnswer]
+const BENCHMARKS: readonly Benchmark[] = [routedAnswer, stopLatency]
 
-const { values } = parseArgs({ options: { json: { type: 'string' } } })
+const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
 const say = (line: string): void => {
   process.stderr.write(`${line}\n`)
 }
 
 const figures: Figure[] = []
 for (const benchmark of BENCHMARKS) {
+  if (values.only !== undefined && benchmark.name !== values.only) continue
   say(`Measuring: ${benchmark.name}`)
   figures.push(...(await benchmark.run({ say })))
 }
