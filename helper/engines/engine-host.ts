@@ -266,6 +266,7 @@ export function createEngineHost(options: EngineHostOptions): HelperEngineHost {
       waitingForLoad -= 1
       entry.listeners.delete(listener)
       signal.removeEventListener('abort', onAbort)
+      changes.emit()
     }
   }
 

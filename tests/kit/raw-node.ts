@@ -48,7 +48,6 @@ export const EMPTY_CAPABILITY = {
 
 /** Starts one on free loopback ports. */
 export async function startRawNode(): Promise<RawNode> {
-  const { signal } = new AbortController()
   const store = createMemoryStore()
   const key = await loadDeviceKey(store, systemRandom)
   const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
@@ -58,7 +57,7 @@ export async function startRawNode(): Promise<RawNode> {
     { mayDial: () => true, mayRelay: () => false, mayConnect: () => false },
   )
   const open: RawNode['open'] = (connection, protocol) =>
-    openStream(connection, protocol, { clock: systemClock }, { signal })
+    openStream(connection, protocol, { clock: systemClock }, { signal: new AbortController().signal })
   return {
     id: key.id,
     key,

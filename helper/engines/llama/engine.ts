@@ -18,6 +18,9 @@ const PING_MS = 5_000
 /** An engine that says nothing for so long has hung; reading and writing happen off its main thread. */
 const SILENCE_MS = 45_000
 
+/** OpenAI allows a share of 0, the engine wants more. */
+const TOP_P_MIN = 1e-6
+
 /** What starting an engine needs. */
 export interface EngineOptions {
   readonly link: EngineLink
@@ -232,5 +235,7 @@ function toWire({ sampling }: GenerateRequest): {
   stop?: string[] | undefined
 } {
   const { temperature, topP, seed, maxTokens, presencePenalty, frequencyPenalty, stop } = sampling
-  return { temperature, topP, seed, maxTokens, presencePenalty, frequencyPenalty, stop: stop && [...stop] }
+  // the engine takes a share above 0; the smallest still leaves one token
+  const share = topP === undefined ? undefined : Math.max(topP, TOP_P_MIN)
+  return { temperature, topP: share, seed, maxTokens, presencePenalty, frequencyPenalty, stop: stop && [...stop] }
 }

@@ -48,6 +48,9 @@ export const ToEngine = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ping'), id: Id }),
 ])
 
+/** What is left of a question that is not one: who waits for it. */
+export const UnfitQuestion = z.object({ type: z.literal('generate'), id: Id })
+
 const Failure = z.strictObject({
   code: z.enum(ERROR_CODES),
   message: z.string().max(2_000),

@@ -5,7 +5,7 @@
 import { getLlama, LlamaLogLevel, type Llama } from 'node-llama-cpp'
 import { asMeshError, errorToWire, MeshError, messageOf } from '../../../mesh/base/index.ts'
 import { createPromptWriter } from './prompt.ts'
-import { ToEngine, type FromEngine, type LoadOrder } from './protocol.ts'
+import { ToEngine, UnfitQuestion, type FromEngine, type LoadOrder } from './protocol.ts'
 import { createSession, type Session } from './session.ts'
 
 const running = new Map<number, AbortController>()
@@ -116,8 +116,17 @@ function obey(message: ToEngine): void {
 
 process.on('message', (raw) => {
   const message = ToEngine.safeParse(raw)
-  if (message.success) obey(message.data)
-  else log('warn', 'an order that does not fit the protocol was dropped')
+  if (message.success) {
+    obey(message.data)
+    return
+  }
+  log('warn', 'an order that does not fit the protocol was dropped')
+  // whoever waits for the answer is told, and its place in the helper's count is free again
+  const question = UnfitQuestion.safeParse(raw)
+  if (!question.success) return
+  const { id } = question.data
+  send({ type: 'failed', id, error: errorToWire(new MeshError('engine-failed', 'The engine does not take this.')) })
+  send({ type: 'settled', id })
 })
 
 // The helper is gone, even if it was killed: an engine without one must not stay.

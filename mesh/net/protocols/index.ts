@@ -25,7 +25,7 @@ export function createProtocols(
 ): readonly Protocol[] {
   return [
     controlProtocol(hosts.control, ports),
-    inferProtocol(hosts.engines),
+    inferProtocol(hosts.engines, ports),
     joinProtocol(hosts.admission),
     membershipProtocol(hosts.changeList),
   ]

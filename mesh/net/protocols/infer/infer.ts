@@ -5,10 +5,12 @@ import {
   INFER_CREDIT_FRAMES,
   INFER_GRANT_FRAMES,
   INFER_STALL_MS,
+  INFER_STREAMS_MAX,
   INFER_TEXT_MAX_LENGTH,
   MeshError,
   PROMPT_MAX_LENGTH,
   type Clock,
+  type DeviceId,
   type RequestId,
 } from '../../../base/index.ts'
 import type { EngineHost, GenerateEvent, GenerateRequest } from '../../../engine/index.ts'
@@ -17,7 +19,25 @@ import type { FrameStream } from '../../stream.ts'
 import { answerFrame, ask, askerFrame, INFER } from './messages.ts'
 
 /** The answering side: admitted devices may ask this device's engines. */
-export function inferProtocol(engines: EngineHost | undefined): Protocol {
+export function inferProtocol(engines: EngineHost | undefined, ports: { readonly clock: Clock }): Protocol {
+  const running = new Map<DeviceId, number>()
+
+  /** The limit of streams holds for a connection, this one for the device, however many connections it opens. */
+  const withinShare = async (asker: DeviceId, work: () => Promise<void>): Promise<void> => {
+    const count = running.get(asker) ?? 0
+    if (count >= INFER_STREAMS_MAX) {
+      throw new MeshError('busy', `This device already has ${String(INFER_STREAMS_MAX)} questions running here.`)
+    }
+    running.set(asker, count + 1)
+    try {
+      await work()
+    } finally {
+      const left = (running.get(asker) ?? 1) - 1
+      if (left > 0) running.set(asker, left)
+      else running.delete(asker)
+    }
+  }
+
   return {
     ...INFER,
     callers: 'admitted',
@@ -31,7 +51,7 @@ export function inferProtocol(engines: EngineHost | undefined): Protocol {
         })
       }
       const { model, messages, sampling, credit } = question
-      await answer(stream, engines, { model, messages, sampling }, credit)
+      await withinShare(stream.peer, () => answer(stream, engines, { model, messages, sampling }, credit, ports.clock))
     },
   }
 }
@@ -45,6 +65,7 @@ async function answer(
   engines: EngineHost,
   request: GenerateRequest,
   initialCredit: number,
+  clock: Clock,
 ): Promise<void> {
   const cancelled = new AbortController()
   const onOver = (): void => {
@@ -58,8 +79,22 @@ async function answer(
   let wake = (): void => {}
   let lastWrite: Promise<unknown> = Promise.resolve()
 
+  /** An asker that takes nothing while something waits for it is given up: its place is somebody else's. */
+  const withPatience = async <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const cancel = clock.schedule(INFER_STALL_MS, () => {
+      cancelled.abort(
+        new MeshError('timeout', `The asking device took nothing for ${String(INFER_STALL_MS / 1000)} s.`),
+      )
+    })
+    try {
+      return await work()
+    } finally {
+      cancel()
+    }
+  }
+
   const write = (frame: object): Promise<unknown> =>
-    (lastWrite = lastWrite.then(() => stream.write(frame, { signal: cancelled.signal })))
+    (lastWrite = lastWrite.then(() => withPatience(() => stream.write(frame, { signal: cancelled.signal }))))
 
   const flush = async (): Promise<void> => {
     if (gathered.text === '' || credit === 0) return
@@ -69,17 +104,17 @@ async function answer(
     await write({ type: 'text', sequence: sequence++, text, tokenCount })
   }
 
+  cancelled.signal.addEventListener('abort', () => {
+    wake()
+  })
   const room = async (): Promise<void> => {
-    await new Promise<void>((resolve) => {
-      wake = resolve
-      cancelled.signal.addEventListener(
-        'abort',
-        () => {
-          resolve()
-        },
-        { once: true },
-      )
-    })
+    await withPatience(
+      () =>
+        new Promise<void>((resolve) => {
+          wake = resolve
+          if (cancelled.signal.aborted) resolve()
+        }),
+    )
     if (cancelled.signal.aborted) throw abortReason(cancelled.signal)
   }
 
