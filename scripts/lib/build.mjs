@@ -6,7 +6,7 @@ import { dirname, join, relative } from 'node:path'
 import { withLock } from './dir-lock.mjs'
 import { lockFile, waiting } from './install.mjs'
 import { helperDir, modulesDir, pageDir, root } from './paths.mjs'
-import { run } from './run.mjs'
+import { runSilently } from './run.mjs'
 
 /** What is built: from which sources, by which configuration, and which file says that it worked. */
 const TARGETS = {
@@ -56,9 +56,8 @@ async function buildOne(name, say, force) {
   say(`Building the ${name}.`)
   await rm(target.stamp, { force: true })
   const vite = join(modulesDir, 'vite', 'bin', 'vite.js')
-  const code = await run(process.execPath, [vite, 'build', '--config', target.config, '--logLevel', 'warn'], {
+  const code = await runSilently(process.execPath, [vite, 'build', '--config', target.config, '--logLevel', 'warn'], {
     cwd: root,
-    quiet: true,
   })
   if (code !== 0 || !existsSync(target.result)) {
     say(`The ${name} could not be built; the reason is above.`)

@@ -20,6 +20,24 @@ export function run(command, args, options = {}) {
   })
 }
 
+/** Runs a program whose words matter only when it fails: they are shown then, all of them. */
+export function runSilently(command, args, options = {}) {
+  return new Promise((resolve) => {
+    const said = []
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    child.stdout.on('data', (chunk) => said.push(chunk))
+    child.stderr.on('data', (chunk) => said.push(chunk))
+    child.on('error', (error) => {
+      process.stderr.write(`${command} cannot be run: ${error.message}\n`)
+      resolve(127)
+    })
+    child.on('close', (code, signal) => {
+      if (code !== 0) process.stderr.write(Buffer.concat(said))
+      resolve(code ?? 128 + (SIGNAL_NUMBERS[signal] ?? 0))
+    })
+  })
+}
+
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }
 
 /** Runs a Node program to its end and hands on the signals this process gets meanwhile. */
