@@ -3,30 +3,16 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import tailwindcss from '@tailwindcss/vite'
 import { defineConfig, type Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
+import { PAGE_POLICY } from './helper/gateway/page-policy.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as { version: string }
-
-/** The policy of the page wherever it is served from; a server's own header comes on top. `frame-ancestors` works in headers only. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self' blob:",
-  "style-src 'self'",
-  "img-src 'self' data: blob:",
-  "font-src 'self'",
-  "media-src 'self' blob:",
-  "manifest-src 'self'",
-  "connect-src 'self' ws: wss: blob: data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ')
 
 /** Second line of defence for static hosts that send no headers. Not while developing: hot reload needs inline styles. */
 const contentPolicy: Plugin = {
   name: 'content-policy',
   apply: 'build',
   transformIndexHtml: () => [
-    { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: POLICY }, injectTo: 'head-prepend' },
+    { tag: 'meta', attrs: { 'http-equiv': 'Content-Security-Policy', content: PAGE_POLICY }, injectTo: 'head-prepend' },
   ],
 }
 

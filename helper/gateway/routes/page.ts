@@ -2,22 +2,8 @@ import type { Context } from 'hono'
 import { messageOf, type Logger } from '../../../mesh/base/index.ts'
 import { badRequest, failureResponse } from '../openai-errors.ts'
 import { isCompressible, type PageContent, type PageEncoding, type PageFile, type PageFiles } from '../page-files.ts'
+import { PAGE_POLICY } from '../page-policy.ts'
 import type { GatewayEnv } from '../request-head.ts'
-
-const CONTENT_SECURITY_POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self' blob:",
-  "style-src 'self'",
-  "img-src 'self' data: blob:",
-  "font-src 'self'",
-  "media-src 'self' blob:",
-  "manifest-src 'self'",
-  "connect-src 'self' ws: wss: blob: data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
 
 /**
  * Headers of everything the page is made of, workers included: a worker lives
@@ -25,7 +11,7 @@ const CONTENT_SECURITY_POLICY = [
  * loopback is a secure context.
  */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
-  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'content-security-policy': `${PAGE_POLICY}; frame-ancestors 'none'`,
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-resource-policy': 'same-origin',
