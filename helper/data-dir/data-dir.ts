@@ -119,7 +119,8 @@ async function ensureDirectory(path: string): Promise<void> {
 
 async function keptToken(file: string, random: Random): Promise<string> {
   const kept = (await readPrivate(file))?.trim()
-  if (kept !== undefined && kept.length >= 16) return kept
+  // one that no header can carry would lock every program out without a word
+  if (kept !== undefined && /^[\x21-\x7e]{16,}$/.test(kept)) return kept
   const made = makeSecret(random)
   await writePrivate(file, `${made}\n`)
   return made

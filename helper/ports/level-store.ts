@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir } from 'node:fs/promises'
+import { access, chmod, mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { ClassicLevel } from 'classic-level'
@@ -8,6 +8,9 @@ import { MeshError, messageOf, throwIfAborted, type Store } from '../../mesh/bas
 const RECORD = 'r!'
 const LOG = 'l!'
 const AFTER = '~'
+/** The first record of every store, and the file beside it that says there is one. */
+const FIRST = 'm!first'
+const WRITTEN_FILE = 'WRITTEN'
 const SEQUENCE_DIGITS = 16
 
 /**
@@ -28,11 +31,49 @@ export async function openLevelStore(
   } catch (error) {
     throw openFailure(error, directory)
   }
+  try {
+    await checkFirst(level, directory)
+  } catch (error) {
+    await level.close()
+    throw error instanceof MeshError ? error : openFailure(error, directory)
+  }
   for (const name of await readdir(directory)) await chmod(join(directory, name), 0o600)
   return createStore(level)
 }
 
 type Level = ClassicLevel<string, Uint8Array>
+
+/**
+ * LevelDB drops what it cannot read of its log and opens as if it had never been
+ * there: a damaged store would begin anew as another device, without a word. The
+ * record that was written first, and a file that says so, make the loss seen.
+ */
+async function checkFirst(level: Level, directory: string): Promise<void> {
+  const file = join(directory, WRITTEN_FILE)
+  const wasWritten = await access(file).then(
+    () => true,
+    () => false,
+  )
+  if ((await level.get(FIRST)) === undefined) {
+    if (wasWritten) throw damaged(directory, 'what was written to it is gone')
+    await level.put(FIRST, new Uint8Array(), { sync: true })
+  }
+  if (wasWritten) return
+  const handle = await open(file, 'w', 0o600)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+function damaged(directory: string, reason: string, cause?: unknown): MeshError {
+  return new MeshError(
+    'storage-corrupt',
+    `The data in ${directory} is damaged: ${reason}. Move that directory away to begin anew.`,
+    { cause, detail: { path: directory } },
+  )
+}
 
 function createStore(level: Level): Store {
   let closing: Promise<void> | undefined
@@ -156,8 +197,7 @@ function openFailure(error: unknown, directory: string): MeshError {
     })
   }
   if (/corrupt|not a directory entry|CURRENT|manifest/i.test(reason.message)) {
-    const sentence = `The data in ${directory} is damaged: ${reason.message}. Move that directory away to begin anew.`
-    return new MeshError('storage-corrupt', sentence, { cause: error, detail })
+    return damaged(directory, reason.message, error)
   }
   return new MeshError('data-dir-unusable', `The data in ${directory} cannot be opened: ${reason.message}.`, {
     cause: error,

@@ -66,4 +66,35 @@ describe('the store of the helper', () => {
     await writeFile(join(damaged, 'CURRENT'), 'nonsense')
     await expect(openLevelStore(damaged)).rejects.toMatchObject({ code: 'storage-corrupt' })
   })
+
+  it.each<[string, (file: string) => Promise<void>]>([
+    ['overwritten', async (file) => writeFile(file, Buffer.alloc((await stat(file)).size, 0xff))],
+    ['emptied', (file) => writeFile(file, '')],
+    ['removed', (file) => rm(file)],
+  ])('never begins anew without a word where its log was %s', async (_how, damage) => {
+    const directory = freshDirectory()
+    const store = await openLevelStore(directory)
+    await store.put('identity', new Uint8Array(10))
+    await store.close()
+    for (const name of await readdir(directory)) if (name.endsWith('.log')) await damage(join(directory, name))
+    // and not at the next try either
+    for (let count = 0; count < 2; count++) {
+      await expect(openLevelStore(directory)).rejects.toMatchObject({
+        code: 'storage-corrupt',
+        message: expect.stringContaining(directory) as string,
+      })
+    }
+    expect(await readdir(directory)).not.toEqual([])
+  })
+
+  it('opens a store of before with all that is in it', async () => {
+    const directory = freshDirectory()
+    const store = await openLevelStore(directory)
+    await store.put('identity', new Uint8Array(10))
+    await store.close()
+    await rm(join(directory, 'WRITTEN'))
+    const again = await openLevelStore(directory)
+    expect(new Uint8Array((await again.get('identity')) ?? [])).toEqual(new Uint8Array(10))
+    await again.close()
+  })
 })

@@ -132,6 +132,16 @@ test('the token is made once and stays the same', async () => {
   expect(await (await open()).token()).toBe(token)
 })
 
+test('a damaged token is replaced by one that a header can carry', async () => {
+  const data = await open()
+  for (const content of ['', 'short', '\u0000\u0001 not a token at all\n\n', 'two\nlines of a damaged file']) {
+    await writeFile(join(dir, 'token'), content)
+    const token = await data.token()
+    expect(token).toMatch(/^[\w-]{43}$/)
+    expect(await data.token()).toBe(token)
+  }
+})
+
 test('switches are remembered over a restart', async () => {
   const data = await open()
   expect(await data.switches()).toEqual({})
