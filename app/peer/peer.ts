@@ -220,7 +220,7 @@ export async function createAppPeer(
       async end(reason) {
         term += 1
         const interrupted = answering.interrupt({
-          code: 'peer-gone',
+          code: 'aborted',
           message: 'This answer was interrupted: the conversation moved to another tab.',
         })
         // a fenced tab must be silent on the network before it is tidy

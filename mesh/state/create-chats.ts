@@ -52,8 +52,8 @@ interface DraftText {
 type Happening = Operation extends infer Each ? (Each extends Operation ? Omit<Each, 'v' | 'id' | 'at'> : never) : never
 
 const INTERRUPTED = {
-  code: 'peer-gone',
-  message: 'This answer was interrupted: the page that was writing it went away.',
+  code: 'aborted',
+  message: 'This answer was interrupted: the page that was writing it was closed.',
 } as const
 
 /**

@@ -116,7 +116,7 @@ describe('the peer of a browser', () => {
       expect(peer.chats.get(chat)?.path[1]).toMatchObject({
         state: 'failed',
         text: 'Half',
-        error: { code: 'peer-gone' },
+        error: { code: 'aborted' },
       })
     }
   })

@@ -141,7 +141,7 @@ describe('an answer that is being written', () => {
     const expected = {
       state: 'failed',
       text: `${'x'.repeat(40_000)}the end of it`,
-      error: { code: 'peer-gone' },
+      error: { code: 'aborted' },
       route: { deviceName: 'Laptop' },
     }
     expect(after.get(chat)?.path[1]).toMatchObject(expected)

@@ -26,3 +26,13 @@ export function groupByAge(
     .map((age) => ({ age, chats: chats.filter((chat) => ageOf(chat) === age) }))
     .filter((group) => group.chats.length > 0)
 }
+
+/** An excerpt as a person reads it in one line: without the signs of code, headings, quotes and emphasis. */
+export function plainExcerpt(excerpt: string): string {
+  return excerpt
+    .replace(/```[\w+#-]*/gu, ' ')
+    .replace(/(^|\s)(?:#{1,6}|>)\s/gu, '$1')
+    .replace(/\*\*|__|`/gu, '')
+    .replace(/\s+/gu, ' ')
+    .trim()
+}
