@@ -1,6 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { errorToWire, isAbort, MeshError, type ErrorCode, type Logger } from '../../mesh/base/index.ts'
 import type { LocalHost, Operation } from './operation.ts'
 import { OPERATIONS } from './operations/index.ts'
@@ -49,14 +48,6 @@ export function createLocalApi(options: LocalApiOptions): Hono {
     return next()
   })
 
-  app.use(
-    '*',
-    bodyLimit({
-      maxSize: BODY_MAX_BYTES,
-      onError: () => failure(new MeshError('too-large', `A request may have at most ${String(BODY_MAX_BYTES)} bytes.`)),
-    }),
-  )
-
   app.post('/:operation', async (context) => {
     const name = context.req.param('operation')
     const found = Object.hasOwn(OPERATIONS, name) ? OPERATIONS[name as keyof typeof OPERATIONS] : undefined
@@ -83,8 +74,9 @@ async function answer(
 ): Promise<Response> {
   let body: unknown
   try {
-    body = await request.json()
-  } catch {
+    body = JSON.parse(await boundedText(request))
+  } catch (error) {
+    if (error instanceof MeshError) return failure(error)
     return failure(new MeshError('malformed', 'The request is not JSON.'))
   }
   const input = operation.input.safeParse(body)
@@ -124,6 +116,22 @@ async function answer(
     },
   })
   return new Response(stream, { headers: { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' } })
+}
+
+/** The body, however its length is told. @throws MeshError `too-large` before more than the limit is held */
+async function boundedText(request: Request): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  if (request.body !== null) {
+    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
+      length += chunk.byteLength
+      if (length > BODY_MAX_BYTES) {
+        throw new MeshError('too-large', `A request may have at most ${String(BODY_MAX_BYTES)} bytes.`)
+      }
+      chunks.push(chunk)
+    }
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }
 
 function failure(error: unknown): Response {

@@ -2,7 +2,7 @@ import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import * as Digest from 'multiformats/hashes/digest'
 import * as z from 'zod/mini'
-import { MeshError, messageOf, type DeviceId } from '../base/index.ts'
+import { MeshError, type DeviceId } from '../base/index.ts'
 import { bytes, decode, encode, exactBytes, fromBase64url, list, text, toBase64url, whole } from '../wire/index.ts'
 import { NAME_MAX_LENGTH } from './names.ts'
 import { SECRET_BYTES } from './proof.ts'
@@ -74,10 +74,7 @@ export function parseInvitation(linkOrFragment: string): InvitationLink {
       { fault: 'user' },
     )
   }
-  const fields = decode(fromBase64url(fragment.slice(PREFIX.length)), payload, {
-    maxBytes: LINK_MAX_LENGTH,
-    what: 'The invitation',
-  })
+  const fields = readFields(fragment.slice(PREFIX.length))
   return {
     ...readBinary(fields),
     inviterName: fields.n,
@@ -88,6 +85,14 @@ export function parseInvitation(linkOrFragment: string): InvitationLink {
   }
 }
 
+function readFields(text: string): z.output<typeof payload> {
+  try {
+    return decode(fromBase64url(text), payload, { maxBytes: LINK_MAX_LENGTH, what: 'The invitation' })
+  } catch (error) {
+    throw damaged(error)
+  }
+}
+
 function readBinary(fields: { i: Uint8Array; a: Uint8Array[] }): { inviter: DeviceId; addresses: string[] } {
   try {
     const peer = peerIdFromMultihash(Digest.decode(fields.i))
@@ -95,9 +100,14 @@ function readBinary(fields: { i: Uint8Array; a: Uint8Array[] }): { inviter: Devi
       throw new MeshError('malformed', 'The invitation names an inviter that is no device.', { fault: 'user' })
     return { inviter: peer.toString() as DeviceId, addresses: fields.a.map((address) => multiaddr(address).toString()) }
   } catch (error) {
-    throw new MeshError('malformed', `This invitation link is damaged: ${messageOf(error)}`, {
-      cause: error,
-      fault: 'user',
-    })
+    throw damaged(error)
   }
+}
+
+function damaged(cause: unknown): MeshError {
+  return new MeshError(
+    'malformed',
+    'This invitation link is damaged. Copy the whole link once more, with everything behind the #.',
+    { cause, fault: 'user' },
+  )
 }

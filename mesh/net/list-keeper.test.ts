@@ -63,3 +63,12 @@ test('nobody removes the keeper of a list from it', async () => {
     code: 'usage',
   })
 })
+
+test('a name without a visible character makes no invitation, least of all one with the rights of an owner', async () => {
+  const alice = await persona(5)
+  for (const person of [' ', '\u202e', '\u200b\u2066', '\n']) {
+    await expect(
+      alice.change(alice.key.id, { type: 'invite', person, confirmation: 'in-advance' }, { signal }),
+    ).rejects.toMatchObject({ code: 'usage' })
+  }
+})

@@ -39,6 +39,9 @@ export function createListKeeper(ports: KeeperPorts): ChangeList {
     options: Cancellable,
   ): Promise<MembershipReply> => {
     const person = cleanName(wanted.person)
+    // nobody's name would make it an invitation for a device of one's own, with an owner's rights
+    if (person === '' && wanted.person !== '')
+      throw new MeshError('usage', 'A name needs at least one visible character.')
     const { id, secret, expiresAt, confirmation } = await invitations.create({
       person,
       role: person === '' ? 'owner' : 'member',

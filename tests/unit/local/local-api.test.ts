@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest'
 import { serve, type ServerType } from '@hono/node-server'
 import { Hono } from 'hono'
 import { createLocalApi, createLocalClient, type LocalClient } from '../../../helper/local/index.ts'
-import { silentLogger } from '../../../mesh/base/index.ts'
+import { MeshError, silentLogger } from '../../../mesh/base/index.ts'
 import { fakeHost, PHONE, SELF } from './fake-host.ts'
 
 const CREDENTIAL = 'c'.repeat(43)
@@ -19,6 +19,12 @@ afterEach(async () => {
 
 function app(host = fakeHost()): Hono {
   return new Hono().route('/local', createLocalApi({ host, credential: CREDENTIAL, log: silentLogger }))
+}
+
+function addressOf([server]: readonly ServerType[]): { readonly url: string } {
+  const address = server?.address()
+  if (address === null || typeof address !== 'object') throw new MeshError('bug', 'The server does not listen.')
+  return { url: `http://127.0.0.1:${String(address.port)}` }
 }
 
 async function connect(host = fakeHost()): Promise<LocalClient> {
@@ -50,6 +56,26 @@ test('whoever lacks the credential learns nothing', async () => {
       expect(await response.json()).toMatchObject({ error: { code: 'unauthorized' } })
     }
   }
+})
+
+test('a body that does not tell its length is read and bounded all the same', async () => {
+  const client = await connect()
+  const { url } = addressOf(servers)
+  const send = (chunks: readonly string[]): Promise<Response> =>
+    fetch(`${url}/local/devices`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${CREDENTIAL}` },
+      body: new ReadableStream({
+        start(controller) {
+          for (const chunk of chunks) controller.enqueue(new TextEncoder().encode(chunk))
+          controller.close()
+        },
+      }),
+      duplex: 'half',
+    })
+  expect((await send(['{', '}'])).status).toBe(200)
+  expect((await send(Array.from({ length: 20 }, () => ' '.repeat(100_000)))).status).toBe(413)
+  expect(await client.call('devices', {})).toHaveLength(2)
 })
 
 test('a body that is no JSON, of the wrong form or too large is refused before any work', async () => {
