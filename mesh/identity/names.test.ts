@@ -18,3 +18,9 @@ test('a name cannot break the line, hide characters or turn the direction of wri
     }),
   )
 })
+
+test('a name made of letters that are drawn as nothing is empty, and none ends in half a character', () => {
+  expect(cleanName('\u3164\u115f\uffa0\u2800')).toBe('')
+  expect(cleanName(`${'a'.repeat(NAME_MAX_LENGTH - 1)}😀`)).toBe('a'.repeat(NAME_MAX_LENGTH - 1))
+  expect(cleanName('left \ud83d alone')).toBe('left alone')
+})

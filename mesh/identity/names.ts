@@ -26,11 +26,16 @@ export function generateDeviceName(random: Random): string {
  * {@link NAME_MAX_LENGTH} characters. Empty when nothing is left.
  */
 export function cleanName(name: string): string {
-  return name
-    .normalize('NFC')
-    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
-    .replace(/\s+/gu, ' ')
-    .trim()
-    .slice(0, NAME_MAX_LENGTH)
-    .trim()
+  return (
+    name
+      .normalize('NFC')
+      // Cs: half a character; the letters that follow are drawn as nothing at all
+      .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/gu, ' ')
+      .replace(/\s+/gu, ' ')
+      .trim()
+      .slice(0, NAME_MAX_LENGTH)
+      // the cut may have gone through a character
+      .replace(/\p{Cs}/gu, '')
+      .trim()
+  )
 }

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { MeshError, type DeviceId } from '../base/index.ts'
 import { bytes, decode, deviceId, encode, exactBytes, list, text, whole } from '../wire/index.ts'
 import { verifyBy, type DeviceKey } from './device-key.ts'
-import { NAME_MAX_LENGTH } from './names.ts'
+import { cleanName, NAME_MAX_LENGTH } from './names.ts'
 
 /** Most devices one list names, removed ones included. */
 export const ROSTER_MAX_DEVICES = 512
@@ -39,13 +39,17 @@ export type Roster = z.output<typeof rosterBody>
 /** A {@link Roster} as bytes with the issuer's Ed25519 signature. */
 export type SignedRoster = z.output<typeof signedRoster>
 
-/** Signs a list. The key must be the issuer's. */
+/** Signs a list. The key must be the issuer's. @throws MeshError `refused` when nobody could take it for its size */
 export async function signRoster(
   roster: Roster,
   key: DeviceKey,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<SignedRoster> {
   const body = encode(roster)
+  // one that is kept and then not read again would lock this device out of its own mesh
+  if (body.byteLength > ROSTER_MAX_BYTES) {
+    throw new MeshError('refused', 'The list of devices is full. Remove a device first, or give devices shorter names.')
+  }
   return { body, signature: await key.sign(withContext(body), options) }
 }
 
@@ -64,7 +68,12 @@ export async function openRoster(signed: SignedRoster): Promise<Roster> {
   }
   if (!genuine)
     throw new MeshError('integrity', 'A list of devices is not signed by the device it names as its issuer.')
-  return roster
+  return { ...roster, devices: roster.devices.map(withCleanNames) }
+}
+
+/** Whoever signs a list chooses the names on it: they are shown, so they are cleaned here and not only there. */
+function withCleanNames(entry: RosterEntry): RosterEntry {
+  return { ...entry, name: cleanName(entry.name) || 'Unnamed device', person: cleanName(entry.person) }
 }
 
 /** The entry of a device that is on the list and not removed. */
@@ -75,8 +84,17 @@ export function activeEntry(roster: Roster, id: DeviceId): RosterEntry | undefin
 /** The list with one entry put in or replaced: one version up. @throws MeshError `refused` when it is full. */
 export function withEntry(roster: Roster, entry: RosterEntry, now: number): Roster {
   const others = roster.devices.filter((known) => known.id !== entry.id)
-  const kept = others.length < ROSTER_MAX_DEVICES ? others : withoutOldestRemoved(others)
-  return { ...roster, version: roster.version + 1, issuedAt: now, devices: [...kept, entry] }
+  const withDevices = (devices: RosterEntry[]): Roster => ({
+    ...roster,
+    version: roster.version + 1,
+    issuedAt: now,
+    devices: [...devices, entry],
+  })
+  let kept = others.length < ROSTER_MAX_DEVICES ? others : withoutOldestRemoved(others)
+  // long names fill a list before its count does: the removed make room first
+  while (kept.some((one) => one.removedAt !== null) && encode(withDevices(kept)).byteLength > ROSTER_MAX_BYTES)
+    kept = withoutOldestRemoved(kept)
+  return withDevices(kept)
 }
 
 function withoutOldestRemoved(devices: readonly RosterEntry[]): RosterEntry[] {
