@@ -18,6 +18,16 @@ export interface AddressBook {
   flush(): Promise<void>
 }
 
+/**
+ * Whether an address may be of this device: numbers and ports, no names that would be
+ * looked up, no paths, and no other device in it. What devices tell of themselves and
+ * of each other must not make anybody ask a name server or a web server of their choice.
+ */
+export function isPlainAddress(address: string, id: DeviceId): boolean {
+  if (/\/(dns|dns4|dns6|dnsaddr|sni|http-path|unix)(\/|$)/.test(address)) return false
+  return [...address.matchAll(/\/(?:p2p|ipfs)\/([^/]+)/g)].every(([, named]) => named === id)
+}
+
 /** Loads the book. A record that cannot be read is dropped: addresses are learnt again. */
 export async function loadAddressBook(
   store: Store,

@@ -16,7 +16,7 @@ import {
   type Logger,
 } from '../base/index.ts'
 import type { Member, Membership } from '../identity/index.ts'
-import type { AddressBook } from './address-book.ts'
+import { isPlainAddress, type AddressBook } from './address-book.ts'
 import { dialFirst } from './dial.ts'
 import type { PeerNode } from './node.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
@@ -320,8 +320,9 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   }
 
   const takeCapability = (link: Link, capability: CapabilityRecord): void => {
-    link.capability = capability
-    if (capability.addresses.length > 0) book.learn(link.id, capability.addresses)
+    const addresses = capability.addresses.filter((address) => isPlainAddress(address, link.id))
+    link.capability = { ...capability, addresses }
+    if (addresses.length > 0) book.learn(link.id, addresses)
     changes.emit(link.id)
   }
 
@@ -331,7 +332,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     link.neighbours = told.neighbours.map((one) => one.id)
     for (const { id, addresses } of fresh) {
       if (id === self || membership.admitted(id) === undefined) continue
-      book.suggest(id, addresses)
+      book.suggest(
+        id,
+        addresses.filter((address) => isPlainAddress(address, id)),
+      )
       const other = linkOf(id)
       other.attempts = 0
       if (other.sessions.size === 0) schedule(other, headStartMs(id))

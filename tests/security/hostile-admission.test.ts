@@ -16,7 +16,7 @@ import { frameStream } from '../../mesh/net/stream.ts'
 import { createVirtualClock } from '../kit/clock.ts'
 import { createTestEngine, type TestEngine } from '../kit/engine.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
-import { readFrame, startRawNode, type RawNode } from '../kit/raw-node.ts'
+import { EMPTY_CAPABILITY, readFrame, startRawNode, type RawNode } from '../kit/raw-node.ts'
 import { until } from '../kit/wait.ts'
 
 // Whoever holds a link, or once was admitted, with a program of their own.
@@ -283,4 +283,33 @@ test('who made an invitation sees the join that waits also after a restart of th
   await again.mesh.settleJoin(id, true)
   expect(await readFrame(stream)).toMatchObject({ type: 'admitted' })
   await until(() => again.mesh.pendingJoins().length === 0, { what: 'the join to be over' })
+})
+
+test('addresses a member tells make nobody look up a name, ask a path or dial through a stranger', async () => {
+  const bob = await start('Bob')
+  await join(bob, alice)
+  const { url } = await invite('in-advance', 'Mallory')
+  const connection = await mallory.dial(alice)
+  await readFrame(await mallory.prove(connection, url))
+  const told = [
+    '/dns4/evil.example/tcp/443/ws',
+    '/dnsaddr/evil.example',
+    '/ip4/127.0.0.1/tcp/80/ws/http-path/evil',
+    `/ip4/10.9.8.7/tcp/4001/p2p/${mallory.id}/p2p-circuit/p2p/${bob.mesh.self}`,
+    '/ip4/10.9.8.7/tcp/4002/ws',
+  ]
+  const { stream } = await mallory.hello(connection, {
+    capability: { ...EMPTY_CAPABILITY, addresses: told.filter((address) => !address.includes('p2p')) },
+    neighbours: [{ id: bob.mesh.self, addresses: told }],
+  })
+  await stream.write({ type: 'beat', n: 7 })
+  await until(async () => (await readFrame(stream))['n'] === 7, { what: 'the echo' })
+  const other = await raw()
+  const over = await other.dial(alice)
+  await readFrame(await other.prove(over, (await invite()).url))
+  const heard = JSON.stringify((await other.hello(over)).told['neighbours'])
+  expect(heard).toContain('/ip4/10.9.8.7/tcp/4002/ws')
+  const kept = (await alice.store.list('peer/')).map(({ value }) => Buffer.from(value).toString('latin1')).join('\n')
+  expect(kept).toContain('/ip4/10.9.8.7/tcp/4002/ws')
+  for (const text of [heard, kept]) expect(text).not.toMatch(/evil|tcp\/4001/)
 })
