@@ -136,6 +136,56 @@ test('two profiles find each other, and stay linked when the helper is gone', as
   }
 })
 
+test('a device removed on another browser’s Mesh screen is cut off and told', async () => {
+  const one = await joined()
+  const two = await joined()
+  const self = (await two.page.getByText(/is this device/).innerText()).split(' is this device')[0] ?? ''
+  await ask(two.page, LONG)
+  await answer(two.page, 'streaming').waitFor()
+
+  await one.page.getByRole('link', { name: 'Mesh' }).first().click()
+  await one.page.getByRole('list', { name: 'Devices' }).getByRole('link', { name: self }).first().click()
+  await one.page.getByRole('button', { name: 'Remove', exact: true }).click()
+  await one.page.getByRole('button', { name: `Remove ${self}` }).click()
+  await one.page.getByText(`${self} is removed`).first().waitFor()
+
+  await two.page.getByText('This device was removed from the mesh.').waitFor()
+  await answer(two.page, 'failed').waitFor()
+  // not the page alone says so: the helper does not answer it any more, nor after a reload
+  await two.page.reload()
+  await two.page.getByText('This device was removed from the mesh.').waitFor()
+  await ask(two.page, 'Are you there?')
+  await answer(two.page, 'waiting').waitFor()
+  for (const device of [one, two]) {
+    expectClean(device)
+    await device.close()
+  }
+})
+
+test('a new profile joins by a link of Add device once the pictures were confirmed on the first browser', async () => {
+  const first = await joined()
+  await first.page.getByRole('link', { name: 'Add device' }).first().click()
+  await first.page.getByRole('button', { name: 'Show the code' }).click()
+  const link = await first.page.getByText(/#join=/).innerText()
+
+  const second = await browser.device({ size: 'phone' })
+  await second.page.goto(link)
+  await second.page.getByRole('button', { name: /^Join/ }).click()
+  const pictures = (page: Page) => page.getByRole('list', { name: 'Four pictures, in order' }).innerText()
+  expect(await pictures(second.page)).toBe(await pictures(first.page))
+  // before somebody has compared, it is nobody
+  expect(await message(second.page).count()).toBe(0)
+  await first.page.getByRole('button', { name: 'They match' }).click()
+  await first.page.locator('#main').getByText(/has joined\./).waitFor()
+  await message(second.page).waitFor()
+  await ask(second.page, 'What is the capital of France?')
+  await answer(second.page, 'done').waitFor()
+  for (const device of [first, second]) {
+    expectClean(device)
+    await device.close()
+  }
+})
+
 test('the static page of another origin joins and asks by WebRTC-direct', async () => {
   const site = await serveFolder(join(ROOT, 'dist', 'page'))
   try {
