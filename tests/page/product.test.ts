@@ -176,7 +176,10 @@ test('a new profile joins by a link of Add device once the pictures were confirm
   // before somebody has compared, it is nobody
   expect(await message(second.page).count()).toBe(0)
   await first.page.getByRole('button', { name: 'They match' }).click()
-  await first.page.locator('#main').getByText(/has joined\./).waitFor()
+  await first.page
+    .locator('#main')
+    .getByText(/has joined\./)
+    .waitFor()
   await message(second.page).waitFor()
   await ask(second.page, 'What is the capital of France?')
   await answer(second.page, 'done').waitFor()

@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest'
+import { plainExcerpt } from '../../../app/views/chat/parts/chat-list.ts'
+import { failureWords } from '../../../app/views/chat/parts/failure-words.ts'
+
+describe('why an answer failed', () => {
+  const closed = { code: 'aborted', message: 'This answer was interrupted.' } as const
+
+  it('is not a device that went away when none had come before the page was closed', () => {
+    expect(failureWords({ error: closed, text: '', route: undefined })).toMatch(/^No device could answer/)
+  })
+  it('is the page when it was closed in mid-answer', () => {
+    expect(failureWords({ error: closed, text: 'Once upon', route: undefined })).toMatch(/^The page that wrote it/)
+  })
+  it('is the device when that went away', () => {
+    const error = { code: 'peer-gone', message: 'Gone.' } as const
+    expect(failureWords({ error, text: '', route: undefined })).toMatch(/^The device went away/)
+  })
+})
+
+it('the list of chats shows words, not the signs of Markdown', () => {
+  expect(plainExcerpt('```python def add(a, b): return a + b ```')).toBe('def add(a, b): return a + b')
+  expect(plainExcerpt('## Planets **Mars** is `red`')).toBe('Planets Mars is red')
+})
