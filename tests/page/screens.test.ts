@@ -207,7 +207,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     expect(new URL(page.url()).hash).toBe('')
     await open(page, 'pending')
     await page.getByRole('button', { name: 'They match' }).click()
-    await page.getByText('Willow Finch has joined.').waitFor()
+    await page.locator('#main').getByText('Willow Finch has joined.').waitFor()
     expectQuiet(device)
     await device.close()
   })
