@@ -81,7 +81,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     invitation: Invitation,
     nonce: Uint8Array,
     signal: AbortSignal,
-  ): Promise<Answer> => {
+  ): Promise<{ answer: Answer; waiting: Waiting }> => {
     const waiting: Waiting = {
       invitation: invitation.id,
       madeBy: invitation.madeBy,
@@ -92,14 +92,15 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       path: isRelayed(given.connection) ? 'relayed' : 'direct',
     }
     ports.spare(given.device)
-    return new Promise<Answer>((resolve) => {
+    return new Promise((resolve) => {
       const entry = {
         waiting,
         settle(answer: Answer): void {
           if (pending.get(invitation.id) !== entry) return
           pending.delete(invitation.id)
-          changes.emit({ waiting, outcome: answer === 'yes' ? 'admitted' : 'refused' })
-          resolve(answer)
+          // a yes is told once the device is on the list: who hears of it looks there
+          if (answer !== 'yes') changes.emit({ waiting, outcome: 'refused' })
+          resolve({ answer, waiting })
         },
       }
       // the same device tries again, its first link may be dead: what a person confirms is the newest try
@@ -121,14 +122,14 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     given: ProofGiven,
     invitation: Invitation,
     { compare, signal }: Parameters<Admission['admit']>[1],
-  ): Promise<void> => {
+  ): Promise<Waiting> => {
     if (pending.size >= PENDING_JOINS_MAX && !pending.has(invitation.id))
       throw new MeshError('busy', 'Several devices are joining at once. Try again in a minute.')
     await invitations.use(invitation.id, given.device, { signal })
     const nonce = random.bytes(NONCE_BYTES)
     await compare(nonce)
-    const answer = await confirmed(given, invitation, nonce, signal)
-    if (answer === 'yes') return
+    const { answer, waiting } = await confirmed(given, invitation, nonce, signal)
+    if (answer === 'yes') return waiting
     // a person's no is for good: else the joiner could ask until somebody says yes by mistake
     if (answer === 'no') await invitations.close(invitation.id)
     throw new MeshError('refused', 'The pictures were not confirmed on the other device. Ask for a new invitation.')
@@ -148,12 +149,19 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       const invitation = invitations.check(given.invitation, given.proof, given.device)
       // on this very list already: nothing to use up
       if (membership.entryOn(self, given.device) !== undefined) return ownRoster()
-      if (invitation.confirmation === 'pictures') await byPictures(given, invitation, options)
-      else await invitations.use(invitation.id, given.device, { signal })
-      // looked at last, nothing waits in between: an owner that was removed lets nobody in
-      if (membership.entryOn(self, invitation.madeBy) === undefined)
-        throw new MeshError('refused', 'The device that made this invitation was removed. Ask for a new link.')
-      return putOnList(given, invitation, signal)
+      const waiting = invitation.confirmation === 'pictures' ? await byPictures(given, invitation, options) : undefined
+      if (waiting === undefined) await invitations.use(invitation.id, given.device, { signal })
+      try {
+        // looked at last, nothing waits in between: an owner that was removed lets nobody in
+        if (membership.entryOn(self, invitation.madeBy) === undefined)
+          throw new MeshError('refused', 'The device that made this invitation was removed. Ask for a new link.')
+        const roster = await putOnList(given, invitation, signal)
+        if (waiting !== undefined) changes.emit({ waiting, outcome: 'admitted' })
+        return roster
+      } catch (error) {
+        if (waiting !== undefined) changes.emit({ waiting, outcome: 'refused' })
+        throw error
+      }
     },
   }
 }

@@ -129,9 +129,15 @@ test('an invitation shown on a screen admits only after the pictures match', asy
   await until(() => shown.length === 4, { what: 'the pictures' })
   expect(pending.pictures).toEqual(shown)
   expect(alice.sees(bob)).toBeUndefined()
+  const settled: boolean[] = []
+  alice.mesh.events.subscribe((event) => {
+    if (event.type === 'join-settled') settled.push(event.admitted && alice.sees(bob) !== undefined)
+  })
   await alice.mesh.settleJoin(invitation.id, true)
   await joined
   await alice.untilOnline(bob)
+  // and who is told that it was admitted finds it on the list
+  expect(settled).toEqual([true])
 })
 
 test('a link comes back by itself after a restart', async () => {
@@ -177,4 +183,24 @@ test('a device that was removed may be invited again', async () => {
   await join(bob, alice)
   await bob.untilOnline(alice)
   expect(bob.mesh.standing()).toBe('member')
+})
+
+test('an owner’s device that keeps no list confirms a join of its own invitation, and is told the truth about it', async () => {
+  const alice = await start('Alice desktop')
+  const bob = await start('Bob laptop')
+  const carol = await start('Carol laptop')
+  await join(bob, alice)
+  await bob.untilOnline(alice)
+  const settled: boolean[] = []
+  bob.mesh.events.subscribe((event) => {
+    if (event.type === 'join-settled') settled.push(event.admitted)
+  })
+  const invitation = await bob.mesh.invite({ confirmation: 'pictures' })
+  const joined = carol.mesh.join(invitation.url)
+  await until(() => bob.mesh.pendingJoins().length === 1, { what: 'the join to wait at its maker' })
+  await bob.mesh.settleJoin(invitation.id, true)
+  await joined
+  await until(() => settled.length === 1, { what: 'the outcome' })
+  expect(settled).toEqual([true])
+  expect(bob.sees(carol)).toBeDefined()
 })
