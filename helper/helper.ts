@@ -1,4 +1,3 @@
-import { createSocket } from 'node:dgram'
 import { access } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,6 +14,7 @@ import { createModelLibrary, type ModelLibrary } from './models/index.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
 import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
+import { requireFreeUdp } from './ports/udp-port.ts'
 
 /** How long a link for this machine's own browser works when nobody says otherwise. */
 const OPEN_LINK_LIFETIME_MS = 60_000
@@ -303,30 +303,6 @@ async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {
     return await starting
   } catch (error) {
     throw isAbort(error) ? error : listenError(error)
-  }
-}
-
-/**
- * Looks whether a UDP port is free. The native WebRTC library names neither port
- * nor reason when it is not, and writes to standard output.
- * @throws MeshError `port-taken` (detail `port`).
- */
-async function requireFreeUdp(port: number, host: string): Promise<void> {
-  if (port === 0) return
-  const socket = createSocket('udp4')
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.bind({ port, address: host, exclusive: true }, resolve)
-    })
-  } catch (error) {
-    throw new MeshError(
-      'port-taken',
-      `Port ${String(port)} (UDP) that the peer needs is taken by another program. Stop it, or choose another with --port.`,
-      { cause: error, detail: { port } },
-    )
-  } finally {
-    socket.close()
   }
 }
 

@@ -18,7 +18,7 @@ export function browserPreset(): NodePreset {
       circuitRelayTransport() as never,
     ],
     // without naming a relay: any helper it is linked with becomes one, again after each restart
-    listen: ['/p2p-circuit', '/webrtc'],
+    listen: () => Promise.resolve(['/p2p-circuit', '/webrtc']),
     canDial: (address) => /\/(ws|wss|webrtc|webrtc-direct)(\/|$)/.test(address),
   }
 }

@@ -6,6 +6,7 @@ import { MeshError, messageOf } from '../../mesh/base/index.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
 import { HELPER_QUOTAS, relayService } from '../../relay/index.ts'
 import type { PeerCertificate } from './certificate.ts'
+import { freeUdpPort } from './udp-port.ts'
 
 /** Where the peer listens. 0 picks a free port. */
 export interface PeerPorts {
@@ -20,6 +21,9 @@ export interface BoundPeerPorts {
   readonly tcp: number
   readonly webrtcDirect: string
 }
+
+/** How often a start with ports of the system's choice is tried. */
+const START_TRIES = 5
 
 /** Transports and listeners of a Node peer: TCP, WebSocket, WebRTC-direct, and WebRTC to browsers. */
 export function nodeTransports(options: {
@@ -38,11 +42,14 @@ export function nodeTransports(options: {
       webRTC({ rtcConfiguration }) as never,
       circuitRelayTransport() as never,
     ],
-    listen: [
+    listen: async () => [
       `/ip4/${host}/tcp/${String(ports.ws)}/ws`,
       `/ip4/${host}/tcp/${String(ports.tcp)}`,
-      `/ip4/${host}/udp/${String(ports.webrtcDirect)}/webrtc-direct`,
+      // the library takes a free TCP port for a free UDP port, and then fails now and again
+      `/ip4/${host}/udp/${String(ports.webrtcDirect === 0 ? await freeUdpPort(host) : ports.webrtcDirect)}/webrtc-direct`,
     ],
+    // a port that was free a moment ago may be taken by now
+    ...(ports.webrtcDirect === 0 ? { startTries: START_TRIES } : {}),
     canDial: (address) => !/\/(tls|wss|webtransport)(\/|$)/.test(address),
   }
 }

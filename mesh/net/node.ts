@@ -22,8 +22,10 @@ type Factories = NonNullable<Libp2pOptions<NodeServices>['services']>
 export interface NodePreset {
   // the factories' component types differ from transport to transport; libp2p checks them when it starts
   readonly transports: readonly ((components: never) => Transport)[]
-  /** Multiaddrs to listen on. */
-  readonly listen: readonly string[]
+  /** Multiaddrs to listen on; asked anew at each try to start. */
+  listen(): Promise<readonly string[]>
+  /** How often a start may be tried: more than once where ports are picked that another program may take first. Default 1. */
+  readonly startTries?: number | undefined
   /** Services beside identify and ping, such as the relay. */
   readonly services?: Readonly<Record<string, (components: never) => unknown>> | undefined
   /** Whether this environment can dial such an address at all. */
@@ -43,8 +45,27 @@ export interface NodeRules {
 /**
  * Starts a node: Noise, Yamux, identify, ping, and the preset's transports. No
  * public STUN, bootstrap node, DHT or discovery: it talks to whom it is told.
+ * @throws what a listener throws that does not come up
  */
 export async function createNode(preset: NodePreset, privateKey: PrivateKey, rules: NodeRules): Promise<PeerNode> {
+  for (let triesLeft = preset.startTries ?? 1; ; triesLeft--) {
+    const node = await buildNode(preset, await preset.listen(), privateKey, rules)
+    try {
+      await node.start()
+      return node
+    } catch (error) {
+      await node.stop()
+      if (triesLeft <= 1) throw error
+    }
+  }
+}
+
+function buildNode(
+  preset: NodePreset,
+  listen: readonly string[],
+  privateKey: PrivateKey,
+  rules: NodeRules,
+): Promise<PeerNode> {
   const idOf = (peer: { toString(): string }): DeviceId => peer.toString() as DeviceId
   const connectionGater: ConnectionGater = {
     // private addresses are where one's own devices live; libp2p would refuse them in browsers
@@ -54,11 +75,11 @@ export async function createNode(preset: NodePreset, privateKey: PrivateKey, rul
     denyInboundRelayReservation: (peer) => !rules.mayRelay(idOf(peer)),
     denyOutboundRelayedConnection: (source, destination) => !rules.mayConnect(idOf(source), idOf(destination)),
   }
-  const node = await createLibp2p<NodeServices>({
+  return createLibp2p<NodeServices>({
     privateKey,
     nodeInfo: { name: 'plexus', userAgent: 'plexus' },
     start: false,
-    addresses: { listen: [...preset.listen] },
+    addresses: { listen: [...listen] },
     transports: preset.transports as unknown as NonNullable<Libp2pOptions['transports']>,
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
@@ -78,8 +99,6 @@ export async function createNode(preset: NodePreset, privateKey: PrivateKey, rul
       ...preset.services,
     } as unknown as Factories,
   })
-  await node.start()
-  return node
 }
 
 /** Where a node can be reached: multiaddrs that name its peer id. */

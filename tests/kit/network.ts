@@ -91,7 +91,7 @@ export function createVirtualNetwork(ports: { readonly clock: Clock; readonly ra
   return {
     preset: (host, services) => ({
       transports: [((components: Components) => virtualTransport(host, components)) as never],
-      listen: [`/memory/${host}`],
+      listen: () => Promise.resolve([`/memory/${host}`]),
       services,
       canDial: (address) => address.startsWith('/memory/'),
     }),
