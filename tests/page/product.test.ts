@@ -149,11 +149,11 @@ test('a device removed on another browser’s Mesh screen is cut off and told', 
   await one.page.getByRole('button', { name: `Remove ${self}` }).click()
   await one.page.getByText(`${self} is removed`).first().waitFor()
 
-  await two.page.getByText('This device was removed from the mesh.').waitFor()
+  await two.page.getByText('This device was removed from the mesh.', { exact: true }).waitFor()
   await answer(two.page, 'failed').waitFor()
   // not the page alone says so: the helper does not answer it any more, nor after a reload
   await two.page.reload()
-  await two.page.getByText('This device was removed from the mesh.').waitFor()
+  await two.page.getByText('This device was removed from the mesh.', { exact: true }).waitFor()
   await ask(two.page, 'Are you there?')
   await answer(two.page, 'waiting').waitFor()
   for (const device of [one, two]) {
