@@ -367,7 +367,8 @@ test.each([
     expect(violations.map(({ id, nodes }) => `${name}: ${id} ${nodes[0]?.html ?? ''}`)).toEqual([])
   }
   await look('first')
-  await ask(page, 'Write a list of three colours.')
+  // a question with a short answer: at its own temperature the small model may write a list for minutes
+  await ask(page, 'What is the capital of France?')
   await answer(page, 'done').waitFor()
   await look('chat')
   await page.getByRole('button', { name: /^Desktop/ }).click()
