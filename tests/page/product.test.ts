@@ -226,10 +226,13 @@ test('Stop keeps what was written and ends the engine’s work', async () => {
         : false,
     { what: 'some text' },
   )
+  const engine = await watchEngine()
+  const stoppedAt = performance.now()
   await stop(device.page).click()
   await answer(device.page, 'stopped').waitFor()
   expect((await answer(device.page, 'stopped').innerText()).length).toBeGreaterThan(40)
-  await until(() => busyNow(), { what: 'the engine to be idle', timeoutMs: 5_000 })
+  expect((await engine.idle) - stoppedAt).toBeLessThan(2_000)
+  engine.close()
   expectClean(device)
   await device.close()
 })
@@ -238,6 +241,16 @@ test('a tab that is closed in mid-answer stops the engine within a second', asyn
   const device = await joined()
   await ask(device.page, LONG)
   await answer(device.page, 'streaming').waitFor()
+  const engine = await watchEngine()
+  const closedAt = performance.now()
+  await device.page.close({ runBeforeUnload: false })
+  expect((await engine.idle) - closedAt).toBeLessThan(2_000)
+  engine.close()
+  await device.close()
+})
+
+/** Listens to the helper's events; `idle` resolves, to the moment, when its engine works on nothing any more. */
+async function watchEngine(): Promise<{ readonly idle: Promise<number>; close(): void }> {
   const events = new WebSocket(`${helper.url.replace('http', 'ws')}/api/v1/events`, {
     headers: { authorization: `Bearer ${helper.token}` },
   })
@@ -249,22 +262,11 @@ test('a tab that is closed in mid-answer stops the engine within a second', asyn
         resolve(performance.now())
     })
   })
-  const closedAt = performance.now()
-  await device.page.close({ runBeforeUnload: false })
-  expect((await idle) - closedAt).toBeLessThan(2_000)
-  events.close()
-  await device.close()
-})
-
-/** True when no device of the helper's mesh is being answered by it. */
-async function busyNow(): Promise<boolean> {
-  const events = new WebSocket(`${helper.url.replace('http', 'ws')}/api/v1/events?token=${helper.token}`)
-  try {
-    await new Promise((resolve) => events.once('open', resolve))
-    const asked = await helper.cli(['ask', 'Say yes.', '--json'])
-    return asked.code === 0
-  } finally {
-    events.close()
+  return {
+    idle,
+    close() {
+      events.close()
+    },
   }
 }
 
