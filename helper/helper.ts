@@ -7,7 +7,7 @@ import type { Mesh } from '../mesh/mesh-types.ts'
 import { createMesh } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
-import { createEngineHost, type HelperEngineHost } from './engines/index.ts'
+import { createEngines, type HelperEngineHost } from './engines/index.ts'
 import { createGateway } from './gateway/index.ts'
 import { createLocalApi, type LocalHost, type LocalModels, type Link } from './local/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
@@ -113,7 +113,7 @@ async function start(
   // a file that cannot be used ends the start before anything is promised to anybody
   if (config.model !== undefined) await library.addFile(config.model, { signal })
 
-  const engines = createEngineHost({
+  const engines = createEngines({
     library,
     clock,
     log: log.child('engine'),

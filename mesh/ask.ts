@@ -4,6 +4,7 @@ import {
   sortableId,
   throwIfAborted,
   type Clock,
+  type DeviceId,
   type EventHub,
   type Random,
   type RequestId,
@@ -20,6 +21,7 @@ interface AskPorts {
   readonly links: Links
   readonly events: EventHub<MeshEvent>
   readonly devices: () => readonly RoutableDevice[]
+  readonly admitted: (id: DeviceId) => boolean
 }
 
 /** Asks the best device of the mesh, this one among them. */
@@ -43,6 +45,12 @@ export function createAsk(ports: AskPorts): Ask {
     return askDevice(links.connection(route.device), { ...question, id }, { clock }, { signal })
   }
 
+  /** A link that is cut because one of the two was removed is no device that went away. */
+  const causeOf = (error: MeshError, route: Route): MeshError =>
+    error.code === 'peer-gone' && route.path !== 'self' && !ports.admitted(route.device)
+      ? new MeshError('removed', 'One of the two devices was removed from the mesh.', { cause: error })
+      : error
+
   return async function* ask(request, { signal }) {
     throwIfAborted(signal)
     const id = sortableId(clock.now(), random) as RequestId
@@ -65,7 +73,7 @@ export function createAsk(ports: AskPorts): Ask {
       }
       if (outcome === 'aborted') throw new MeshError('peer-gone', 'The answer ended without an end.')
     } catch (error) {
-      const known = asMeshError(error)
+      const known = causeOf(asMeshError(error), route)
       outcome = known.code
       throw known
     } finally {

@@ -137,7 +137,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const pending = createPendingJoins({ self, membership, admissions, links, events })
   const viewOf = (id: DeviceId): DeviceView => views.device(memberOf(id))
   const joining = createJoining({ self, clock, kind: device.kind, membership, links, book, viewOf })
-  const ask = createAsk({ clock, random, engines, links, events, devices: () => views.devices() })
+  const ask = createAsk({
+    ...{ clock, random, engines, links, events },
+    devices: () => views.devices(),
+    admitted: (id) => membership.admitted(id) !== undefined,
+  })
 
   const emitDevice = (id: DeviceId): void => {
     const member = membership.members().find((one) => one.id === id)

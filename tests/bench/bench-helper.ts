@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngineHost, type HelperEngineHost } from '../../helper/engines/index.ts'
+import { createEngines, type HelperEngineHost } from '../../helper/engines/index.ts'
 import { createModelLibrary } from '../../helper/models/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { silentLogger } from '../../mesh/base/index.ts'
@@ -23,7 +23,7 @@ export async function startBenchHelper(): Promise<BenchHelper> {
   const library = await createModelLibrary({ dataDir, clock: systemClock, log: silentLogger, offline: true })
   await library.addFile(await firstModelFile())
   const workerFile = new URL('./llama-worker.js', import.meta.url)
-  const engines = createEngineHost({ library, clock: systemClock, log: silentLogger, threads: 1, workerFile })
+  const engines = createEngines({ library, clock: systemClock, log: silentLogger, threads: 1, workerFile })
   await engines.start()
   const peer = await startPeer('Helper', { engines })
   return {

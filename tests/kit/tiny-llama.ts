@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger, type ModelId } from '../../mesh/base/index.ts'
-import { createEngineHost, type HelperEngineHost } from '../../helper/engines/index.ts'
+import { createLlamaHost, type HelperEngineHost } from '../../helper/engines/index.ts'
 import { createModelLibrary } from '../../helper/models/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { engineWorkerFile } from './engine-worker.ts'
@@ -23,7 +23,7 @@ export async function startTinyLlama(options: TinyGgufOptions): Promise<TinyLlam
   const library = await createModelLibrary({ dataDir, clock: systemClock, log: silentLogger, offline: true })
   const { id } = await library.addFile(file)
   const workerFile = await engineWorkerFile()
-  const host = createEngineHost({ library, clock: systemClock, log: silentLogger, threads: 1, workerFile, gpu: false })
+  const host = createLlamaHost({ library, clock: systemClock, log: silentLogger, threads: 1, workerFile, gpu: false })
   await host.start()
   return {
     host,

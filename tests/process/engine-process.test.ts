@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isMeshError, silentLogger, type ModelId } from '../../mesh/base/index.ts'
-import { createEngineHost, forkEngine, type HelperEngineHost } from '../../helper/engines/index.ts'
+import { createLlamaHost, forkEngine, type HelperEngineHost } from '../../helper/engines/index.ts'
 import { createModelLibrary, type ModelLibrary } from '../../helper/models/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { engineWorkerFile } from '../kit/engine-worker.ts'
@@ -26,7 +26,7 @@ beforeEach(async () => {
   library = await createModelLibrary({ dataDir: folder, clock: systemClock, log: silentLogger, offline: true })
   model = (await library.addFile(join(folder, 'tiny.gguf'))).id
   const workerFile = await engineWorkerFile()
-  host = createEngineHost({
+  host = createLlamaHost({
     library,
     clock: systemClock,
     log: silentLogger,

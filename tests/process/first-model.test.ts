@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { silentLogger } from '../../mesh/base/index.ts'
 import type { ModelProgress } from '../../mesh/engine/index.ts'
 import { createModelLibrary, FIRST_MODEL } from '../../helper/models/index.ts'
-import { createEngineHost } from '../../helper/engines/index.ts'
+import { createLlamaHost } from '../../helper/engines/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { engineWorkerFile } from '../kit/engine-worker.ts'
 import { firstModelFile } from '../kit/first-model.ts'
@@ -51,7 +51,7 @@ test('the first model answers a question', async () => {
   })
   const { id } = await library.addFile(await firstModelFile())
   const workerFile = await engineWorkerFile()
-  const host = createEngineHost({ library, clock: systemClock, log: silentLogger, threads: 1, workerFile, gpu: false })
+  const host = createLlamaHost({ library, clock: systemClock, log: silentLogger, threads: 1, workerFile, gpu: false })
   let text = ''
   const request = {
     model: id,

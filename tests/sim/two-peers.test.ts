@@ -104,6 +104,29 @@ test('a removed device is cut, told, and stays out', async () => {
   )
 })
 
+test('an answer cut by a removal says so on both sides, not that the device went away', async () => {
+  for (const asker of ['remover', 'removed'] as const) {
+    const engines = echoEngine(1_000_000)
+    const alice = await start('Alice desktop', asker === 'removed' ? { engines } : {})
+    const bob = await start('Bob laptop', asker === 'remover' ? { engines } : {})
+    await join(bob, alice)
+    await alice.untilOnline(bob)
+    await bob.untilOnline(alice)
+    const asking = asker === 'remover' ? alice : bob
+    await until(() => asking.mesh.models().length > 0, { what: 'the model to be told' })
+    const answer = asking.mesh.ask(question, { signal: new AbortController().signal })[Symbol.asyncIterator]()
+    let first = await answer.next()
+    while (first.done !== true && first.value.type !== 'text') first = await answer.next()
+    const rest = (async () => {
+      while ((await answer.next()).done !== true);
+    })()
+    const failed = expect(rest).rejects.toMatchObject({ code: 'removed' })
+    await alice.mesh.remove(bob.mesh.self)
+    await failed
+    await until(() => engines.state.stopped, { what: 'the engine to stop' })
+  }
+})
+
 test('two devices of one helper accept each other on its signed list', async () => {
   const alice = await start('Alice desktop')
   const bob = await start('Bob laptop', { engines: echoEngine(3) })

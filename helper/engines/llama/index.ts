@@ -3,8 +3,13 @@
  * more than its requests, and that nothing is loaded that does not fit. Knows
  * nothing of the mesh, of networks or of who is asking.
  */
-export { createCanaries, type Canaries } from './canary.ts'
+import type { EngineKind } from '../engine-kind.ts'
+import { createLlamaHost } from './host.ts'
+
 export { forkEngine, type EngineLink } from './child.ts'
-export { startLlamaEngine, type EngineOptions, type LlamaEngine } from './engine.ts'
-export { availableMemory, planMemory, type MemoryPlan } from './memory-plan.ts'
-export { type FromEngine, type LoadOrder, type ToEngine } from './protocol.ts'
+export { createLlamaHost, type LlamaHostOptions } from './host.ts'
+export { type FromEngine, type ToEngine } from './protocol.ts'
+export { defaultThreads } from './threads.ts'
+
+/** llama.cpp as a helper's engine. */
+export const llama: EngineKind = { id: 'llama', create: createLlamaHost }

@@ -11,7 +11,7 @@ import {
   type ModelId,
 } from '../../../mesh/base/index.ts'
 import type { GenerateEvent } from '../../../mesh/engine/index.ts'
-import { createEngineHost, type EngineHostOptions, type HelperEngineHost } from '../../../helper/engines/index.ts'
+import { createLlamaHost, type LlamaHostOptions, type HelperEngineHost } from '../../../helper/engines/index.ts'
 import type { ToEngine } from '../../../helper/engines/llama/index.ts'
 import { createModelLibrary, type ModelLibrary } from '../../../helper/models/index.ts'
 import { createVirtualClock, settle, type VirtualClock } from '../../kit/clock.ts'
@@ -75,8 +75,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-function open(change: Partial<EngineHostOptions> = {}): HelperEngineHost {
-  return createEngineHost({
+function open(change: Partial<LlamaHostOptions> = {}): HelperEngineHost {
+  return createLlamaHost({
     library,
     clock,
     log: silentLogger,

@@ -15,6 +15,11 @@ describe('why an answer failed', () => {
     const error = { code: 'peer-gone', message: 'Gone.' } as const
     expect(failureWords({ error, text: '', route: undefined })).toMatch(/^The device went away/)
   })
+  it('is the removal when one of the two was removed, and that alone when nothing was written yet', () => {
+    const error = { code: 'removed', message: 'Removed.' } as const
+    expect(failureWords({ error, text: 'Once upon', route: undefined })).toMatch(/^One of the two devices was removed/)
+    expect(failureWords({ error, text: '', route: undefined })).toMatch(/^This device was removed/)
+  })
 })
 
 it('the list of chats shows words, not the signs of Markdown', () => {

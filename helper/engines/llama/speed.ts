@@ -1,5 +1,5 @@
-import type { Clock } from '../../mesh/base/index.ts'
-import type { GenerateEvent, ModelSpeed } from '../../mesh/engine/index.ts'
+import type { Clock } from '../../../mesh/base/index.ts'
+import type { GenerateEvent, ModelSpeed } from '../../../mesh/engine/index.ts'
 
 /** Shorter answers say more about the moment than about the machine. */
 const LEAST_TOKENS = 8

@@ -1,4 +1,4 @@
-import type { Clock } from '../../mesh/base/index.ts'
+import type { Clock } from '../../../mesh/base/index.ts'
 
 const FIRST_MS = 1_000
 const MOST_MS = 60_000

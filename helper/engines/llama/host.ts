@@ -7,21 +7,15 @@ import {
   messageOf,
   throwIfAborted,
   type AsyncQueue,
-  type Clock,
-  type Logger,
-} from '../../mesh/base/index.ts'
-import type { EngineHost, EngineLoad, GenerateEvent, GenerateRequest, ModelRecord } from '../../mesh/engine/index.ts'
-import type { ModelLibrary, OpenedModel } from '../models/index.ts'
+} from '../../../mesh/base/index.ts'
+import type { EngineLoad, GenerateEvent, GenerateRequest, ModelRecord } from '../../../mesh/engine/index.ts'
+import type { OpenedModel } from '../../models/index.ts'
+import type { Cancellable, EnginePorts, HelperEngineHost } from '../engine-kind.ts'
 import { createBackoff } from './backoff.ts'
-import {
-  availableMemory,
-  createCanaries,
-  forkEngine,
-  planMemory,
-  startLlamaEngine,
-  type EngineLink,
-  type LlamaEngine,
-} from './llama/index.ts'
+import { createCanaries } from './canary.ts'
+import { forkEngine, type EngineLink } from './child.ts'
+import { startLlamaEngine, type LlamaEngine } from './engine.ts'
+import { availableMemory, planMemory } from './memory-plan.ts'
 import { createSpeedometer } from './speed.ts'
 
 /** Longest context given to one conversation; more memory is better spent on more conversations. */
@@ -31,40 +25,14 @@ const ENGINES_MOST = 2
 /** Requests that may wait on this device beside those being answered. */
 const WAITING_MOST = 32
 
-/** What an engine host needs. */
-export interface EngineHostOptions {
-  readonly library: ModelLibrary
-  readonly clock: Clock
-  readonly log: Logger
-  /** Threads of the engine: physical cores less one, at least one. More than are free is far slower than too few. */
-  readonly threads: number
-  /** The built engine process: a path, or a file URL. */
-  readonly workerFile: URL | string
-  /** False: the processor only. Default true. */
-  readonly gpu?: boolean | undefined
+/** What the host of llama.cpp needs; what is optional is for tests. */
+export interface LlamaHostOptions extends EnginePorts {
   /** Longest context in tokens. Default 8,192. */
   readonly contextMostTokens?: number | undefined
   /** Default: what the machine has free. */
   readonly availableBytes?: (() => number) | undefined
   /** Default: a process. */
   readonly startLink?: (() => EngineLink) | undefined
-}
-
-interface Cancellable {
-  readonly signal?: AbortSignal | undefined
-}
-
-/** The engines of a helper, with their life in its hands. */
-export interface HelperEngineHost extends EngineHost {
-  /**
-   * Loads the first model, if there is one, and from then on keeps it loaded.
-   * @throws MeshError `engine-load`, `engine-memory`, `engine-lost`, `model-invalid`, `integrity`, `aborted`; the host works on all the same.
-   */
-  start(options?: Cancellable): Promise<void>
-  /** Loads one model now. @throws as `start`, and `model-unknown`. */
-  prepare(id: string, options?: Cancellable): Promise<void>
-  /** Ends every engine and frees their memory. */
-  stop(options?: Cancellable): Promise<void>
 }
 
 interface Loading {
@@ -79,11 +47,11 @@ interface Loaded {
   usedAt: number
 }
 
-/** The engine host of a helper: models from the library, each answered by llama.cpp in a process of its own. */
-export function createEngineHost(options: EngineHostOptions): HelperEngineHost {
+/** Models from the library, each answered by llama.cpp in a process of its own. */
+export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
   const { library, clock, log } = options
   const canaries = createCanaries(library.dataDir)
-  const startLink = options.startLink ?? (() => forkEngine(options.workerFile, log.child('llama')))
+  const startLink = options.startLink ?? (() => forkEngine(options.workerFile, log))
   const availableBytes = options.availableBytes ?? availableMemory
   const loaded = new Map<string, Loaded>()
   const loading = new Map<string, Loading>()
@@ -157,7 +125,7 @@ export function createEngineHost(options: EngineHostOptions): HelperEngineHost {
           gpu: options.gpu ?? true,
         },
         clock,
-        log: log.child('llama'),
+        log,
         signal: life.signal,
         onProgress,
         onChange: () => {

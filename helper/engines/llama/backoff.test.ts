@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createVirtualClock } from '../../tests/kit/clock.ts'
+import { createVirtualClock } from '../../../tests/kit/clock.ts'
 import { createBackoff } from './backoff.ts'
 
 describe('the wait before something that failed is started again', () => {
