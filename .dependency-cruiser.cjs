@@ -2,7 +2,7 @@
 // left; a folder is entered through its index; each big library is touched in one place.
 
 /** The core, from the ground up. */
-const MESH_LAYERS = ['base', 'wire', 'engine', 'identity', 'net', 'route', 'state']
+const MESH_LAYERS = ['base', 'wire', 'seal', 'engine', 'identity', 'net', 'sync', 'route', 'state']
 
 // tests stand beside what they test and may use the kit
 const NO_TESTS = '\\.test\\.ts$'

@@ -115,6 +115,12 @@ export default tseslint.config(
     },
   },
 
+  {
+    // the one place of AES-GCM: key and nonce are given, so the platform's is as pure as noble's
+    files: ['mesh/seal/aead.ts'],
+    rules: { 'no-restricted-globals': 'off' },
+  },
+
   { files: ['**/*.svelte', '**/*.svelte.ts'], extends: [svelte.configs.recommended] },
   {
     files: ['**/*.svelte', '**/*.svelte.ts'],

@@ -51,3 +51,30 @@ declare const TextDecoder: new (
   encoding?: 'utf-8',
   options?: { readonly fatal?: boolean; readonly ignoreBOM?: boolean },
 ) => TextDecoder
+
+/** A key whose bytes the platform keeps. */
+interface CryptoKey {
+  readonly type: string
+  readonly extractable: boolean
+}
+
+interface AesGcmParams {
+  readonly name: string
+  readonly iv: Uint8Array<ArrayBuffer>
+  readonly additionalData?: Uint8Array<ArrayBuffer>
+}
+
+interface SubtleCrypto {
+  importKey(
+    format: 'raw',
+    bytes: Uint8Array<ArrayBuffer>,
+    algorithm: string,
+    extractable: boolean,
+    usages: readonly string[],
+  ): Promise<CryptoKey>
+  encrypt(algorithm: AesGcmParams, key: CryptoKey, plain: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
+  decrypt(algorithm: AesGcmParams, key: CryptoKey, sealed: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
+}
+
+// `subtle` is missing on pages that came by plain HTTP from elsewhere than this computer
+declare const crypto: { readonly subtle: SubtleCrypto }
