@@ -1,13 +1,15 @@
 import { MeshError, sleep, throwIfAborted, type Clock, type DeviceId } from './base/index.ts'
 import {
+  admissionProof,
   cleanName,
-  openRoster,
+  comparePictures,
+  invitationIdOfKey,
+  invitationKey,
   parseInvitation,
   type InvitationLink,
   type Membership,
-  type SignedRoster,
 } from './identity/index.ts'
-import type { DeviceKind, DeviceView, InvitationPreview, Mesh } from './mesh-types.ts'
+import type { DeviceView, InvitationPreview, Mesh } from './mesh-types.ts'
 import { proveInvitation, type AddressBook, type Links } from './net/index.ts'
 
 /** How long the inviter may take to come online after it admitted this device, in ms. */
@@ -18,7 +20,6 @@ const LOOK_AGAIN_MS = 250
 interface JoinPorts {
   readonly self: DeviceId
   readonly clock: Clock
-  readonly kind: DeviceKind
   readonly membership: Membership
   readonly links: Links
   readonly book: AddressBook
@@ -35,11 +36,18 @@ export interface Joining {
   readonly join: Mesh['join']
 }
 
+/** A device that may admit, and where it can be reached. */
+interface Door {
+  readonly device: DeviceId
+  readonly addresses: readonly string[]
+}
+
 /** Reads links and answers invitations for this device. */
 export function createJoining(ports: JoinPorts): Joining {
   const { self, clock, membership, links, book } = ports
 
-  const isKnown = (inviter: DeviceId): boolean => inviter !== self && membership.entryOn(inviter, self) !== undefined
+  const isKnown = (link: InvitationLink): boolean =>
+    link.mesh === membership.ledger().mesh && membership.standing() !== 'removed'
 
   const refuseExpired = (link: InvitationLink): void => {
     if (link.expiresAt <= clock.now()) {
@@ -47,70 +55,78 @@ export function createJoining(ports: JoinPorts): Joining {
     }
   }
 
-  /** The inviter's own list with both devices on it, or nothing: any other would be followed for ever. */
-  const checkList = async (signed: SignedRoster, inviter: DeviceId): Promise<void> => {
-    const { issuer, devices } = await openRoster(signed)
-    const isActive = (id: DeviceId): boolean => devices.some((entry) => entry.id === id && entry.removedAt === null)
-    if (issuer === inviter && isActive(self) && isActive(inviter)) return
-    throw new MeshError(
-      'integrity',
-      'The inviting device answered with a list that is not its own. Nothing was joined.',
-      {
-        fault: 'peer',
-      },
-    )
-  }
-
-  const untilOnline = async (id: DeviceId, cancel: Cancellable): Promise<DeviceView> => {
+  const untilOnline = async (doors: readonly Door[], cancel: Cancellable): Promise<DeviceView> => {
     links.wake()
     const startedAt = clock.monotonic()
-    while (links.view(id).state !== 'online' && clock.monotonic() - startedAt < ONLINE_WITHIN_MS) {
+    const known = doors.filter((door) => membership.admitted(door.device) !== undefined)
+    const online = (): Door | undefined => known.find((door) => links.view(door.device).state === 'online')
+    while (online() === undefined && clock.monotonic() - startedAt < ONLINE_WITHIN_MS) {
       throwIfAborted(cancel.signal)
       await sleep(clock, LOOK_AGAIN_MS, cancel)
     }
-    return ports.viewOf(id)
+    return ports.viewOf((online() ?? known[0])?.device ?? self)
   }
 
-  const prove = async (link: InvitationLink, options: Parameters<Mesh['join']>[1] = {}): Promise<void> => {
+  const prove = async (link: InvitationLink, door: Door, options: Parameters<Mesh['join']>[1] = {}): Promise<void> => {
     const { onProgress } = options
     const signal = options.signal ?? new AbortController().signal
     onProgress?.({ phase: 'connecting' })
-    const connection = await links.dialOnce(link.inviter, link.addresses, { signal })
+    const connection = await links.dialOnce(door.device, door.addresses, { signal })
     try {
       onProgress?.({ phase: 'proving' })
-      links.spare(link.inviter)
-      const own = { id: self, name: membership.entryOn(self, self)?.name ?? '', kind: ports.kind }
-      const roster = await proveInvitation(
-        connection,
-        link,
-        own,
-        { clock },
-        {
-          signal,
-          onPictures: (pictures) => onProgress?.({ phase: 'comparing', pictures }),
-        },
-      )
-      await checkList(roster, link.inviter)
-      await membership.follow(roster, { signal })
+      links.spare(door.device)
+      const key = invitationKey(link.secret)
+      const certificate = await membership.certificate()
+      const own = {
+        invitation: invitationIdOfKey(key.publicKey),
+        certificate,
+        proof: admissionProof(key.privateKey, link.mesh, certificate),
+      }
+      const onCompare = (nonce: Uint8Array): void => {
+        onProgress?.({ phase: 'comparing', pictures: comparePictures(link.inviter, self, nonce) })
+      }
+      const entries = await proveInvitation(connection, own, { clock }, { signal, onCompare })
+      await membership.adopt(link.mesh, entries, { signal })
     } finally {
       // the link proper is a new connection: as a member, the relay serves it from the start
       connection.abort(new MeshError('aborted', 'The invitation was answered.'))
     }
   }
 
+  /** One after the other: the inviter itself, then the devices it named beside itself. */
+  const proveSomewhere = async (
+    link: InvitationLink,
+    doors: readonly Door[],
+    options: Parameters<Mesh['join']>[1],
+  ): Promise<void> => {
+    let failure: unknown = new MeshError('offline', 'The link names no address that this device could reach.')
+    for (const door of doors) {
+      try {
+        await prove(link, door, options)
+        return
+      } catch (error) {
+        failure = error
+        // a device that was reached has said what there is to say
+        if (!(error instanceof MeshError) || (error.code !== 'offline' && error.code !== 'timeout')) throw error
+      }
+    }
+    throw failure
+  }
+
   return {
     preview(text): InvitationPreview {
       const link = parseInvitation(text)
-      const known = isKnown(link.inviter)
+      const known = isKnown(link)
       if (!known) refuseExpired(link)
       return {
         inviter: link.inviter,
         inviterName: cleanName(link.inviterName),
-        role: link.person === '' ? 'owner' : 'member',
+        role: link.role,
         person: cleanName(link.person),
         confirmation: link.confirmation,
         expiresAt: link.expiresAt,
         known,
+        leaves: membership.members().filter((member) => member.id !== self && member.removedAt === null).length,
       }
     },
     async join(text, options = {}) {
@@ -119,14 +135,28 @@ export function createJoining(ports: JoinPorts): Joining {
       if (link.inviter === self) {
         throw new MeshError('usage', 'This invitation was made by this very device. Open it on another one.')
       }
-      if (!isKnown(link.inviter)) {
+      const doors = doorsOf(link)
+      if (!isKnown(link)) {
         refuseExpired(link)
-        await prove(link, options)
+        await proveSomewhere(link, doors, options)
       }
-      book.learn(link.inviter, link.addresses)
-      const inviter = await untilOnline(link.inviter, { signal: options.signal })
+      for (const { device, addresses } of doors) {
+        if (membership.admitted(device) !== undefined) book.learn(device, addresses)
+      }
+      const inviter = await untilOnline(doors, { signal: options.signal })
       options.onProgress?.({ phase: 'admitted' })
       return inviter
     },
   }
+}
+
+/** The addresses of a link by device: those without a device in them are the inviter's. */
+function doorsOf(link: InvitationLink): Door[] {
+  const byDevice = new Map<DeviceId, string[]>([[link.inviter, []]])
+  for (const address of link.addresses) {
+    const named = /\/p2p\/([^/]+)$/.exec(address)?.[1] as DeviceId | undefined
+    const device = named ?? link.inviter
+    byDevice.set(device, [...(byDevice.get(device) ?? []), address])
+  }
+  return [...byDevice].flatMap(([device, addresses]) => (addresses.length === 0 ? [] : [{ device, addresses }]))
 }

@@ -1,9 +1,10 @@
 import type { DeviceId, EventSource, InvitationId, ModelId } from './base/index.ts'
 import type { EngineLoad, ModelRecord } from './engine/index.ts'
+import type { MeshPeople, PersonRole } from './people-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
 
-/** What a person is in a mesh. The first form knows two; the ledger brings the rest. */
-export type Role = 'owner' | 'member'
+/** What a person is in a mesh, and so each of their devices. */
+export type Role = PersonRole
 
 /** What kind of thing a device is: it decides icon and words, never rights. */
 export type DeviceKind = 'helper' | 'browser'
@@ -17,8 +18,10 @@ export interface DeviceView {
   readonly name: string
   readonly kind: DeviceKind
   readonly role: Role
-  /** The person it belongs to; empty: the person of this mesh. */
+  /** Name of the person it belongs to; empty: the person of this very device. */
   readonly person: string
+  /** 32 hex digits. */
+  readonly personId: string
   readonly state: DeviceState
   readonly path: Path
   /** Round trip over the link in use; null when there is none. */
@@ -54,6 +57,8 @@ export type Confirmation = 'in-advance' | 'pictures'
 export interface InviteOptions {
   /** Name of another person; absent: another device of one's own. */
   readonly person?: string | undefined
+  /** What that person may do. Default `member`; a device of one's own has the role of its person. */
+  readonly role?: Role | undefined
   readonly confirmation: Confirmation
   /** Default 10 minutes. */
   readonly lifetimeMs?: number | undefined
@@ -81,6 +86,8 @@ export interface InvitationPreview {
   readonly expiresAt: number
   /** True when this device belongs to the inviter's mesh already: nothing is left to agree to. */
   readonly known: boolean
+  /** Other devices of the mesh that this device would leave; 0 when it is alone. */
+  readonly leaves: number
 }
 
 /** What a joining device waits for, in order. */
@@ -128,7 +135,7 @@ interface Cancellable {
 }
 
 /** One device's whole view of its mesh: the only thing screens, gateway and command line talk to. */
-export interface Mesh {
+export interface Mesh extends MeshPeople {
   readonly self: DeviceId
   readonly events: EventSource<MeshEvent>
   standing(): Standing

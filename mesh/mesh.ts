@@ -15,32 +15,32 @@ import { createAsk } from './ask.ts'
 import type { EngineHost } from './engine/index.ts'
 import {
   cleanName,
+  createEpochs,
   LINK_MAX_ADDRESSES,
   loadDeviceKey,
-  loadInvitations,
   loadMembership,
+  loadSealingKey,
   type Member,
   type Membership,
 } from './identity/index.ts'
+import { makeInvitation } from './inviting.ts'
 import { createJoining } from './join.ts'
-import type { DeviceKind, DeviceView, InvitationView, Mesh, MeshEvent } from './mesh-types.ts'
+import { keepEpochs } from './keeping-epochs.ts'
+import type { DeviceKind, DeviceView, Mesh, MeshEvent } from './mesh-types.ts'
 import {
   addressesOf,
-  askKeeper,
   createAdmissions,
   createLinks,
-  createListKeeper,
   createNode,
   createProtocols,
   loadAddressBook,
   serveProtocols,
   type CapabilityRecord,
-  type MembershipReply,
-  type MembershipRequest,
   type NodePreset,
   type PeerNode,
 } from './net/index.ts'
 import { createPendingJoins } from './pending-joins.ts'
+import { createPeople } from './people.ts'
 import { createViews, NO_ENGINE } from './views.ts'
 
 /** What a mesh is made of: ports, and what the composition root knows about this device. */
@@ -57,6 +57,8 @@ export interface MeshOptions {
     readonly kind: DeviceKind
     /** True: the person gave this name now. Else it only names the device at its first start. */
     readonly nameIsChosen?: boolean | undefined
+    /** Name of its person in a mesh of its own. Default: the device's. */
+    readonly person?: string | undefined
   }
   /** Where this device serves the page, without fragment; undefined while it does not. */
   readonly pageUrl?: (() => string | undefined) | undefined
@@ -79,9 +81,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const log = options.log.child('mesh')
   const key = await loadDeviceKey(store, random, { signal })
   const self = key.id
-  const ownEntry = { ...device, name: cleanName(device.name) || 'This device' }
-  const membership = await loadMembership({ store, clock, log }, key, ownEntry, { signal })
-  const invitations = await loadInvitations({ store, clock, random }, self, { signal })
+  const sealing = await loadSealingKey(store, random, { signal })
+  const name = cleanName(device.name) || 'This device'
+  const own = { name, kind: device.kind, person: cleanName(device.person ?? '') || name }
+  const membership = await loadMembership({ store, clock, random, log, key, sealing }, own, { signal })
   const book = await loadAddressBook(store, log, { signal })
   const events = createEvents<MeshEvent>((error) => {
     log.error('a listener of mesh events failed', { error })
@@ -109,7 +112,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const spare = (id: DeviceId): void => {
     links.spare(id)
   }
-  const admissions = createAdmissions({ self, membership, invitations, random, log, spare })
+  const admissions = createAdmissions({ membership, clock, random, log, spare })
   const mayRelay = (id: DeviceId): boolean =>
     membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
@@ -118,25 +121,15 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     mayConnect: (source, destination) => mayRelay(source) && mayRelay(destination),
   })
 
-  const changeOwnList = createListKeeper({ self, membership, invitations, admissions, addresses, linkTo })
-  const changeList = (keeper: DeviceId, wanted: MembershipRequest, cancel: Cancellable): Promise<MembershipReply> => {
-    const withSignal = { signal: cancel.signal ?? new AbortController().signal }
-    if (keeper === self) return changeOwnList(self, wanted, withSignal)
-    return askKeeper(links.connection(keeper), wanted, { clock }, withSignal)
-  }
-  /** The device whose list new devices go on: the mesh that was joined, else this device. */
-  const keeper = (): DeviceId =>
-    membership.issuers().find((issuer) => membership.entryOn(issuer, self) !== undefined) ?? self
-
   const views = createViews({ self, clock, membership, links, capability })
   const memberOf = (id: DeviceId): Member => {
     const member = membership.admitted(id)
     if (member === undefined) throw new MeshError('device-unknown', 'There is no such device in this mesh.')
     return member
   }
-  const pending = createPendingJoins({ self, membership, admissions, links, events })
+  const pending = createPendingJoins({ membership, admissions, links, events })
   const viewOf = (id: DeviceId): DeviceView => views.device(memberOf(id))
-  const joining = createJoining({ self, clock, kind: device.kind, membership, links, book, viewOf })
+  const joining = createJoining({ self, clock, membership, links, book, viewOf })
   const ask = createAsk({
     ...{ clock, random, engines, links, events },
     devices: () => views.devices(),
@@ -158,7 +151,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     links.announce()
   })
 
-  const hosts = { control: links.host, engines, admission: admissions, changeList: changeOwnList }
+  const people = createPeople({ membership, clock })
+  const epochs = keepEpochs({ membership, sealing, random, clock, log })
+  await nameAsChosen(membership, device, name, { signal })
+
+  const hosts = { control: links.host, engines, admission: admissions }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
 
@@ -169,40 +166,33 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     devices: () => views.devices(),
     models: () => views.models(),
     addresses,
-    async rename(id, name, cancel = {}) {
-      const cleaned = cleanName(name)
+    ...people,
+    async rename(id, wanted, cancel = {}) {
+      const cleaned = cleanName(wanted)
       if (cleaned === '') throw new MeshError('usage', 'A name needs at least one visible character.')
-      const { issuer } = memberOf(id)
-      await changeList(issuer, { type: 'rename', device: id, name: cleaned }, cancel)
-      // its own name stays with a device when it leaves a mesh
-      if (id === self && issuer !== self) await membership.rename(self, cleaned, cancel)
+      await membership.ledger().append({ type: 'rename', device: memberOf(id).id, name: cleaned }, cancel)
     },
     async remove(id, cancel = {}) {
       if (id === self) throw new MeshError('usage', 'A device cannot remove itself. Remove it from another device.')
-      await changeList(memberOf(id).issuer, { type: 'remove', device: id }, cancel)
+      await membership.ledger().append({ type: 'revoke', device: memberOf(id).id }, cancel)
+      // whoever removes changes the keys at once: nothing that is written from now on is sealed to the removed
+      await epochs.maintain(cancel)
     },
-    async invite({ person = '', confirmation, lifetimeMs, signal: cancelled }): Promise<InvitationView> {
-      const wanted = { type: 'invite', person, confirmation, lifetimeMs } as const
-      const answer = await changeList(keeper(), wanted, { signal: cancelled })
-      if (answer.type !== 'invitation') {
-        throw new MeshError('bug', 'The keeper of the list answered an invitation with something else.')
-      }
-      const { type: _, ...invitation } = answer
-      // any copy of the page understands the fragment: the one at hand is the one that can be opened here
-      return options.pageUrl?.() === undefined ? invitation : { ...invitation, url: linkTo(invitation.fragment) }
+    async invite(wanted) {
+      const invitation = await makeInvitation({ membership, links, clock, random, addresses, linkTo }, wanted)
+      return invitation
     },
     preview: joining.preview,
     join: joining.join,
     pendingJoins: () => pending.list(),
-    async settleJoin(invitation, admit, cancel = {}) {
-      await changeList(pending.keeperOf(invitation), { type: 'settle', invitation, admit }, cancel)
-    },
+    settleJoin: (invitation, admit, cancel) => admissions.settle(invitation, admit, cancel),
     ask,
     wake() {
       links.wake()
     },
     async stop(cancel = {}) {
       stopWatching?.()
+      epochs.close()
       await links.stop()
       await sleep(clock, GOODBYE_MS, cancel).catch((error: unknown) => {
         // a stop that is hurried skips the goodbye, not the stop
@@ -234,4 +224,16 @@ function tellMembership(
     standing = membership.standing()
     events.emit({ type: 'membership', standing })
   })
+}
+
+/** A name the person gave at this start takes the place of the one the ledger has. */
+async function nameAsChosen(
+  membership: Membership,
+  device: MeshOptions['device'],
+  name: string,
+  cancel: Cancellable,
+): Promise<void> {
+  const own = membership.admitted(membership.self)
+  if (device.nameIsChosen !== true || own === undefined || own.name === name) return
+  await membership.ledger().append({ type: 'rename', device: own.id, name }, cancel)
 }

@@ -1,6 +1,6 @@
 import type { Clock, DeviceId } from './base/index.ts'
 import type { EngineLoad } from './engine/index.ts'
-import type { Member, Membership } from './identity/index.ts'
+import { authorize, type Member, type Membership } from './identity/index.ts'
 import type { DeviceView, MeshModel } from './mesh-types.ts'
 import type { CapabilityRecord, Links } from './net/index.ts'
 
@@ -27,9 +27,12 @@ export interface Views {
 export function createViews(ports: ViewPorts): Views {
   const { self, clock, membership, links } = ports
 
+  const ownPerson = (): string | undefined => membership.admitted(self)?.person
+
   const mayRemove = (member: Member): boolean => {
-    if (member.id === self || member.id === member.issuer) return false
-    return membership.entryOn(member.issuer, self)?.role === 'owner'
+    if (member.id === self) return false
+    const object = member.person === ownPerson() ? 'own-device' : 'other-device'
+    return authorize(membership.subject(self), 'revoke', object).allowed
   }
 
   const own = (): Pick<DeviceView, 'state' | 'path' | 'rttMs' | 'lastSeenAt' | 'models' | 'load'> => {
@@ -44,11 +47,14 @@ export function createViews(ports: ViewPorts): Views {
   }
 
   const device = (member: Member): DeviceView => {
-    const { id, name, kind, role, person, admittedAt, admittedBy } = member
+    const { id, name, kind, role, admittedAt, admittedBy } = member
+    const isOwn = member.person === ownPerson()
     const seen = id === self ? own() : linked(id)
     return {
       ...seen,
-      ...{ id, name, kind, role, person, admittedAt, admittedBy },
+      ...{ id, name, kind, role, admittedAt, admittedBy },
+      person: isOwn ? '' : member.personName,
+      personId: member.person,
       state: member.removedAt === null ? seen.state : 'removed',
       removable: mayRemove(member),
     }
@@ -57,7 +63,7 @@ export function createViews(ports: ViewPorts): Views {
   const devices = (): DeviceView[] =>
     membership
       .members()
-      .filter((member) => member.removedAt === null)
+      .filter((member) => member.id === self || membership.admitted(member.id) !== undefined)
       .map(device)
 
   return {

@@ -37,6 +37,15 @@ export const ADDRESSES_MAX = 12
 /** Most models one capability record names. */
 export const MODELS_MAX = 64
 
+/** Most entries of the ledger in one frame; their bytes are bounded by {@link LEDGER_BATCH_BYTES}. */
+export const LEDGER_BATCH_MAX_ENTRIES = 512
+/** Bytes of entries after which a frame of the ledger is full. */
+export const LEDGER_BATCH_BYTES = 256 * 1024
+/** Hashes a device names to say what it has: its heads, and older entries further and further apart. */
+export const LEDGER_HAVE_MAX = 64
+/** Most entries taken from a caller to find out whether it was admitted elsewhere. */
+export const LEDGER_PROOF_MAX_ENTRIES = 4_096
+
 /** Largest prompt, in UTF-16 units over all messages. */
 export const PROMPT_MAX_LENGTH = 400_000
 /** Most messages in one prompt. */

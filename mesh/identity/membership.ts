@@ -1,233 +1,258 @@
-import { sha256 } from '@noble/hashes/sha2.js'
 import {
+  asId,
   createEvents,
+  isMeshError,
   MeshError,
   type Clock,
   type DeviceId,
   type EventSource,
   type Logger,
+  type MeshId,
+  type PersonId,
+  type Random,
   type Store,
 } from '../base/index.ts'
-import { decode, encode, toHex } from '../wire/index.ts'
+import type { SealingKeyPair } from '../seal/index.ts'
+import { authorize, type Subject } from './authorize.ts'
 import type { DeviceKey } from './device-key.ts'
-import { cleanName } from './names.ts'
 import {
-  activeEntry,
-  openRoster,
-  ROSTER_MAX_BYTES,
-  signedRoster,
-  signRoster,
-  withEntry,
-  type Roster,
-  type RosterEntry,
-  type SignedRoster,
-} from './roster.ts'
+  createLedger,
+  loadLedger,
+  signCertificate,
+  type Ledger,
+  type LedgerDevice,
+  type LedgerState,
+  type SignedCertificate,
+} from './ledger/index.ts'
+import { generatePersonId } from './names.ts'
+import type { Role } from './roles.ts'
 
-/** Most issuers whose lists one device follows. */
-export const ISSUERS_MAX = 16
+const CURRENT_KEY = 'ledger/current'
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
 }
 
-/** A device on some list this one follows. */
-export interface Member extends RosterEntry {
-  /** Whose list it is on: the device that may remove it. */
-  readonly issuer: DeviceId
+/** A device of the mesh, with what its person is. */
+export interface Member {
+  readonly id: DeviceId
+  readonly name: string
+  readonly kind: 'helper' | 'browser'
+  readonly role: Role
+  readonly person: PersonId
+  readonly personName: string
+  readonly admittedAt: number
+  readonly admittedBy: DeviceId
+  readonly removedAt: number | null
 }
 
-/** What this device knows about who belongs: its own list and those of the devices it joined. */
+/** What a device may want of another one. */
+export type CallAction = 'ask' | 'read-ledger' | 'store'
+
+/** Whether this device is alone in its mesh, one of several, or removed from it. */
+export type Standing = 'alone' | 'member' | 'removed'
+
+/** Which mesh this device is in, and who else is. */
 export interface Membership {
-  /** The lists changed. */
+  readonly self: DeviceId
+  /** Who belongs, or what they may do, has changed; or this device went to another mesh. */
   readonly changes: EventSource<void>
-  /**
-   * Everyone on a list that has this device on it, this device first. A device on two
-   * lists counts once, active before removed. Who removed this device is not in it.
-   */
+  /** Signed entries that became known, for those who tell others. */
+  readonly entries: EventSource<readonly Uint8Array[]>
+  /** The ledger of the present mesh; another one after {@link adopt}. */
+  ledger(): Ledger
+  state(): LedgerState
+  /** Everyone who is or was a device of this mesh, this device first, then by name. */
   members(): readonly Member[]
-  /** The device, if some list says it belongs. */
+  /** The device, if it belongs. */
   admitted(id: DeviceId): Member | undefined
-  /** The entry of a device on one issuer's list, if that list says it belongs: rights on a list come from that list alone. */
-  entryOn(issuer: DeviceId, id: DeviceId): RosterEntry | undefined
-  /** True when a list says it was removed and none says it belongs. */
   wasRemoved(id: DeviceId): boolean
-  /** `removed` as soon as an issuer that had admitted this device says so, and no other has it. */
-  standing(): 'alone' | 'member' | 'removed'
-  /** The lists this device follows, its own first. */
-  rosters(): readonly SignedRoster[]
-  /** Devices whose lists this one follows, without itself. */
-  issuers(): readonly DeviceId[]
-  /** Puts a device on the own list. */
-  admit(entry: Omit<RosterEntry, 'admittedAt' | 'admittedBy' | 'removedAt'>, options?: Cancellable): Promise<void>
-  /** Takes a device off the own list, for good. @throws MeshError `device-unknown`, `usage` (itself) */
-  remove(id: DeviceId, options?: Cancellable): Promise<void>
-  /** Names a device on the own list. @throws MeshError `device-unknown`, `usage` */
-  rename(id: DeviceId, name: string, options?: Cancellable): Promise<void>
-  /** Follows an issuer from now on. Only called for an inviter whose invitation this device holds. */
-  follow(signed: SignedRoster, options?: Cancellable): Promise<void>
+  /** A device as {@link authorize} judges it. */
+  subject(id: DeviceId): Subject
+  /** Whether a device may call this one for something. */
+  mayCall(id: DeviceId, action: CallAction): boolean
+  standing(): Standing
+  /** This device's present certificate. */
+  certificate(): Promise<SignedCertificate>
   /**
-   * Takes a list told by any device: kept when its issuer is followed and it is newer.
-   * @returns whether something changed. @throws MeshError `malformed`, `integrity`, `too-large`
+   * Goes to the mesh of these entries, which must be `mesh` and must have admitted
+   * this device; the present mesh is left. Resolves when that is durable.
+   * @throws MeshError `integrity` when they are not, and of the store; nothing has changed then
    */
-  offer(signed: SignedRoster, options?: Cancellable): Promise<boolean>
+  adopt(mesh: MeshId, entries: readonly Uint8Array[], options?: Cancellable): Promise<void>
 }
 
-/** Loads the lists from the store; the own one is made at first start with this device on it. */
+/** What membership stands on. */
+export interface MembershipPorts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly key: DeviceKey
+  readonly sealing: SealingKeyPair
+}
+
+/** What a device says of itself when it starts a mesh of its own. */
+export interface OwnDevice {
+  readonly name: string
+  readonly kind: 'helper' | 'browser'
+  /** Name of its person. */
+  readonly person: string
+}
+
+/**
+ * Loads the mesh this device is in, or starts one of its own: nobody is asked to
+ * create anything.
+ * @throws MeshError of the store
+ */
 export async function loadMembership(
-  ports: { readonly store: Store; readonly clock: Clock; readonly log: Logger },
-  key: DeviceKey,
-  self: Pick<RosterEntry, 'name' | 'kind'> & { readonly nameIsChosen?: boolean | undefined },
+  ports: MembershipPorts,
+  own: OwnDevice,
   options: Cancellable = {},
 ): Promise<Membership> {
-  const { store, clock, log } = ports
-  const changes = createEvents<void>((error) => {
-    log.error('a listener of membership failed', { error })
-  })
-  const lists = new Map<DeviceId, { readonly roster: Roster; readonly signed: SignedRoster }>()
-  // changes of the own list one after another: two at once would make the same version twice
-  let turn: Promise<unknown> = Promise.resolve()
-
-  const keep = async (signed: SignedRoster, roster: Roster, keepOptions: Cancellable): Promise<void> => {
-    await store.put(storeKey(roster.issuer), encode(signed), keepOptions)
-    lists.set(roster.issuer, { roster, signed })
-    changes.emit()
+  const { store, clock, key, sealing } = ports
+  const onListenerError = (error: unknown): void => {
+    ports.log.error('a listener of the membership failed', { error })
   }
+  const changes = createEvents<void>(onListenerError)
+  const news = createEvents<readonly Uint8Array[]>(onListenerError)
 
-  const own = (): Roster => {
-    const list = lists.get(key.id)
-    if (list === undefined) throw new MeshError('bug', 'The own list of devices is missing.')
-    return list.roster
-  }
+  const certify = (name: string): Promise<SignedCertificate> =>
+    signCertificate(key, { sealingKey: sealing.publicKey, kind: own.kind, name, at: clock.now() })
 
-  const changeOwn = (edit: (roster: Roster) => Roster, editOptions: Cancellable): Promise<void> => {
-    const run = async (): Promise<void> => {
-      const next = edit(own())
-      await keep(await signRoster(next, key, editOptions), next, editOptions)
+  const found = await loadCurrent(ports, options)
+  let ledger =
+    found ??
+    (await createLedger(
+      ports,
+      {
+        name: '',
+        person: { id: generatePersonId(ports.random), name: own.person },
+        certificate: await certify(own.name),
+      },
+      options,
+    ))
+  if (found === undefined) await keepCurrent(store, ledger.mesh, options)
+
+  const follow = (): (() => void) =>
+    ledger.changes.subscribe(({ added }) => {
+      changes.emit()
+      news.emit(added.map((entry) => entry.bytes))
+    })
+  let unfollow = follow()
+
+  const memberOf = (state: LedgerState, device: LedgerDevice): Member => {
+    const person = state.people.get(device.person)
+    return {
+      id: device.id,
+      name: device.name,
+      kind: device.kind,
+      role: person?.role ?? 'guest',
+      person: device.person,
+      personName: person?.name ?? '',
+      admittedAt: device.admittedAt,
+      admittedBy: device.admittedBy,
+      removedAt: device.removedAt ?? person?.removedAt ?? null,
     }
-    const result = turn.then(run)
-    turn = result.catch(() => undefined)
-    return result
   }
-
-  const ownEntry = (id: DeviceId): RosterEntry => {
-    const entry = activeEntry(own(), id)
-    if (entry === undefined) throw new MeshError('device-unknown', 'There is no such device in this mesh.')
-    return entry
-  }
-
-  for (const { key: storedKey, value } of await store.list('roster/', options)) {
-    const signed = decode(value, signedRoster, { maxBytes: ROSTER_MAX_BYTES * 2, what: `The stored list ${storedKey}` })
-    const roster = await openRoster(signed)
-    lists.set(roster.issuer, { roster, signed })
-  }
-  const mine = lists.get(key.id)?.roster
-  const listed = mine?.devices.find((entry) => entry.id === key.id)
-  if (mine === undefined || listed === undefined || (self.nameIsChosen === true && listed.name !== self.name)) {
-    const now = clock.now()
-    const base = mine ?? { issuer: key.id, version: 0, issuedAt: now, devices: [] }
-    const entry = {
-      role: 'owner' as const,
-      person: '',
-      admittedAt: now,
-      admittedBy: key.id,
-      removedAt: null,
-      ...listed,
-      id: key.id,
-      name: self.name,
-      kind: self.kind,
-    }
-    const roster = withEntry(base, entry, now)
-    await keep(await signRoster(roster, key, options), roster, options)
-  }
-
-  const everyList = (): Roster[] =>
-    [...lists.values()]
-      .map((list) => list.roster)
-      .sort((a, b) => Number(b.issuer === key.id) - Number(a.issuer === key.id))
 
   const members = (): Member[] => {
-    const found = new Map<DeviceId, Member>()
-    // a mesh that was joined names its devices; the own list comes after it
-    for (const roster of everyList().reverse()) {
-      if (activeEntry(roster, key.id) === undefined) continue
-      for (const entry of roster.devices) {
-        const known = found.get(entry.id)
-        if (known === undefined || (known.removedAt !== null && entry.removedAt === null))
-          found.set(entry.id, { ...entry, issuer: roster.issuer })
-      }
-    }
-    return [...found.values()].sort(
-      (a, b) => Number(b.id === key.id) - Number(a.id === key.id) || a.name.localeCompare(b.name),
-    )
+    const state = ledger.state()
+    return [...state.devices.values()]
+      .map((device) => memberOf(state, device))
+      .sort(
+        (a, b) =>
+          Number(b.id === key.id) - Number(a.id === key.id) || a.name.localeCompare(b.name) || (a.id < b.id ? -1 : 1),
+      )
   }
 
-  const find = (id: DeviceId): Member | undefined => members().find((member) => member.id === id)
-  const followed = (): Roster[] => everyList().filter((roster) => roster.issuer !== key.id)
+  const find = (id: DeviceId): Member | undefined => {
+    const state = ledger.state()
+    const device = state.devices.get(id)
+    return device === undefined ? undefined : memberOf(state, device)
+  }
+
+  const subject = (id: DeviceId): Subject => {
+    const member = find(id)
+    if (member === undefined) return 'stranger'
+    return member.removedAt === null ? member.role : 'removed'
+  }
+
+  const isRemoved = (id: DeviceId): boolean => (find(id)?.removedAt ?? null) !== null
+
+  /** Takes this device out of a mesh it goes away from, so that the others need not wait for it. */
+  const leave = async (leaveOptions: Cancellable): Promise<void> => {
+    if (standing() !== 'member') return
+    try {
+      await ledger.append({ type: 'revoke', device: key.id }, leaveOptions)
+    } catch (error) {
+      if (!isMeshError(error, 'conflict')) throw error
+      // the last owner cannot take itself out; the others keep a device that is gone
+      ports.log.info('the mesh that is left loses its last owner', { mesh: ledger.mesh })
+    }
+  }
+
+  const standing = (): Standing => {
+    if (isRemoved(key.id)) return 'removed'
+    return members().some((member) => member.id !== key.id && member.removedAt === null) ? 'member' : 'alone'
+  }
 
   return {
+    self: key.id,
     changes,
+    entries: news,
+    ledger: () => ledger,
+    state: () => ledger.state(),
     members,
     admitted(id) {
       const member = find(id)
-      return member?.removedAt === null ? member : undefined
+      if (member === undefined || member.removedAt !== null) return undefined
+      // who was removed is alone with itself: the others do not want it, and it has no business with them
+      return id !== key.id && isRemoved(key.id) ? undefined : member
     },
-    entryOn(issuer, id) {
-      const roster = lists.get(issuer)?.roster
-      return roster === undefined ? undefined : activeEntry(roster, id)
+    wasRemoved: isRemoved,
+    subject,
+    mayCall(id, action) {
+      if (action === 'read-ledger') return authorize(subject(id), action, 'mesh').allowed
+      if (action === 'store') return authorize(subject(id), action, 'mesh').allowed
+      const isOwn = find(id)?.person === find(key.id)?.person
+      return authorize(subject(id), action, isOwn ? 'own-device' : 'other-device').allowed
     },
-    wasRemoved: (id) => {
-      const member = find(id)
-      return member !== undefined && member.removedAt !== null
+    standing,
+    async certificate() {
+      const known = ledger.state().devices.get(key.id)
+      return known?.certificate ?? (await certify(own.name))
     },
-    standing() {
-      const others = followed()
-      if (others.some((roster) => activeEntry(roster, key.id) !== undefined)) return 'member'
-      return others.length === 0 ? 'alone' : 'removed'
-    },
-    rosters: () => everyList().flatMap((roster) => lists.get(roster.issuer)?.signed ?? []),
-    issuers: () => followed().map((roster) => roster.issuer),
-    admit(entry, admitOptions = {}) {
-      const name = cleanName(entry.name) || 'Unnamed device'
-      return changeOwn((roster) => {
-        const now = clock.now()
-        return withEntry(roster, { ...entry, name, admittedAt: now, admittedBy: key.id, removedAt: null }, now)
-      }, admitOptions)
-    },
-    async remove(id, removeOptions = {}) {
-      if (id === key.id) throw new MeshError('usage', 'A device cannot remove itself. Remove it from another device.')
-      await changeOwn(
-        (roster) => withEntry(roster, { ...ownEntry(id), removedAt: clock.now() }, clock.now()),
-        removeOptions,
-      )
-    },
-    async rename(id, name, renameOptions = {}) {
-      const cleaned = cleanName(name)
-      if (cleaned === '') throw new MeshError('usage', 'A name needs at least one visible character.')
-      await changeOwn((roster) => withEntry(roster, { ...ownEntry(id), name: cleaned }, clock.now()), renameOptions)
-    },
-    async follow(signed, followOptions = {}) {
-      const roster = await openRoster(signed)
-      if (!lists.has(roster.issuer) && lists.size >= ISSUERS_MAX) {
-        throw new MeshError(
-          'refused',
-          `This device belongs to ${String(ISSUERS_MAX - 1)} meshes already, the most it can.`,
-        )
+    async adopt(mesh, entries, adoptOptions = {}) {
+      const next = mesh === ledger.mesh ? ledger : await loadLedger(ports, mesh, adoptOptions)
+      await next.take(entries, adoptOptions)
+      const device = next.state().devices.get(key.id)
+      const person = device === undefined ? undefined : next.state().people.get(device.person)
+      if (device === undefined || device.removedAt !== null || person === undefined || person.removedAt !== null) {
+        throw new MeshError('integrity', 'The mesh that was joined does not name this device. Nothing was joined.', {
+          fault: 'peer',
+        })
       }
-      const known = lists.get(roster.issuer)?.roster
-      if (known !== undefined && known.version >= roster.version) return
-      await keep(signed, roster, followOptions)
-    },
-    async offer(signed, offerOptions = {}) {
-      const roster = await openRoster(signed)
-      const known = lists.get(roster.issuer)?.roster
-      // only lists of devices we joined count, and never an older one (roll-back)
-      if (known === undefined || roster.issuer === key.id || roster.version <= known.version) return false
-      await keep(signed, roster, offerOptions)
-      return true
+      if (next === ledger) return
+      await leave(adoptOptions)
+      await keepCurrent(store, mesh, adoptOptions)
+      unfollow()
+      ledger = next
+      unfollow = follow()
+      changes.emit()
     },
   }
 }
 
-function storeKey(issuer: DeviceId): string {
-  return `roster/${toHex(sha256(new TextEncoder().encode(issuer)).subarray(0, 16))}`
+async function loadCurrent(ports: MembershipPorts, options: Cancellable): Promise<Ledger | undefined> {
+  const stored = await ports.store.get(CURRENT_KEY, options)
+  if (stored === undefined) return undefined
+  const mesh = new TextDecoder().decode(stored)
+  if (!/^[0-9a-f]{64}$/.test(mesh))
+    throw new MeshError('storage-corrupt', 'The record of the mesh of this device cannot be read.')
+  return loadLedger(ports, asId<MeshId>(mesh), options)
+}
+
+function keepCurrent(store: Store, mesh: MeshId, options: Cancellable): Promise<void> {
+  return store.put(CURRENT_KEY, new TextEncoder().encode(mesh), options)
 }

@@ -20,6 +20,8 @@ import { isPlainAddress, type AddressBook } from './address-book.ts'
 import { dialFirst } from './dial.ts'
 import type { PeerNode } from './node.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
+import { farewellOf, haveOf } from './protocols/ledger/exchange.ts'
+import { batches, fetchLedger, type LedgerHost } from './protocols/ledger/ledger.ts'
 import type { CapabilityRecord, ControlFrame, Hello, Neighbour } from './protocols/control/messages.ts'
 import { isRelayed } from './stream.ts'
 
@@ -66,6 +68,8 @@ interface Link {
   saidBye: boolean
   trouble: string | undefined
   toldRttMs: number | null
+  fetching: boolean
+  fetchAgain: boolean
   dialling: AbortController | undefined
   cancelRedial: () => void
 }
@@ -83,8 +87,6 @@ interface LinksPorts {
 
 /** How long a removed device has to hear that it was, in ms. */
 const CUT_AFTER_MS = 500
-/** Lists told in one frame. */
-const ROSTERS_TOLD = 16
 
 const NONE: LinkView = {
   state: 'unreachable',
@@ -109,6 +111,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   }
   const changes = createEvents<DeviceId>(onListenerError)
   const frames = createEvents<{ from: DeviceId; frame: ControlFrame }>(onListenerError)
+  const life = new AbortController()
   let stopped = false
 
   const best = (link: Link): ControlSession | undefined =>
@@ -129,6 +132,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       saidBye: false,
       trouble: undefined,
       toldRttMs: null,
+      fetching: false,
+      fetchAgain: false,
       dialling: undefined,
       cancelRedial() {},
     }
@@ -254,28 +259,60 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     }
   }
 
+  const admitted = (id: DeviceId): boolean => membership.admitted(id) !== undefined
+
+  const refusalOf = (id: DeviceId): MeshError =>
+    membership.wasRemoved(id)
+      ? new MeshError('removed', 'This device was removed from the mesh. Ask for a new invitation.')
+      : new MeshError('not-admitted', 'This device is not part of this mesh. Ask its owner for an invitation.')
+
+  const ledgerHost: LedgerHost = {
+    have: () => haveOf(membership.ledger()),
+    missing: (have) => membership.ledger().missingFor(have),
+    async take(from, entries, options) {
+      const { waiting, refused } = await membership.ledger().take(entries, options)
+      for (const { code, reason } of refused) log.warn('an entry of the ledger was refused', { from, code, reason })
+      // their parents are somewhere: most likely where they came from
+      if (waiting > 0) catchUp(from)
+    },
+  }
+
+  /** Fetches what a linked device has and this one lacks. One at a time for each; what is missed meanwhile is asked for again. */
+  const catchUp = (id: DeviceId): void => {
+    const link = links.get(id)
+    const session = link === undefined ? undefined : best(link)
+    if (link === undefined || session === undefined || stopped) return
+    if (link.fetching) {
+      link.fetchAgain = true
+      return
+    }
+    link.fetching = true
+    fetchLedger(session.connection, ledgerHost, ports, { signal: life.signal })
+      .catch((error: unknown) => {
+        if (!isAbort(error)) log.debug('the ledger of a device could not be fetched', { device: id, error })
+      })
+      .finally(() => {
+        link.fetching = false
+        const again = link.fetchAgain
+        link.fetchAgain = false
+        if (again) catchUp(id)
+      })
+  }
+
   const host: ControlHost = {
-    admitted: (id) => membership.admitted(id) !== undefined,
-    refusal: (id) =>
-      membership.wasRemoved(id)
-        ? new MeshError('removed', 'This device was removed from the mesh. Ask for a new invitation.')
-        : new MeshError('not-admitted', 'This device is not part of this mesh. Ask its owner for an invitation.'),
+    ledger: ledgerHost,
+    admitted,
+    mayCall: (id, action) => membership.mayCall(id, action),
+    refusal: refusalOf,
+    isOfThisMesh: (told) => told.mesh === membership.ledger().mesh,
     hello: () => ({
       type: 'hello',
-      rosters: [...membership.rosters()].slice(0, ROSTERS_TOLD),
+      mesh: membership.ledger().mesh,
+      heads: [...membership.ledger().heads()],
       capability: ports.capability(),
       neighbours: neighbours(),
     }),
-    ownRosters: () => membership.rosters().slice(0, 1),
-    async heardRosters(from, lists) {
-      for (const signed of lists) {
-        try {
-          await membership.offer(signed)
-        } catch (error) {
-          log.warn('a list of devices was refused', { from, error: asMeshError(error).message })
-        }
-      }
-    },
+    farewell: (removed) => farewellOf(membership.ledger(), removed),
     opened(session, told) {
       const link = linkOf(session.peer)
       const isNew = link.sessions.size === 0
@@ -286,6 +323,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.cancelRedial()
       takeCapability(link, told.capability)
       hear(link, told)
+      if (told.heads.some((head) => membership.ledger().entry(head) === undefined)) catchUp(session.peer)
       book.saw(session.peer, clock.now())
       if (isNew) {
         log.info('a device is linked', {
@@ -324,6 +362,14 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     link.capability = { ...capability, addresses }
     if (addresses.length > 0) book.learn(link.id, addresses)
     changes.emit(link.id)
+  }
+
+  /** Tells entries that are new here to every linked device. */
+  const tellEntries = (entries: readonly Uint8Array[]): void => {
+    for (const link of online()) {
+      if (!admitted(link.id)) continue
+      for (const batch of batches(entries)) best(link)?.send({ type: 'entries', entries: batch })
+    }
   }
 
   /** A neighbour sees a device that this one does not: dial it now. */
@@ -373,9 +419,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       links.delete(id)
       return
     }
-    // the signed list goes first, so that the device knows and need not guess
+    // the signed entries go first, so that the device knows and need not guess
+    const farewell = membership.wasRemoved(id) ? [...batches(farewellOf(membership.ledger(), id))] : []
     for (const session of link.sessions) {
-      session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, ROSTERS_TOLD) })
+      for (const entries of farewell) session.send({ type: 'entries', entries })
       session.send({ type: 'bye' })
     }
     clock.schedule(CUT_AFTER_MS, () => {
@@ -408,11 +455,9 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       membership.changes.subscribe(() => {
         if (stopped) return
         reconcile()
-        for (const link of online()) {
-          if (membership.admitted(link.id) === undefined) continue
-          for (const session of link.sessions)
-            session.send({ type: 'rosters', rosters: [...membership.rosters()].slice(0, ROSTERS_TOLD) })
-        }
+      })
+      membership.entries.subscribe((entries) => {
+        if (!stopped) tellEntries(entries)
       })
       reconcile()
     },
@@ -477,6 +522,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     },
     async stop() {
       stopped = true
+      life.abort(new MeshError('aborted', 'Stopped.'))
       for (const link of links.values()) {
         link.cancelRedial()
         link.dialling?.abort()

@@ -8,6 +8,7 @@ import {
   type Logger,
   STRANGER_FRAME_MAX_BYTES,
 } from '../base/index.ts'
+import type { CallAction } from '../identity/index.ts'
 import { frameStream, type FrameStream } from './stream.ts'
 
 /** What a protocol is before it is bound to a device: enough to open a stream of it. */
@@ -24,7 +25,8 @@ export interface ProtocolShape {
  * The registry refuses callers that may not call before a byte of theirs is decoded.
  */
 export interface Protocol extends ProtocolShape {
-  readonly callers: 'anyone' | 'admitted'
+  /** The right a caller needs; `anyone` for what judges its callers itself. */
+  readonly callers: 'anyone' | Action
   /** Serves one stream. What it throws is told to the caller in an error frame. */
   handle(stream: FrameStream, options: { readonly connection: Connection; readonly signal: AbortSignal }): Promise<void>
 }
@@ -32,7 +34,8 @@ export interface Protocol extends ProtocolShape {
 /** Whom the registry lets in. */
 export interface Gate {
   admitted(id: DeviceId): boolean
-  /** Why not, as a sentence with a code. */
+  mayCall(id: DeviceId, action: CallAction): boolean
+  /** Why a device is not admitted, as a sentence with a code. */
   refusal(id: DeviceId): MeshError
 }
 
@@ -70,8 +73,8 @@ async function serve(
   // a stranger's frames are bounded tighter than a member's
   const maxFrameBytes = admitted ? protocol.maxFrameBytes : Math.min(protocol.maxFrameBytes, STRANGER_FRAME_MAX_BYTES)
   const frames = frameStream(stream, caller, { clock: ports.clock, maxFrameBytes })
-  if (!admitted && protocol.callers === 'admitted') {
-    await frames.fail(gate.refusal(caller))
+  if (protocol.callers !== 'anyone' && !gate.mayCall(caller, protocol.callers)) {
+    await frames.fail(admitted ? new MeshError('unauthorized', 'The role of this device does not allow it.') : gate.refusal(caller))
     return
   }
   try {

@@ -8,14 +8,13 @@ import type { Protocol } from '../protocol.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission } from './join/join.ts'
-import { membershipProtocol, type ChangeList } from './membership/membership.ts'
+import { ledgerProtocol } from './ledger/ledger.ts'
 
 /** What the protocols serve from. */
 export interface ProtocolHosts {
   readonly control: ControlHost
   readonly engines: EngineHost | undefined
   readonly admission: Admission
-  readonly changeList: ChangeList
 }
 
 /** All protocols, bound to this device. */
@@ -27,6 +26,6 @@ export function createProtocols(
     controlProtocol(hosts.control, ports),
     inferProtocol(hosts.engines, ports),
     joinProtocol(hosts.admission),
-    membershipProtocol(hosts.changeList),
+    ledgerProtocol(hosts.control.ledger),
   ]
 }

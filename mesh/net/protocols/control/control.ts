@@ -1,9 +1,9 @@
 import type { Connection } from '@libp2p/interface'
-import * as z from 'zod/mini'
 import {
   asMeshError,
   DIAL_TIMEOUT_MS,
   HEARTBEAT_MS,
+  LEDGER_PROOF_MAX_ENTRIES,
   MeshError,
   SILENT_MS,
   WAKE_PROBE_MS,
@@ -11,10 +11,11 @@ import {
   type DeviceId,
   type Logger,
 } from '../../../base/index.ts'
-import type { SignedRoster } from '../../../identity/index.ts'
+import type { EntryHash } from '../../../identity/index.ts'
 import { FIRST_FRAME, openStream, type Gate, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
-import { CONTROL, controlFrame, hello, rosters, type ControlFrame, type Hello } from './messages.ts'
+import { batches, type LedgerHost } from '../ledger/ledger.ts'
+import { CONTROL, controlFrame, hello, proofFrame, reception, type ControlFrame, type Hello } from './messages.ts'
 
 /** A link that is up: one control stream on one connection. */
 export interface ControlSession {
@@ -30,11 +31,13 @@ export interface ControlSession {
 
 /** What a session tells the peer it belongs to. */
 export interface ControlHost extends Gate {
+  /** The ledger by which callers are judged. */
+  readonly ledger: LedgerHost
   hello(): Hello
-  /** The own lists, for a device that is told it was removed. */
-  ownRosters(): readonly SignedRoster[]
-  /** Takes in lists told by a device; called before it is judged by them. */
-  heardRosters(from: DeviceId, lists: readonly SignedRoster[]): Promise<void>
+  /** True when the hello is of a device of this very mesh, as it says. */
+  isOfThisMesh(told: Hello): boolean
+  /** The entries by which a removed device learns that it was, and nothing that came after. */
+  farewell(removed: DeviceId): readonly Uint8Array[]
   opened(session: ControlSession, told: Hello): void
   heard(session: ControlSession, frame: ControlFrame): void
   closed(session: ControlSession, reason: MeshError): void
@@ -45,23 +48,37 @@ interface Ports {
   readonly log: Logger
 }
 
-/** The answering side, for the registry. It judges the caller itself: its hello may carry the list that admits it. */
+/** The answering side, for the registry. It judges the caller itself: the caller may bring the entry that admits it. */
 export function controlProtocol(host: ControlHost, ports: Ports): Protocol {
   return {
     ...CONTROL,
     callers: 'anyone',
-    async handle(stream, { connection }) {
+    async handle(stream, { connection, signal }) {
       const told = await stream.read(hello, FIRST_FRAME)
-      await host.heardRosters(stream.peer, told.rosters)
+      if (!host.admitted(stream.peer) && host.isOfThisMesh(told)) await takeProof(stream, host, signal)
       if (!host.admitted(stream.peer)) {
         const refusal = host.refusal(stream.peer)
-        // a removed device is shown the signed list that says so: it need not take our word
-        if (refusal.code === 'removed') await stream.write({ type: 'rosters', rosters: host.ownRosters() })
+        // a removed device is shown the signed entries that say so: it need not take our word
+        if (refusal.code === 'removed')
+          for (const entries of batches(host.farewell(stream.peer))) await stream.write({ type: 'entries', entries })
         throw refusal
       }
       await stream.write(host.hello())
       await runSession(stream, connection, told, host, ports)
     },
+  }
+}
+
+/** Asks an unknown caller for what its ledger has beyond this one; bounded, as it may be anybody. */
+async function takeProof(stream: FrameStream, host: ControlHost, signal: AbortSignal): Promise<void> {
+  await stream.write({ type: 'have', hashes: host.ledger.have() })
+  let left = LEDGER_PROOF_MAX_ENTRIES
+  for (;;) {
+    const frame = await stream.read(proofFrame, FIRST_FRAME)
+    if (frame.type === 'end') return
+    left -= frame.entries.length
+    if (left < 0) throw new MeshError('too-large', 'The ledger is too far ahead to be taken from a stranger.')
+    await host.ledger.take(stream.peer, frame.entries, { signal })
   }
 }
 
@@ -79,21 +96,42 @@ export async function openControl(
   const stream = await openStream(connection, CONTROL, ports, options)
   try {
     await stream.write(host.hello(), options)
-    let told = await stream.read(z.discriminatedUnion('type', [hello, rosters]), {
-      ...options,
-      timeoutMs: DIAL_TIMEOUT_MS,
-    })
-    if (told.type === 'rosters') {
-      await host.heardRosters(stream.peer, told.rosters)
-      told = await stream.read(hello, { ...options, timeoutMs: DIAL_TIMEOUT_MS })
-    }
-    await host.heardRosters(stream.peer, told.rosters)
+    const told = await received(stream, host, options)
     if (!host.admitted(stream.peer)) throw host.refusal(stream.peer)
     void runSession(stream, connection, told, host, ports)
   } catch (error) {
     stream.abort(error)
     throw asMeshError(error)
   }
+}
+
+/** The hello of the called side, with whatever comes before it answered or taken in. */
+async function received(
+  stream: FrameStream,
+  host: ControlHost,
+  options: { readonly signal: AbortSignal },
+): Promise<Hello> {
+  let proven = false
+  for (;;) {
+    const frame = await stream.read(reception, { ...options, timeoutMs: DIAL_TIMEOUT_MS })
+    if (frame.type === 'hello') return frame
+    if (frame.type === 'entries') await host.ledger.take(stream.peer, frame.entries, options)
+    else if (proven) throw new MeshError('malformed', 'The other device asked twice who this one is.')
+    else {
+      proven = true
+      await giveProof(stream, host, frame.hashes, options)
+    }
+  }
+}
+
+async function giveProof(
+  stream: FrameStream,
+  host: ControlHost,
+  have: readonly EntryHash[],
+  options: { readonly signal: AbortSignal },
+): Promise<void> {
+  for (const entries of batches(host.ledger.missing(have))) await stream.write({ type: 'entries', entries }, options)
+  await stream.write({ type: 'end' }, options)
 }
 
 async function runSession(
@@ -170,7 +208,7 @@ async function runSession(
       if (frame.type === 'beat') send({ type: 'echo', n: frame.n })
       else if (frame.type === 'echo') {
         if (frame.n === beat) rttMs = smooth(rttMs, heardAt - beatSentAt)
-      } else if (frame.type === 'rosters') await host.heardRosters(stream.peer, frame.rosters)
+      } else if (frame.type === 'entries') await host.ledger.take(stream.peer, frame.entries, { signal: stream.over })
       host.heard(session, frame)
     }
   } catch (error) {

@@ -1,14 +1,24 @@
 import * as z from 'zod/mini'
-import { ADDRESSES_MAX, FRAME_MAX_BYTES, MODELS_MAX } from '../../../base/index.ts'
-import { NAME_MAX_LENGTH, signedRoster } from '../../../identity/index.ts'
-import { address, deviceId, invitationId, list, modelId, range, text, whole } from '../../../wire/index.ts'
+import { ADDRESSES_MAX, FRAME_MAX_BYTES, LEDGER_HEADS_MAX, MODELS_MAX } from '../../../base/index.ts'
+import { NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
+import {
+  address,
+  deviceId,
+  entryHash,
+  exactBytes,
+  invitationId,
+  list,
+  modelId,
+  range,
+  text,
+  whole,
+} from '../../../wire/index.ts'
 import type { ProtocolShape } from '../../protocol.ts'
+import { endFrame, entriesFrame, haveFrame } from '../ledger/messages.ts'
 
 /** The one long-lived stream of a link: who I am, am I there, what can I do. */
-export const CONTROL: ProtocolShape = { id: '/plexus/control/1.0.0', maxFrameBytes: FRAME_MAX_BYTES, maxStreams: 4 }
+export const CONTROL: ProtocolShape = { id: '/plexus/control/2.0.0', maxFrameBytes: FRAME_MAX_BYTES, maxStreams: 4 }
 
-/** Most lists of devices in one frame. */
-const ROSTERS_MAX = 16
 /** Most neighbours one device names. */
 const NEIGHBOURS_MAX = 512
 
@@ -44,13 +54,13 @@ const capability = z.object({
   addresses: list(address, ADDRESSES_MAX),
 })
 
+/** A device that proved an invitation whose maker has to compare pictures: everything the maker needs to admit it. */
 const pendingJoin = z.object({
   invitation: invitationId,
-  device: deviceId,
-  name: text(NAME_MAX_LENGTH),
-  kind: z.enum(['helper', 'browser']),
-  pictures: list(text(16), 4),
-  path: z.enum(['self', 'direct', 'relayed', 'none']),
+  certificate: signedCertificate,
+  proof: exactBytes(64),
+  nonce: exactBytes(NONCE_BYTES),
+  path: z.enum(['direct', 'relayed']),
 })
 
 /** A device the sender is linked with, and where that device says it can be reached. */
@@ -59,13 +69,23 @@ const neighbour = z.object({ id: deviceId, addresses: list(address, ADDRESSES_MA
 /** First frame, both ways. */
 export const hello = z.object({
   type: z.literal('hello'),
-  rosters: list(signedRoster, ROSTERS_MAX),
+  /** The mesh the sender is a device of. */
+  mesh: entryHash,
+  /** The heads of its ledger. */
+  heads: list(entryHash, LEDGER_HEADS_MAX),
   capability,
   neighbours: list(neighbour, NEIGHBOURS_MAX),
 })
 
-/** Lists of devices, newest the sender has. Also sent to a removed device, before it is refused. */
-export const rosters = z.object({ type: z.literal('rosters'), rosters: list(signedRoster, ROSTERS_MAX) })
+/**
+ * What the called side may answer to a hello instead of its own: `have` when it does
+ * not know the caller and the caller may have been admitted elsewhere, `entries` to
+ * a removed device, before it is refused.
+ */
+export const reception = z.discriminatedUnion('type', [hello, haveFrame, entriesFrame])
+
+/** What the caller answers to `have`: the entries that lack there, in batches, and an end. */
+export const proofFrame = z.discriminatedUnion('type', [entriesFrame, endFrame])
 
 /** Everything that may follow the hello. */
 export const controlFrame = z.discriminatedUnion('type', [
@@ -73,7 +93,8 @@ export const controlFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('echo'), n: whole() }),
   z.object({ type: z.literal('capability'), capability }),
   z.object({ type: z.literal('neighbours'), neighbours: list(neighbour, NEIGHBOURS_MAX) }),
-  rosters,
+  // entries of the ledger that are new here
+  entriesFrame,
   z.object({ type: z.literal('pending'), joins: list(pendingJoin, 16) }),
   z.object({ type: z.literal('bye') }),
 ])
@@ -82,6 +103,8 @@ export const controlFrame = z.discriminatedUnion('type', [
 export type CapabilityRecord = z.output<typeof capability>
 /** The first frame. */
 export type Hello = z.output<typeof hello>
+/** A join that waits for its inviter. */
+export type PendingProof = z.output<typeof pendingJoin>
 /** A hint that a device can be reached, and how. */
 export type Neighbour = z.output<typeof neighbour>
 /** Any later frame. */

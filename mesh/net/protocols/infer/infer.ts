@@ -40,7 +40,7 @@ export function inferProtocol(engines: EngineHost | undefined, ports: { readonly
 
   return {
     ...INFER,
-    callers: 'admitted',
+    callers: 'ask',
     async handle(stream) {
       const question = await stream.read(ask, FIRST_FRAME)
       if (engines === undefined) throw new MeshError('model-unavailable', 'This device has no engine.')

@@ -7,37 +7,32 @@ import {
   type DeviceId,
   type InvitationId,
 } from '../../../base/index.ts'
-import {
-  comparePictures,
-  invitationIdOf,
-  joinProof,
-  type InvitationLink,
-  type SignedRoster,
-} from '../../../identity/index.ts'
+import type { SignedCertificate } from '../../../identity/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
+import { batches } from '../ledger/ledger.ts'
 import { JOIN, prove, verdict } from './messages.ts'
 
-/** A proof that arrived, as the inviter's admission judges it. */
+/** A proof that arrived, as admission judges it. */
 export interface ProofGiven {
   readonly invitation: InvitationId
+  readonly certificate: SignedCertificate
   readonly proof: Uint8Array
+  /** The device at the other end, proven by Noise. */
   readonly device: DeviceId
-  readonly name: string
-  readonly kind: 'helper' | 'browser'
   readonly connection: Connection
 }
 
-/** The inviter's side of admission. */
+/** The admitting side. */
 export interface Admission {
   /**
-   * Judges a proof and resolves with the list that names the joiner.
+   * Judges a proof and resolves with the ledger that names the joiner, parents first.
    * `compare` is called first when the pictures have to be compared by people.
-   * @throws MeshError `invitation-unknown`, `invitation-used`, `invitation-expired`, `refused`
+   * @throws MeshError `invitation-unknown`, `invitation-used`, `invitation-expired`, `refused`, `malformed`, `busy`
    */
   admit(
     given: ProofGiven,
     options: { readonly compare: (nonce: Uint8Array) => Promise<void>; readonly signal: AbortSignal },
-  ): Promise<SignedRoster>
+  ): Promise<readonly Uint8Array[]>
 }
 
 /** The only protocol a stranger may speak. */
@@ -46,9 +41,9 @@ export function joinProtocol(admission: Admission): Protocol {
     ...JOIN,
     callers: 'anyone',
     async handle(stream, { connection, signal }) {
-      const { invitation, proof, name, kind } = await stream.read(prove, FIRST_FRAME)
-      const roster = await admission.admit(
-        { invitation, proof, name, kind, device: stream.peer, connection },
+      const { invitation, certificate, proof } = await stream.read(prove, FIRST_FRAME)
+      const ledger = await admission.admit(
+        { invitation, certificate, proof, device: stream.peer, connection },
         {
           signal,
           async compare(nonce) {
@@ -56,47 +51,57 @@ export function joinProtocol(admission: Admission): Protocol {
           },
         },
       )
-      await stream.write({ type: 'admitted', roster }, { signal })
+      for (const entries of batches(ledger)) await stream.write({ type: 'entries', entries }, { signal })
+      await stream.write({ type: 'end' }, { signal })
       stream.close()
     },
   }
 }
 
+/** What a joiner shows. */
+export interface OwnProof {
+  readonly invitation: InvitationId
+  readonly certificate: SignedCertificate
+  readonly proof: Uint8Array
+}
+
+/** Most bytes of a ledger that are taken at a join: 10,000 entries and more. */
+const LEDGER_MAX_BYTES = 64 * 1024 * 1024
+
 /**
- * Proves an invitation to the inviter at the other end of `connection`.
- * @returns the signed list that names this device.
- * @throws MeshError what the inviter told, `timeout`, `peer-gone`, `aborted`
+ * Proves an invitation to the device at the other end of `connection`.
+ * @returns the signed entries of the mesh's ledger. Nothing of them is believed yet.
+ * @throws MeshError what the other device told, `timeout`, `peer-gone`, `too-large`, `aborted`
  */
 export async function proveInvitation(
   connection: Connection,
-  link: InvitationLink,
-  self: { readonly id: DeviceId; readonly name: string; readonly kind: 'helper' | 'browser' },
+  own: OwnProof,
   ports: { readonly clock: Clock },
-  options: { readonly signal: AbortSignal; readonly onPictures: (pictures: readonly string[]) => void },
-): Promise<SignedRoster> {
-  if (connection.remotePeer.toString() !== link.inviter)
-    throw new MeshError('integrity', 'Another device answered than the one that invited.')
+  options: { readonly signal: AbortSignal; readonly onCompare: (nonce: Uint8Array) => void },
+): Promise<readonly Uint8Array[]> {
   const stream = await openStream(connection, JOIN, ports, options)
   try {
-    await stream.write(
-      {
-        type: 'prove',
-        invitation: invitationIdOf(link.secret),
-        proof: joinProof(link.secret, link.inviter, self.id),
-        name: self.name,
-        kind: self.kind,
-      },
-      options,
-    )
-    let answer = await stream.read(verdict, { signal: options.signal, timeoutMs: DIAL_TIMEOUT_MS })
-    if (answer.type === 'compare') {
-      options.onPictures(comparePictures(link.inviter, self.id, answer.nonce))
-      answer = await stream.read(verdict, { signal: options.signal, timeoutMs: PENDING_JOIN_MS })
+    await stream.write({ type: 'prove', ...own }, options)
+    const ledger: Uint8Array[] = []
+    let sizeBytes = 0
+    let compared = false
+    for (;;) {
+      const timeoutMs = compared && ledger.length === 0 ? PENDING_JOIN_MS : DIAL_TIMEOUT_MS
+      const answer = await stream.read(verdict, { signal: options.signal, timeoutMs })
+      if (answer.type === 'end') break
+      if (answer.type === 'compare') {
+        if (compared) throw new MeshError('malformed', 'The other device asked to compare pictures twice.')
+        compared = true
+        options.onCompare(answer.nonce)
+        continue
+      }
+      ledger.push(...answer.entries)
+      sizeBytes += answer.entries.reduce((sum, entry) => sum + entry.byteLength, 0)
+      if (sizeBytes > LEDGER_MAX_BYTES)
+        throw new MeshError('too-large', 'The ledger of that mesh is too large to be taken.', { fault: 'peer' })
     }
-    if (answer.type !== 'admitted')
-      throw new MeshError('malformed', 'The inviting device asked to compare pictures twice.')
     stream.close()
-    return answer.roster
+    return ledger
   } catch (error) {
     stream.abort(error)
     throw error
