@@ -25,10 +25,14 @@ export {
   ID_MAX_LENGTH,
   type ChatId,
   type DeviceId,
+  type EntryHash,
   type InvitationId,
+  type MeshId,
   type MessageId,
   type ModelId,
+  type PersonId,
   type RequestId,
+  type RoomId,
 } from './ids.ts'
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
@@ -46,6 +50,12 @@ export {
   INFER_STALL_MS,
   INFER_STREAMS_MAX,
   INFER_TEXT_MAX_LENGTH,
+  LEDGER_EPOCHS_PER_SHARE_MAX,
+  LEDGER_ENTRY_MAX_BYTES,
+  LEDGER_HEADS_MAX,
+  LEDGER_PEOPLE_PER_ROOM_MAX,
+  LEDGER_RECIPIENTS_MAX,
+  LEDGER_WAITING_MAX,
   MODELS_MAX,
   PENDING_JOIN_MS,
   PENDING_JOINS_MAX,
