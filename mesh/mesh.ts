@@ -18,6 +18,7 @@ import {
   createEpochs,
   LINK_MAX_ADDRESSES,
   loadDeviceKey,
+  loadEarlierLists,
   loadMembership,
   loadSealingKey,
   type Member,
@@ -41,6 +42,7 @@ import {
 } from './net/index.ts'
 import { createPendingJoins } from './pending-joins.ts'
 import { createPeople } from './people.ts'
+import { returnToKeeper } from './returning.ts'
 import { createViews, NO_ENGINE } from './views.ts'
 
 /** What a mesh is made of: ports, and what the composition root knows about this device. */
@@ -85,6 +87,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const name = cleanName(device.name) || 'This device'
   const own = { name, kind: device.kind, person: cleanName(device.person ?? '') || name }
   const membership = await loadMembership({ store, clock, random, log, key, sealing }, own, { signal })
+  const earlier = await loadEarlierLists(store, self, log, { signal })
   const book = await loadAddressBook(store, log, { signal })
   const events = createEvents<MeshEvent>((error) => {
     log.error('a listener of mesh events failed', { error })
@@ -112,7 +115,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const spare = (id: DeviceId): void => {
     links.spare(id)
   }
-  const admissions = createAdmissions({ membership, clock, random, log, spare })
+  const admissions = createAdmissions({ membership, clock, random, log, spare, earlier })
   const mayRelay = (id: DeviceId): boolean =>
     membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
@@ -158,6 +161,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const hosts = { control: links.host, engines, admission: admissions }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
+  const endReturning = returnToKeeper({ membership, earlier, links, book, clock, log })
 
   return {
     self,
@@ -192,6 +196,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     },
     async stop(cancel = {}) {
       stopWatching?.()
+      endReturning()
       epochs.close()
       await links.stop()
       await sleep(clock, GOODBYE_MS, cancel).catch((error: unknown) => {

@@ -72,6 +72,12 @@ interface SubtleCrypto {
     extractable: boolean,
     usages: readonly string[],
   ): Promise<CryptoKey>
+  verify(
+    algorithm: string,
+    key: CryptoKey,
+    signature: Uint8Array<ArrayBuffer>,
+    message: Uint8Array<ArrayBuffer>,
+  ): Promise<boolean>
   encrypt(algorithm: AesGcmParams, key: CryptoKey, plain: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
   decrypt(algorithm: AesGcmParams, key: CryptoKey, sealed: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
 }

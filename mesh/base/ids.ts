@@ -15,6 +15,15 @@ export type RequestId = Branded<'RequestId'>
 /** A single-use invitation: the public half of its secret. */
 export type InvitationId = Branded<'InvitationId'>
 
+/** A mesh: the hash of its first ledger entry, 64 hex digits. */
+export type MeshId = Branded<'MeshId'>
+/** A person, owner of devices: 32 hex digits. */
+export type PersonId = Branded<'PersonId'>
+/** A room: the beginning of the hash of the entry that made it, 32 hex digits. */
+export type RoomId = Branded<'RoomId'>
+/** A ledger entry: the hash of its context and body, 64 hex digits. */
+export type EntryHash = Branded<'EntryHash'>
+
 /** Longest id accepted from outside, in characters. */
 export const ID_MAX_LENGTH = 128
 

@@ -60,3 +60,16 @@ export const INFER_TEXT_MAX_LENGTH = 64 * 1024
 export const INFER_STREAMS_MAX = 16
 /** An answer with no frame for this long has stalled, in ms. Engines report progress far more often. */
 export const INFER_STALL_MS = 60_000
+
+/** Largest ledger entry, body and signature, in bytes. */
+export const LEDGER_ENTRY_MAX_BYTES = 256 * 1024
+/** Most heads one entry links. */
+export const LEDGER_HEADS_MAX = 16
+/** Entries that may wait for entries they link. */
+export const LEDGER_WAITING_MAX = 4_096
+/** Most recipients of one epoch's key. */
+export const LEDGER_RECIPIENTS_MAX = 1_024
+/** Most epochs whose keys one entry shares. */
+export const LEDGER_EPOCHS_PER_SHARE_MAX = 1_024
+/** Most people one entry names for a room. */
+export const LEDGER_PEOPLE_PER_ROOM_MAX = 512

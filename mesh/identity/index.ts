@@ -1,18 +1,83 @@
 /**
- * Who a device is and who belongs: keys, invitations, proofs, and the signed list
- * of devices. Pure data and storage; knows no network and no screen.
+ * Who a device is and who belongs: keys, invitations, the signed ledger, rights and
+ * the keys of what is shared. Pure data and storage; knows no network and no screen.
  */
 export { isDeviceId, loadDeviceKey, type DeviceKey } from './device-key.ts'
+export { loadEarlierLists, type EarlierDevice, type EarlierLists } from './earlier-list.ts'
 export { formatInvitation, LINK_MAX_ADDRESSES, parseInvitation, type InvitationLink } from './invitation-link.ts'
-export { INVITATION_LIFETIME_MS, loadInvitations, type Invitation, type Invitations } from './invitations.ts'
-export { loadMembership, type Member, type Membership } from './membership.ts'
-export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'
-export { comparePictures, invitationIdOf, joinProof, NONCE_BYTES, PROOF_BYTES } from './proof.ts'
+export { INVITATION_LIFETIME_MS, INVITATION_MAX_LIFETIME_MS, INVITATIONS_MAX_OPEN } from './invitation-terms.ts'
 export {
-  openRoster,
-  ROSTER_MAX_BYTES,
-  signedRoster,
-  type Roster,
-  type RosterEntry,
-  type SignedRoster,
-} from './roster.ts'
+  loadMembership,
+  type CallAction,
+  type Member,
+  type Membership,
+  type OwnDevice,
+  type Standing,
+} from './membership.ts'
+export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'
+export { comparePictures, equalBytes, NONCE_BYTES, SECRET_BYTES } from './proof.ts'
+export { loadSealingKey } from './sealing-key.ts'
+export {
+  authorize,
+  everyAction,
+  SUBJECTS,
+  type Action,
+  type ObjectOf,
+  type Subject,
+  type Verdict,
+} from './authorize.ts'
+export type { EpochChange, EpochKey, Epochs, Keyring } from './epochs-types.ts'
+export {
+  activeDevice,
+  admissionProof,
+  admitByInvitation,
+  audienceOf,
+  certificateHash,
+  checkInvitation,
+  EXPIRY_SLACK_MS,
+  invitationIdOfKey,
+  invitationKey,
+  inviteDraft,
+  isOver,
+  openCertificate,
+  openEntry,
+  personIdOfDevice,
+  personIdOfInvitation,
+  personScope,
+  roomIdOf,
+  roomScope,
+  RULES,
+  scopeId,
+  scopeOf,
+  scopesOf,
+  signCertificate,
+  signedCertificate,
+  signEntry,
+  type Audience,
+  type Certificate,
+  type EntryFields,
+  type EntryType,
+  type FieldsOf,
+  type InvitationTerms,
+  type Ledger,
+  type LedgerChange,
+  type LedgerDamage,
+  type LedgerDevice,
+  type LedgerEntry,
+  type LedgerEpoch,
+  type LedgerInvitation,
+  type LedgerPerson,
+  type LedgerPorts,
+  type LedgerRecovery,
+  type LedgerRoom,
+  type LedgerShare,
+  type LedgerState,
+  type ProofKey,
+  type Recipient,
+  type RuleName,
+  type Scope,
+  type ScopeId,
+  type SignedCertificate,
+  type TakeResult,
+} from './ledger/index.ts'
+export { lowerRole, ROLES, type Role } from './roles.ts'

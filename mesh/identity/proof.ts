@@ -1,14 +1,10 @@
-import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { asId, type DeviceId, type InvitationId } from '../base/index.ts'
-import { toHex } from '../wire/index.ts'
+import type { DeviceId } from '../base/index.ts'
 
 /** Bytes of an invitation's secret: 128 bits, so that guessing is hopeless. */
 export const SECRET_BYTES = 16
 /** Bytes of the inviter's nonce from which the pictures are made. */
 export const NONCE_BYTES = 16
-/** Bytes of a proof. */
-export const PROOF_BYTES = 32
 
 const text = new TextEncoder()
 
@@ -16,19 +12,6 @@ const text = new TextEncoder()
 const PICTURES = [
   ...'🐶🐱🦁🐴🦄🐷🐘🐰🐼🐓🐧🐢🐟🐙🦋🌷🌳🌵🍄🌍🌙⭐🔥🌈🍌🍎🍓🌽🍕🎂❤🤖🎩👓🔧🎅👍☂⌛⏰🎁💡📕✏📎✂🔒🔑🔨☎🏁🚂🚲✈🚀🏆⚽🎸🎺🔔⚓🎧📁📌',
 ]
-
-/** The public name of an invitation, made from its secret: says nothing about it. */
-export function invitationIdOf(secret: Uint8Array): InvitationId {
-  return asId<InvitationId>(toHex(sha256(concat(text.encode('plexus invitation 1'), secret)).subarray(0, 16)))
-}
-
-/**
- * Proves that `joiner` holds the secret, to `inviter` alone: both ids are under
- * the MAC, so that a proof overheard or relayed is worth nothing to another device.
- */
-export function joinProof(secret: Uint8Array, inviter: DeviceId, joiner: DeviceId): Uint8Array {
-  return hmac(sha256, secret, text.encode(`plexus join 1\n${inviter}\n${joiner}`))
-}
 
 /**
  * Four pictures both screens show. Made from both ids and a nonce that the inviter

@@ -18,6 +18,8 @@ import {
   comparePictures,
   NONCE_BYTES,
   openCertificate,
+  personIdOfDevice,
+  type EarlierLists,
   type LedgerInvitation,
   type Membership,
   type SignedCertificate,
@@ -67,6 +69,8 @@ interface AdmissionPorts {
   readonly log: Logger
   /** Keeps the connection of a device that waits. */
   readonly spare: (id: DeviceId) => void
+  /** Who was on this device's list before there was a ledger. */
+  readonly earlier: EarlierLists
 }
 
 interface Entry {
@@ -233,6 +237,29 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       }
       if (!isIn(given.device))
         throw new MeshError('refused', 'The device that made this invitation was removed. Ask for a new link.')
+      return membership.ledger().missingFor([])
+    },
+    async readmit(device, certificate, options) {
+      const known = ports.earlier.admitted(device)
+      const own = membership.admitted(membership.self)
+      if (membership.wasRemoved(device)) throw new MeshError('removed', 'This device was removed from the mesh.')
+      if (!isIn(device)) {
+        if (known === undefined || own === undefined)
+          throw new MeshError('not-admitted', 'This device is not part of this mesh. Ask its owner for an invitation.')
+        if ((await openCertificate(certificate)).device !== device)
+          throw new MeshError('refused', 'This certificate is of another device.', { fault: 'peer' })
+        const isOwn = known.person === ''
+        await membership.ledger().append(
+          {
+            type: 'admit',
+            certificate,
+            person: isOwn ? own.person : personIdOfDevice(device),
+            ...(isOwn ? {} : { newPerson: { name: known.person, role: 'member' as const } }),
+          },
+          options,
+        )
+        log.info('a device of the list of version 0.1 is in the ledger now', { device })
+      }
       return membership.ledger().missingFor([])
     },
   }

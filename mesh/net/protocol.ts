@@ -26,7 +26,7 @@ export interface ProtocolShape {
  */
 export interface Protocol extends ProtocolShape {
   /** The right a caller needs; `anyone` for what judges its callers itself. */
-  readonly callers: 'anyone' | Action
+  readonly callers: 'anyone' | CallAction
   /** Serves one stream. What it throws is told to the caller in an error frame. */
   handle(stream: FrameStream, options: { readonly connection: Connection; readonly signal: AbortSignal }): Promise<void>
 }

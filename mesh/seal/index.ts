@@ -13,3 +13,4 @@ export {
   sealTo,
   type SealingKeyPair,
 } from './hpke.ts'
+export { createVerifier, verifyPortably, type Verifier } from './signatures.ts'

@@ -1,5 +1,15 @@
 import * as z from 'zod/mini'
-import { ID_MAX_LENGTH, type DeviceId, type InvitationId, type ModelId, type RequestId } from '../base/index.ts'
+import {
+  ID_MAX_LENGTH,
+  type DeviceId,
+  type EntryHash,
+  type InvitationId,
+  type MeshId,
+  type ModelId,
+  type PersonId,
+  type RequestId,
+  type RoomId,
+} from '../base/index.ts'
 
 // A strict Content-Security-Policy forbids building functions from text.
 z.config({ jitless: true })
@@ -49,6 +59,18 @@ export const requestId = text(64).check(z.regex(/^[a-z0-9]+$/)) as unknown as z.
 
 /** An invitation's name: 32 lower-case hex digits. */
 export const invitationId = text(32).check(z.regex(/^[0-9a-f]{32}$/)) as unknown as z.ZodMiniType<InvitationId>
+
+/** A person's id: 32 lower-case hex digits. */
+export const personId = text(32).check(z.regex(/^[0-9a-f]{32}$/)) as unknown as z.ZodMiniType<PersonId>
+
+/** A room's id: 32 lower-case hex digits. */
+export const roomId = text(32).check(z.regex(/^[0-9a-f]{32}$/)) as unknown as z.ZodMiniType<RoomId>
+
+/** The name of a ledger entry: 64 lower-case hex digits. */
+export const entryHash = text(64).check(z.regex(/^[0-9a-f]{64}$/)) as unknown as z.ZodMiniType<EntryHash>
+
+/** The name of a mesh: the name of its first entry. */
+export const meshId = text(64).check(z.regex(/^[0-9a-f]{64}$/)) as unknown as z.ZodMiniType<MeshId>
 
 /** A multiaddr in text form; parsed and filtered before it is dialled. */
 export const address = text(512)

@@ -6,7 +6,17 @@ import { systemClock } from '../../helper/ports/clock.ts'
 import { nodeTransports } from '../../helper/ports/node-peer.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import type { DeviceId } from '../../mesh/base/index.ts'
-import { invitationIdOf, joinProof, loadDeviceKey, parseInvitation, type DeviceKey } from '../../mesh/identity/index.ts'
+import {
+  admissionProof,
+  invitationIdOfKey,
+  invitationKey,
+  loadDeviceKey,
+  loadSealingKey,
+  parseInvitation,
+  signCertificate,
+  type DeviceKey,
+  type SignedCertificate,
+} from '../../mesh/identity/index.ts'
 import { createNode, type PeerNode } from '../../mesh/net/index.ts'
 import { openStream, type ProtocolShape } from '../../mesh/net/protocol.ts'
 import { CONTROL } from '../../mesh/net/protocols/control/messages.ts'
@@ -19,6 +29,7 @@ import type { TestPeer } from './peers.ts'
 export interface RawNode {
   readonly id: DeviceId
   readonly key: DeviceKey
+  readonly certificate: SignedCertificate
   readonly node: PeerNode
   /** A new connection to a peer. */
   dial(peer: TestPeer): Promise<Connection>
@@ -50,9 +61,16 @@ export const EMPTY_CAPABILITY = {
 export async function startRawNode(): Promise<RawNode> {
   const store = createMemoryStore()
   const key = await loadDeviceKey(store, systemRandom)
-  const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
+  const { publicKey } = await loadSealingKey(store, systemRandom)
+  const certificate = await signCertificate(key, {
+    sealingKey: publicKey,
+    kind: 'browser',
+    name: 'Mallory',
+    at: systemClock.now(),
+  })
+  const transport = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
   const node = await createNode(
-    nodeTransports({ host: '127.0.0.1', ports: { ws: 0, tcp: 0, webrtcDirect: 0 }, certificate }),
+    nodeTransports({ host: '127.0.0.1', ports: { ws: 0, tcp: 0, webrtcDirect: 0 }, certificate: transport }),
     key.privateKey,
     { mayDial: () => true, mayRelay: () => false, mayConnect: () => false },
   )
@@ -61,26 +79,34 @@ export async function startRawNode(): Promise<RawNode> {
   return {
     id: key.id,
     key,
+    certificate,
     node,
     open,
     dial: (peer) =>
       node.dial(multiaddr(peer.mesh.addresses().find((address) => address.includes('/ws')) ?? ''), { force: true }),
     async prove(connection, link, change = {}) {
-      const { secret, inviter } = parseInvitation(link)
+      const { secret, mesh } = parseInvitation(link)
+      const { publicKey: invited, privateKey } = invitationKey(secret)
       const stream = await open(connection, JOIN)
       await stream.write({
         type: 'prove',
-        invitation: invitationIdOf(secret),
-        proof: joinProof(secret, inviter, key.id),
-        name: 'Mallory',
-        kind: 'browser',
+        invitation: invitationIdOfKey(invited),
+        certificate,
+        proof: admissionProof(privateKey, mesh, certificate),
         ...change,
       })
       return stream
     },
     async hello(connection, change = {}) {
       const stream = await open(connection, CONTROL)
-      await stream.write({ type: 'hello', rosters: [], capability: EMPTY_CAPABILITY, neighbours: [], ...change })
+      await stream.write({
+        type: 'hello',
+        mesh: '0'.repeat(64),
+        heads: [],
+        capability: EMPTY_CAPABILITY,
+        neighbours: [],
+        ...change,
+      })
       return { stream, told: await readFrame(stream) }
     },
     stop: async () => {

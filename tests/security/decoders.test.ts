@@ -3,9 +3,9 @@ import { expect, test } from 'vitest'
 import * as z from 'zod/mini'
 import { isMeshError } from '../../mesh/base/index.ts'
 import { answerFrame, ask, askerFrame } from '../../mesh/net/protocols/infer/messages.ts'
-import { controlFrame, hello } from '../../mesh/net/protocols/control/messages.ts'
+import { controlFrame, hello, proofFrame, reception } from '../../mesh/net/protocols/control/messages.ts'
 import { prove, verdict } from '../../mesh/net/protocols/join/messages.ts'
-import { reply, request } from '../../mesh/net/protocols/membership/messages.ts'
+import { fetcherFrame, giverFrame } from '../../mesh/net/protocols/ledger/messages.ts'
 import { decode, encode } from '../../mesh/wire/index.ts'
 
 const LIMITS = { maxBytes: 64 * 1024, what: 'A frame' }
@@ -17,8 +17,10 @@ const SCHEMAS: Readonly<Record<string, z.ZodMiniType>> = {
   controlFrame,
   prove,
   verdict,
-  request,
-  reply,
+  reception,
+  proofFrame,
+  fetcherFrame,
+  giverFrame,
 }
 
 const frame = {

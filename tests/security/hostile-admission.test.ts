@@ -1,18 +1,26 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../helper/ports/clock.ts'
-import { PENDING_JOIN_MS, STRANGER_CONNECTION_MS, type DeviceId } from '../../mesh/base/index.ts'
 import {
+  PENDING_JOIN_MS,
+  STRANGER_CONNECTION_MS,
+  type DeviceId,
+  type EntryHash,
+  type PersonId,
+} from '../../mesh/base/index.ts'
+import {
+  admissionProof,
   formatInvitation,
-  invitationIdOf,
-  joinProof,
+  invitationKey,
+  inviteDraft,
   parseInvitation,
-  type SignedRoster,
+  signEntry,
+  type EntryFields,
 } from '../../mesh/identity/index.ts'
-import { signRoster } from '../../mesh/identity/roster.ts'
 import { INFER } from '../../mesh/net/protocols/infer/messages.ts'
 import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
-import { MEMBERSHIP } from '../../mesh/net/protocols/membership/messages.ts'
-import { frameStream } from '../../mesh/net/stream.ts'
+import { LEDGER } from '../../mesh/net/protocols/ledger/messages.ts'
+import { frameStream, type FrameStream } from '../../mesh/net/stream.ts'
+import type { InvitationView } from '../../mesh/mesh-types.ts'
 import { createVirtualClock } from '../kit/clock.ts'
 import { createTestEngine, type TestEngine } from '../kit/engine.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
@@ -36,7 +44,7 @@ const raw = async (): Promise<RawNode> => {
   stops.push(() => node.stop())
   return node
 }
-const invite = (confirmation: 'in-advance' | 'pictures' = 'in-advance', person?: string): Promise<{ url: string }> =>
+const invite = (confirmation: 'in-advance' | 'pictures' = 'in-advance', person?: string): Promise<InvitationView> =>
   alice.mesh.invite({ confirmation, person })
 const onAlicesList = (id: string): boolean => alice.mesh.devices().some((device) => device.id === id)
 const ask = { type: 'ask', id: 'a1', model: 'test-model', messages: [{ role: 'user', content: 'x' }], sampling: {} }
@@ -51,16 +59,23 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
 })
 
-test('a proof made for another device, or for another inviter, admits nobody and leaves the invitation open', async () => {
+test('a proof made for another device or another mesh admits nobody and leaves the invitation open', async () => {
   const { url } = await invite()
-  const { secret, inviter } = parseInvitation(url)
+  const { secret, mesh } = parseInvitation(url)
+  const { privateKey } = invitationKey(secret)
   const other = await raw()
-  for (const proof of [joinProof(secret, inviter, other.id), joinProof(secret, other.id, mallory.id)]) {
+  for (const proof of [
+    admissionProof(privateKey, mesh, other.certificate),
+    admissionProof(privateKey, 'ab'.repeat(32) as typeof mesh, mallory.certificate),
+  ]) {
     const stream = await mallory.prove(await mallory.dial(alice), url, { proof })
     await expect(readFrame(stream)).rejects.toMatchObject({ code: 'invitation-unknown' })
   }
+  const proof = admissionProof(privateKey, mesh, other.certificate)
+  const borrowed = await mallory.prove(await mallory.dial(alice), url, { proof, certificate: other.certificate })
+  await expect(readFrame(borrowed)).rejects.toMatchObject({ code: 'refused' })
   const stream = await mallory.prove(await mallory.dial(alice), url)
-  expect(await readFrame(stream)).toMatchObject({ type: 'admitted' })
+  expect(await readFrame(stream)).toMatchObject({ type: 'entries' })
 })
 
 test('of several devices that prove one invitation in the same moment exactly one is admitted', async () => {
@@ -101,17 +116,28 @@ test('a used invitation is still used after a restart', async () => {
   await expect(readFrame(stream)).rejects.toMatchObject({ code: 'invitation-used' })
 })
 
+/** Writes an entry of a raw node's own on top of what Alice has. */
+async function tell(node: RawNode, stream: FrameStream, fields: EntryFields, parents: readonly EntryHash[]): Promise<void> {
+  const { mesh } = parseInvitation((await invite()).url)
+  const entry = await signEntry(node.key, fields, { parents, at: Date.now(), mesh })
+  await stream.write({ type: 'entries', entries: [entry.bytes] })
+}
+
 test('invitations of an owner that was removed admit nobody any more', async () => {
   const { url } = await invite()
   const connection = await mallory.dial(alice)
   await readFrame(await mallory.prove(connection, url))
-  const keeper = await mallory.open(connection, MEMBERSHIP)
-  await keeper.write({ type: 'invite', person: '', confirmation: 'in-advance', lifetimeMs: 86_400_000 })
-  const kept = await readFrame(keeper)
+  const { stream, told } = await mallory.hello(connection)
+  const secret = new Uint8Array(16).fill(7)
+  const person = alice.mesh.people()[0]?.id as PersonId
+  const terms = { person, role: 'owner', confirmation: 'in-advance', now: Date.now(), lifetimeMs: 86_400_000 } as const
+  await tell(mallory, stream, inviteDraft(secret, mallory.id, terms), told['heads'] as EntryHash[])
+  await until(() => alice.mesh.invitations().some((one) => one.madeBy === mallory.id), { what: 'the invitation' })
   await alice.mesh.remove(mallory.id)
+  const kept = `#${formatInvitation({ ...parseInvitation(url), secret, inviter: mallory.id })}`
   const other = await raw()
-  const stream = await other.prove(await other.dial(alice), String(kept['url']))
-  await expect(readFrame(stream)).rejects.toMatchObject({ code: 'refused' })
+  const answer = await other.prove(await other.dial(alice), kept)
+  await expect(readFrame(answer)).rejects.toMatchObject({ code: 'invitation-used' })
   expect(onAlicesList(other.id)).toBe(false)
 })
 
@@ -128,7 +154,7 @@ test('who was refused by a person does not ask again with the same invitation', 
 })
 
 test('a joiner whose link broke while pictures waited may try again, and only the newest try counts', async () => {
-  const { url } = await invite('pictures')
+  const { url, id } = await invite('pictures')
   const lost = await mallory.dial(alice)
   const first = await mallory.prove(lost, url)
   await readFrame(first)
@@ -137,8 +163,8 @@ test('a joiner whose link broke while pictures waited may try again, and only th
   await expect(readFrame(first)).rejects.toMatchObject({ code: 'refused' })
   lost.abort(new Error('gone'))
   expect(alice.mesh.pendingJoins()).toHaveLength(1)
-  await alice.mesh.settleJoin(invitationIdOf(parseInvitation(url).secret), true)
-  expect(await readFrame(second)).toMatchObject({ type: 'admitted' })
+  await alice.mesh.settleJoin(id, true)
+  expect(await readFrame(second)).toMatchObject({ type: 'entries' })
 })
 
 test('a join whose joiner is gone does not wait any longer', async () => {
@@ -170,81 +196,77 @@ test('between its removal and the cut a device opens nothing new', async () => {
   await readFrame(await mallory.prove(connection, url))
   await mallory.hello(connection)
   await alice.mesh.remove(mallory.id)
-  for (const protocol of [INFER, MEMBERSHIP]) {
+  for (const protocol of [INFER, LEDGER]) {
     const stream = await mallory.open(connection, protocol)
     await expect(readFrame(stream)).rejects.toMatchObject({ code: 'removed' })
   }
   expect(engine.requests).toEqual([])
 })
 
-test('an inviter that answers with the list of somebody else is not followed', async () => {
+test('an inviter that answers with the ledger of somebody else, or with one that does not name the joiner, is not followed', async () => {
   const bob = await start('Bob')
-  const foreign = await raw()
-  const entry = { name: 'x', kind: 'helper', role: 'owner', person: '', admittedAt: 1, removedAt: null } as const
-  const listed = (issuer: RawNode, ids: readonly DeviceId[]): Promise<SignedRoster> =>
-    signRoster(
-      {
-        issuer: issuer.id,
-        version: 9,
-        issuedAt: 1,
-        devices: ids.map((id) => ({ ...entry, id, admittedBy: issuer.id })),
-      },
-      issuer.key,
-    )
-  const answers = [
-    await listed(foreign, [bob.mesh.self, mallory.id, foreign.id]),
-    await listed(mallory, [mallory.id]),
-    await listed(mallory, [bob.mesh.self]),
-  ]
-  let roster = answers[0]
+  const carol = await start('Carol')
+  const entriesOf = async (peer: TestPeer): Promise<Uint8Array[]> => {
+    const spy = await raw()
+    const stream = await spy.prove(await spy.dial(peer), (await peer.mesh.invite({ confirmation: 'in-advance' })).url)
+    return (await readFrame(stream))['entries'] as Uint8Array[]
+  }
+  const foreign = await entriesOf(carol)
+  const own = await entriesOf(alice)
+  const answers = [foreign, own, own.slice(1), [], [new Uint8Array(300)]]
+  let entries = answers[0]
   await mallory.node.handle(JOIN.id, async (stream, connection) => {
     const frames = frameStream(stream, connection.remotePeer.toString() as DeviceId, {
       clock: systemClock,
       maxFrameBytes: JOIN.maxFrameBytes,
     })
     await readFrame(frames)
-    await frames.write({ type: 'admitted', roster })
+    await frames.write({ type: 'entries', entries })
+    await frames.write({ type: 'end' })
   })
+  const { mesh } = parseInvitation((await invite()).url)
   const url = `#${formatInvitation({
     inviter: mallory.id,
     inviterName: 'Mallory',
+    mesh,
     secret: new Uint8Array(16),
     addresses: mallory.node.getMultiaddrs().map((address) => address.toString().replace(/\/p2p\/.*$/, '')),
     expiresAt: Date.now() + 60_000,
     person: '',
+    role: 'owner',
     confirmation: 'in-advance',
   })}`
-  for (roster of answers) {
+  const before = bob.mesh.ledger()
+  for (entries of answers) {
     await expect(bob.mesh.join(url)).rejects.toMatchObject({ code: 'integrity' })
     expect(bob.mesh.standing()).toBe('alone')
+    expect(bob.mesh.ledger()).toEqual(before)
   }
 })
 
-test('a member makes nobody see a join that does not exist, nor a list it forged', async () => {
+test('a member makes nobody see a join that does not exist, nor takes rights it does not have', async () => {
   const { url } = await invite('in-advance', 'Mallory')
   const connection = await mallory.dial(alice)
   await readFrame(await mallory.prove(connection, url))
-  const forged = await signRoster(
-    {
-      issuer: mallory.id,
-      version: 99,
-      issuedAt: 1,
-      devices: [{ id: alice.mesh.self, name: 'x', kind: 'helper', role: 'member', person: '', admittedAt: 1, admittedBy: mallory.id, removedAt: null }], // prettier-ignore
-    },
-    mallory.key,
-  )
-  const { stream } = await mallory.hello(connection, { rosters: [forged] })
-  await stream.write({ type: 'rosters', rosters: [forged, { ...forged, signature: new Uint8Array(64) }] })
+  const { stream, told } = await mallory.hello(connection)
+  const heads = told['heads'] as EntryHash[]
+  const mine = alice.mesh.people().find((person) => person.name === 'Mallory')?.id as PersonId
+  await tell(mallory, stream, { type: 'role', person: mine, role: 'owner' }, heads)
+  await tell(mallory, stream, { type: 'revoke', device: alice.mesh.self }, heads)
+  await tell(mallory, stream, { type: 'rename', device: alice.mesh.self, name: 'Fooled' }, heads)
   await stream.write({
     type: 'pending',
-    joins: [{ invitation: '0'.repeat(32), device: mallory.id, name: 'Your phone', kind: 'browser', pictures: ['🐶', '🐶', '🐶', '🐶'], path: 'direct' }], // prettier-ignore
+    joins: [{ invitation: '0'.repeat(32), certificate: mallory.certificate, proof: new Uint8Array(64), nonce: new Uint8Array(16), path: 'direct' }], // prettier-ignore
   })
   // answered after what was written before it
   await stream.write({ type: 'beat', n: 7 })
   await until(async () => (await readFrame(stream))['n'] === 7, { what: 'the echo' })
   expect(alice.mesh.pendingJoins()).toEqual([])
-  expect(alice.mesh.standing()).toBe('alone')
   expect(alice.sees(alice)?.name).toBe('Alice')
+  expect(alice.mesh.people().find((person) => person.id === mine)?.role).toBe('member')
+  // kept, so that everyone has the same ledger, and without effect
+  const ignored = alice.mesh.ledger().filter((line) => line.by === mallory.id && !line.counts)
+  expect(ignored.map((line) => line.type).sort()).toEqual(['rename', 'revoke', 'role'])
 })
 
 test('a device that waited for its pictures in vain is cut in the end like any stranger', async () => {
@@ -281,7 +303,7 @@ test('who made an invitation sees the join that waits also after a restart of th
   await again.untilOnline(alice)
   await until(() => again.mesh.pendingJoins().length === 1, { what: 'the join to be told again' })
   await again.mesh.settleJoin(id, true)
-  expect(await readFrame(stream)).toMatchObject({ type: 'admitted' })
+  expect(await readFrame(stream)).toMatchObject({ type: 'entries' })
   await until(() => again.mesh.pendingJoins().length === 0, { what: 'the join to be over' })
 })
 

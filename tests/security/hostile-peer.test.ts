@@ -6,16 +6,17 @@ import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { nodeTransports } from '../../helper/ports/node-peer.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
-import { MeshError } from '../../mesh/base/index.ts'
-import { loadDeviceKey } from '../../mesh/identity/index.ts'
+import { MeshError, type EntryHash } from '../../mesh/base/index.ts'
+import { loadDeviceKey, parseInvitation, personIdOfDevice, signEntry } from '../../mesh/identity/index.ts'
 import { createNode, type PeerNode } from '../../mesh/net/index.ts'
 import { openStream } from '../../mesh/net/protocol.ts'
 import { CONTROL } from '../../mesh/net/protocols/control/messages.ts'
 import { INFER } from '../../mesh/net/protocols/infer/messages.ts'
 import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
-import { MEMBERSHIP } from '../../mesh/net/protocols/membership/messages.ts'
+import { LEDGER } from '../../mesh/net/protocols/ledger/messages.ts'
 import { createMemoryStore } from '../kit/memory-store.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
+import { startRawNode } from '../kit/raw-node.ts'
 import { until } from '../kit/wait.ts'
 
 // A malicious peer as a program, not a mock: real libp2p, a real helper peer.
@@ -51,7 +52,7 @@ afterEach(async () => {
   await Promise.all([alice.stop(), bob.stop(), mallory.stop()])
 })
 
-test.each([INFER, MEMBERSHIP])('a stranger is refused by $id at the first frame, with a sentence', async (protocol) => {
+test.each([INFER, LEDGER])('a stranger is refused by $id at the first frame, with a sentence', async (protocol) => {
   const stream = await openStream(connection, protocol, { clock: systemClock }, { signal })
   await expect(stream.read(z.unknown(), { timeoutMs: 5_000 })).rejects.toMatchObject({
     code: 'not-admitted',
@@ -63,7 +64,8 @@ test('a stranger that says hello is refused with a sentence', async () => {
   const stream = await openStream(connection, CONTROL, { clock: systemClock }, { signal })
   await stream.write({
     type: 'hello',
-    rosters: [],
+    mesh: '0'.repeat(64),
+    heads: [],
     capability: { kind: 'browser', models: [], load: { slots: 0, busy: 0, queued: 0 }, addresses: [] },
     neighbours: [],
   })
@@ -71,15 +73,38 @@ test('a stranger that says hello is refused with a sentence', async () => {
 })
 
 test('a wrong proof is answered like an unknown invitation', async () => {
-  const stream = await openStream(connection, JOIN, { clock: systemClock }, { signal })
-  await stream.write({
-    type: 'prove',
-    invitation: '0'.repeat(32),
-    proof: new Uint8Array(32),
-    name: 'Mallory',
-    kind: 'browser',
-  })
-  await expect(stream.read(z.unknown(), { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'invitation-unknown' })
+  const { url } = await alice.mesh.invite({ confirmation: 'in-advance' })
+  const raw = await startRawNode()
+  try {
+    for (const change of [{ invitation: '0'.repeat(32) }, { proof: new Uint8Array(64) }]) {
+      const stream = await raw.prove(await raw.dial(alice), url, change)
+      await expect(stream.read(z.unknown(), { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'invitation-unknown' })
+    }
+  } finally {
+    await raw.stop()
+  }
+})
+
+test('a stranger that names the mesh is asked for a proof, and what it makes up is not kept', async () => {
+  const { mesh } = parseInvitation((await alice.mesh.invite({ confirmation: 'in-advance' })).url)
+  const before = alice.mesh.ledger().length
+  const raw = await startRawNode()
+  try {
+    const { stream, told } = await raw.hello(await raw.dial(alice), { mesh })
+    expect(told).toMatchObject({ type: 'have' })
+    const parents = told['hashes'] as EntryHash[]
+    const place = { parents: parents.slice(0, 1), at: 1, mesh }
+    const made = [
+      await signEntry(raw.key, { type: 'admit', certificate: raw.certificate, person: personIdOfDevice(raw.id), newPerson: { name: 'M', role: 'owner' } }, place), // prettier-ignore
+      await signEntry(raw.key, { type: 'rename', name: 'Mine' }, place),
+    ]
+    await stream.write({ type: 'entries', entries: made.map((entry) => entry.bytes) })
+    await stream.write({ type: 'end' })
+    await expect(stream.read(z.unknown(), { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'not-admitted' })
+    expect(alice.mesh.ledger()).toHaveLength(before)
+  } finally {
+    await raw.stop()
+  }
 })
 
 test.each([CONTROL, JOIN])('$id: garbage is refused as malformed', async (protocol) => {

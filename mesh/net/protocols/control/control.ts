@@ -9,9 +9,9 @@ import {
   WAKE_PROBE_MS,
   type Clock,
   type DeviceId,
+  type EntryHash,
   type Logger,
 } from '../../../base/index.ts'
-import type { EntryHash } from '../../../identity/index.ts'
 import { FIRST_FRAME, openStream, type Gate, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
 import { batches, type LedgerHost } from '../ledger/ledger.ts'

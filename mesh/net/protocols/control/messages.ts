@@ -8,6 +8,7 @@ import {
   exactBytes,
   invitationId,
   list,
+  meshId,
   modelId,
   range,
   text,
@@ -70,7 +71,7 @@ const neighbour = z.object({ id: deviceId, addresses: list(address, ADDRESSES_MA
 export const hello = z.object({
   type: z.literal('hello'),
   /** The mesh the sender is a device of. */
-  mesh: entryHash,
+  mesh: meshId,
   /** The heads of its ledger. */
   heads: list(entryHash, LEDGER_HEADS_MAX),
   capability,

@@ -1,13 +1,15 @@
 import type { Connection } from '@libp2p/interface'
 import {
+  asId,
   DIAL_TIMEOUT_MS,
   MeshError,
   PENDING_JOIN_MS,
   type Clock,
   type DeviceId,
   type InvitationId,
+  type MeshId,
 } from '../../../base/index.ts'
-import type { SignedCertificate } from '../../../identity/index.ts'
+import { openEntry, type SignedCertificate } from '../../../identity/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { batches } from '../ledger/ledger.ts'
 import { JOIN, prove, verdict } from './messages.ts'
@@ -33,6 +35,15 @@ export interface Admission {
     given: ProofGiven,
     options: { readonly compare: (nonce: Uint8Array) => Promise<void>; readonly signal: AbortSignal },
   ): Promise<readonly Uint8Array[]>
+  /**
+   * Admits a device that version 0.1 had on this device's own list; the same ledger.
+   * @throws MeshError `not-admitted`, `removed`, `malformed`, `refused`
+   */
+  readmit(
+    device: DeviceId,
+    certificate: SignedCertificate,
+    options: { readonly signal: AbortSignal },
+  ): Promise<readonly Uint8Array[]>
 }
 
 /** The only protocol a stranger may speak. */
@@ -41,16 +52,19 @@ export function joinProtocol(admission: Admission): Protocol {
     ...JOIN,
     callers: 'anyone',
     async handle(stream, { connection, signal }) {
-      const { invitation, certificate, proof } = await stream.read(prove, FIRST_FRAME)
-      const ledger = await admission.admit(
-        { invitation, certificate, proof, device: stream.peer, connection },
-        {
-          signal,
-          async compare(nonce) {
-            await stream.write({ type: 'compare', nonce }, { signal })
-          },
-        },
-      )
+      const said = await stream.read(prove, FIRST_FRAME)
+      const ledger =
+        said.type === 'return'
+          ? await admission.readmit(stream.peer, said.certificate, { signal })
+          : await admission.admit(
+              { ...said, device: stream.peer, connection },
+              {
+                signal,
+                async compare(nonce) {
+                  await stream.write({ type: 'compare', nonce }, { signal })
+                },
+              },
+            )
       for (const entries of batches(ledger)) await stream.write({ type: 'entries', entries }, { signal })
       await stream.write({ type: 'end' }, { signal })
       stream.close()
@@ -79,9 +93,39 @@ export async function proveInvitation(
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal; readonly onCompare: (nonce: Uint8Array) => void },
 ): Promise<readonly Uint8Array[]> {
+  return askForLedger(connection, { type: 'prove', ...own }, ports, options)
+}
+
+/**
+ * Asks the device on whose list version 0.1 had this one to write it into its ledger.
+ * @returns the ledger, and the mesh it is of. Nothing of the entries is believed yet.
+ * @throws MeshError `not-admitted`, `removed`, `timeout`, `peer-gone`, `malformed`, `aborted`
+ */
+export async function proveEarlier(
+  connection: Connection,
+  certificate: SignedCertificate,
+  ports: { readonly clock: Clock },
+  options: { readonly signal: AbortSignal },
+): Promise<{ readonly mesh: MeshId; readonly entries: readonly Uint8Array[] }> {
+  const entries = await askForLedger(connection, { type: 'return', certificate }, ports, {
+    ...options,
+    onCompare() {},
+  })
+  const [first] = entries
+  if (first === undefined) throw new MeshError('malformed', 'The other device answered with an empty ledger.')
+  // Noise has proven that this is the keeper itself: its ledger is the one to go to
+  return { mesh: asId<MeshId>((await openEntry(first, undefined)).hash), entries }
+}
+
+async function askForLedger(
+  connection: Connection,
+  question: object,
+  ports: { readonly clock: Clock },
+  options: { readonly signal: AbortSignal; readonly onCompare: (nonce: Uint8Array) => void },
+): Promise<readonly Uint8Array[]> {
   const stream = await openStream(connection, JOIN, ports, options)
   try {
-    await stream.write({ type: 'prove', ...own }, options)
+    await stream.write(question, options)
     const ledger: Uint8Array[] = []
     let sizeBytes = 0
     let compared = false

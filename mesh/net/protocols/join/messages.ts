@@ -8,8 +8,8 @@ import { endFrame, entriesFrame } from '../ledger/messages.ts'
 /** A device that is not admitted proves that it holds an invitation. */
 export const JOIN: ProtocolShape = { id: '/plexus/join/2.0.0', maxFrameBytes: FRAME_MAX_BYTES, maxStreams: 2 }
 
-/** The joiner's only frame. */
-export const prove = z.object({
+/** The joiner's only frame: the proof of an invitation, */
+const proveFrame = z.object({
   type: z.literal('prove'),
   invitation: invitationId,
   /** Who it is and what is sealed to, signed by itself. */
@@ -17,6 +17,12 @@ export const prove = z.object({
   /** Signature of the invitation's key over mesh and certificate. */
   proof: exactBytes(64),
 })
+
+/** or, of a device that version 0.1 had on the list of the called one, only who it is. */
+const returnFrame = z.object({ type: z.literal('return'), certificate: signedCertificate })
+
+/** What a joiner may say. */
+export const prove = z.discriminatedUnion('type', [proveFrame, returnFrame])
 
 /** What the admitting device answers: perhaps a nonce for the pictures, then the whole ledger, then the end. */
 export const verdict = z.discriminatedUnion('type', [

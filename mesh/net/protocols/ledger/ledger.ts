@@ -1,6 +1,5 @@
 import type { Connection } from '@libp2p/interface'
-import { DIAL_TIMEOUT_MS, LEDGER_BATCH_BYTES, LEDGER_BATCH_MAX_ENTRIES, type Clock, type DeviceId } from '../../../base/index.ts'
-import type { EntryHash } from '../../../identity/index.ts'
+import { DIAL_TIMEOUT_MS, LEDGER_BATCH_BYTES, LEDGER_BATCH_MAX_ENTRIES, type Clock, type DeviceId, type EntryHash } from '../../../base/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
 import { fetcherFrame, giverFrame, haveFrame, LEDGER } from './messages.ts'

@@ -1,6 +1,10 @@
 import * as z from 'zod/mini'
-import { FRAME_MAX_BYTES, LEDGER_BATCH_MAX_ENTRIES, LEDGER_HAVE_MAX } from '../../../base/index.ts'
-import { LEDGER_ENTRY_MAX_BYTES } from '../../../identity/index.ts'
+import {
+  FRAME_MAX_BYTES,
+  LEDGER_BATCH_MAX_ENTRIES,
+  LEDGER_ENTRY_MAX_BYTES,
+  LEDGER_HAVE_MAX,
+} from '../../../base/index.ts'
 import { bytes, entryHash, list } from '../../../wire/index.ts'
 import type { ProtocolShape } from '../../protocol.ts'
 

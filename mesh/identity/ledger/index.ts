@@ -1,0 +1,52 @@
+/**
+ * The ledger of a mesh: signed, hash-linked entries and the state they fold to, the
+ * same on every device that has the same entries. Pure data and a store; knows no
+ * network and no screen. Grammar and rules: docs/protocols/ledger.md.
+ */
+export { activeDevice, audienceOf, scopesOf, type Audience } from './audience.ts'
+export {
+  certificateHash,
+  openCertificate,
+  signCertificate,
+  signedCertificate,
+  type Certificate,
+  type SignedCertificate,
+} from './certificate.ts'
+export {
+  openEntry,
+  signEntry,
+  type EntryFields,
+  type EntryType,
+  type FieldsOf,
+  type LedgerEntry,
+  type Recipient,
+} from './entry.ts'
+export {
+  admitByInvitation,
+  checkInvitation,
+  EXPIRY_SLACK_MS,
+  inviteDraft,
+  isOver,
+  type InvitationTerms,
+} from './invitation.ts'
+export type { Cancellable, Ledger, LedgerChange, LedgerDamage, LedgerPorts, TakeResult } from './ledger-types.ts'
+export {
+  admissionProof,
+  invitationIdOfKey,
+  invitationKey,
+  personIdOfDevice,
+  personIdOfInvitation,
+  type ProofKey,
+} from './proofs.ts'
+export { RULES, type RuleName } from './rule-names.ts'
+export { personScope, roomIdOf, roomScope, scopeId, scopeOf, type Scope, type ScopeId } from './scope.ts'
+export type {
+  LedgerDevice,
+  LedgerEpoch,
+  LedgerInvitation,
+  LedgerPerson,
+  LedgerRecovery,
+  LedgerRoom,
+  LedgerShare,
+  LedgerState,
+} from './state.ts'
