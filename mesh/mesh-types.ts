@@ -1,9 +1,7 @@
 import type { DeviceId, EventSource, InvitationId, ModelId } from './base/index.ts'
 import type { EngineLoad, ModelRecord } from './engine/index.ts'
+import type { MeshPeople, PersonRole } from './people-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
-
-/** What a person is in a mesh. The first form knows two; the ledger brings the rest. */
-export type Role = 'owner' | 'member'
 
 /** What kind of thing a device is: it decides icon and words, never rights. */
 export type DeviceKind = 'helper' | 'browser'
@@ -16,7 +14,7 @@ export interface DeviceView {
   readonly id: DeviceId
   readonly name: string
   readonly kind: DeviceKind
-  readonly role: Role
+  readonly role: PersonRole
   /** The person it belongs to; empty: the person of this mesh. */
   readonly person: string
   readonly state: DeviceState
@@ -54,6 +52,8 @@ export type Confirmation = 'in-advance' | 'pictures'
 export interface InviteOptions {
   /** Name of another person; absent: another device of one's own. */
   readonly person?: string | undefined
+  /** What that person may do; only with `person`. Default `member`. */
+  readonly role?: PersonRole | undefined
   readonly confirmation: Confirmation
   /** Default 10 minutes. */
   readonly lifetimeMs?: number | undefined
@@ -75,7 +75,7 @@ export interface InvitationView {
 export interface InvitationPreview {
   readonly inviter: DeviceId
   readonly inviterName: string
-  readonly role: Role
+  readonly role: PersonRole
   readonly person: string
   readonly confirmation: Confirmation
   readonly expiresAt: number
@@ -116,6 +116,8 @@ export type MeshEvent =
       readonly admitted: boolean
     }
   | { readonly type: 'membership'; readonly standing: Standing }
+  /** People, ledger, invitations, keys or the progress of a removal are others now: read them again. */
+  | { readonly type: 'people-changed' }
   | { readonly type: 'ask-started'; readonly request: string; readonly device: DeviceId; readonly model: ModelId }
   | { readonly type: 'tokens'; readonly request: string; readonly device: DeviceId; readonly tokenCount: number }
   | { readonly type: 'ask-ended'; readonly request: string; readonly device: DeviceId; readonly outcome: string }
@@ -128,7 +130,7 @@ interface Cancellable {
 }
 
 /** One device's whole view of its mesh: the only thing screens, gateway and command line talk to. */
-export interface Mesh {
+export interface Mesh extends MeshPeople {
   readonly self: DeviceId
   readonly events: EventSource<MeshEvent>
   standing(): Standing

@@ -24,6 +24,7 @@ import {
 } from './identity/index.ts'
 import { createJoining } from './join.ts'
 import type { DeviceKind, DeviceView, InvitationView, Mesh, MeshEvent } from './mesh-types.ts'
+import type { MeshPeople } from './people-types.ts'
 import {
   addressesOf,
   askKeeper,
@@ -163,6 +164,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   links.start()
 
   return {
+    ...PEOPLE_WITHOUT_LEDGER,
     self,
     events,
     standing: () => membership.standing(),
@@ -181,7 +183,16 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       if (id === self) throw new MeshError('usage', 'A device cannot remove itself. Remove it from another device.')
       await changeList(memberOf(id).issuer, { type: 'remove', device: id }, cancel)
     },
-    async invite({ person = '', confirmation, lifetimeMs, signal: cancelled }): Promise<InvitationView> {
+    async invite({
+      person = '',
+      role = 'member',
+      confirmation,
+      lifetimeMs,
+      signal: cancelled,
+    }): Promise<InvitationView> {
+      if (person !== '' && role !== 'member') {
+        throw new MeshError('unsupported', 'The signed list knows a person of a mesh as a member only.')
+      }
       const wanted = { type: 'invite', person, confirmation, lifetimeMs } as const
       const answer = await changeList(keeper(), wanted, { signal: cancelled })
       if (answer.type !== 'invitation') {
@@ -211,6 +222,24 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       await node.stop()
     },
   }
+}
+
+/** What the signed list cannot tell or do: it knows devices, and neither people nor a history. */
+const PEOPLE_WITHOUT_LEDGER: MeshPeople = {
+  people: () => [],
+  ledger: () => [],
+  invitations: () => [],
+  keys: () => [],
+  removals: () => [],
+  setRole: needsLedger,
+  renamePerson: needsLedger,
+  removePerson: needsLedger,
+  verifyLedger: needsLedger,
+  revokeInvitation: needsLedger,
+}
+
+function needsLedger(): Promise<never> {
+  return Promise.reject(new MeshError('unsupported', 'This mesh has a signed list and no ledger.'))
 }
 
 /** Says what changed between two states of the lists: who came, who went, where this device stands. */
