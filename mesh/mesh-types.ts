@@ -3,9 +3,6 @@ import type { EngineLoad, ModelRecord } from './engine/index.ts'
 import type { MeshPeople, PersonRole } from './people-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
 
-/** What a person is in a mesh, and so each of their devices. */
-export type Role = PersonRole
-
 /** What kind of thing a device is: it decides icon and words, never rights. */
 export type DeviceKind = 'helper' | 'browser'
 
@@ -17,7 +14,7 @@ export interface DeviceView {
   readonly id: DeviceId
   readonly name: string
   readonly kind: DeviceKind
-  readonly role: Role
+  readonly role: PersonRole
   /** Name of the person it belongs to; empty: the person of this very device. */
   readonly person: string
   /** 32 hex digits. */
@@ -57,8 +54,8 @@ export type Confirmation = 'in-advance' | 'pictures'
 export interface InviteOptions {
   /** Name of another person; absent: another device of one's own. */
   readonly person?: string | undefined
-  /** What that person may do. Default `member`; a device of one's own has the role of its person. */
-  readonly role?: Role | undefined
+  /** What that person may do; only with `person`. Default `member`. */
+  readonly role?: PersonRole | undefined
   readonly confirmation: Confirmation
   /** Default 10 minutes. */
   readonly lifetimeMs?: number | undefined
@@ -80,7 +77,7 @@ export interface InvitationView {
 export interface InvitationPreview {
   readonly inviter: DeviceId
   readonly inviterName: string
-  readonly role: Role
+  readonly role: PersonRole
   readonly person: string
   readonly confirmation: Confirmation
   readonly expiresAt: number
@@ -123,6 +120,8 @@ export type MeshEvent =
       readonly admitted: boolean
     }
   | { readonly type: 'membership'; readonly standing: Standing }
+  /** People, ledger, invitations, keys or the progress of a removal are others now: read them again. */
+  | { readonly type: 'people-changed' }
   | { readonly type: 'ask-started'; readonly request: string; readonly device: DeviceId; readonly model: ModelId }
   | { readonly type: 'tokens'; readonly request: string; readonly device: DeviceId; readonly tokenCount: number }
   | { readonly type: 'ask-ended'; readonly request: string; readonly device: DeviceId; readonly outcome: string }

@@ -154,8 +154,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     links.announce()
   })
 
-  const people = createPeople({ membership, clock })
   const epochs = keepEpochs({ membership, sealing, random, clock, log })
+  const people = createPeople({ membership, clock, toldBy: (entry) => links.toldBy(entry), maintainKeys: epochs.maintain })
   await nameAsChosen(membership, device, name, { signal })
 
   const hosts = { control: links.host, engines, admission: admissions }
@@ -164,6 +164,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const endReturning = returnToKeeper({ membership, earlier, links, book, clock, log })
 
   return {
+    ...PEOPLE_WITHOUT_LEDGER,
     self,
     events,
     standing: () => membership.standing(),
@@ -182,10 +183,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       // whoever removes changes the keys at once: nothing that is written from now on is sealed to the removed
       await epochs.maintain(cancel)
     },
-    async invite(wanted) {
-      const invitation = await makeInvitation({ membership, links, clock, random, addresses, linkTo }, wanted)
-      return invitation
-    },
+    invite: (wanted) => makeInvitation({ membership, links, clock, random, addresses, linkTo }, wanted),
     preview: joining.preview,
     join: joining.join,
     pendingJoins: () => pending.list(),

@@ -17,5 +17,6 @@ export {
   formatRecency,
   formatTokenRate,
 } from './format.ts'
+export { ledgerParts, ledgerSentence, ruleSentence, type SentencePart } from './ledger-words.ts'
 export { pictureName } from './pictures.ts'
 export { locale, t, type MessageKey, type MessageValues } from './translate.ts'

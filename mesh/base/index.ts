@@ -20,6 +20,7 @@ export {
   type WireError,
 } from './errors.ts'
 export { createEvents, type EventHub, type EventSource } from './events.ts'
+export { compareFingerprint, keyFingerprint, type FingerprintMatch } from './fingerprint.ts'
 export {
   asId,
   ID_MAX_LENGTH,

@@ -18,13 +18,13 @@ import type { DeviceKey } from './device-key.ts'
 import {
   createLedger,
   loadLedger,
+  personIdOfDevice,
   signCertificate,
   type Ledger,
   type LedgerDevice,
   type LedgerState,
   type SignedCertificate,
 } from './ledger/index.ts'
-import { generatePersonId } from './names.ts'
 import type { Role } from './roles.ts'
 
 const CURRENT_KEY = 'ledger/current'
@@ -127,7 +127,7 @@ export async function loadMembership(
       ports,
       {
         name: '',
-        person: { id: generatePersonId(ports.random), name: own.person },
+        person: { id: personIdOfDevice(key.id), name: own.person },
         certificate: await certify(own.name),
       },
       options,

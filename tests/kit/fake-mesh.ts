@@ -10,6 +10,7 @@ import {
 import type { ModelRecord } from '../../mesh/engine/index.ts'
 import type { DeviceView, Mesh, MeshEvent, MeshModel } from '../../mesh/mesh-types.ts'
 import type { AskEvent, AskRequest, Route } from '../../mesh/route/index.ts'
+import { createFakePeople, onePerson } from './fake-people.ts'
 
 /** What a fake mesh answers to a question; the signal is the asker's. */
 export type AnswerScript = (request: AskRequest, signal: AbortSignal) => AsyncIterable<AskEvent>
@@ -114,6 +115,7 @@ export function createFakeMesh(options: { answer?: AnswerScript; models?: readon
     throw new MeshError('unsupported', 'A fake mesh does not do this.')
   }
   return {
+    ...createFakePeople(onePerson(FAKE_DEVICE), FAKE_DEVICE),
     self: FAKE_DEVICE,
     events,
     asks,

@@ -1,14 +1,8 @@
-import {
-  asId,
-  createEvents,
-  MeshError,
-  type DeviceId,
-  type InvitationId,
-  type ModelId,
-} from '../../../mesh/base/index.ts'
+import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, Mesh, MeshEvent, PendingJoin, Standing } from '../../../mesh/mesh-types.ts'
 import type { Route } from '../../../mesh/route/index.ts'
+import { createFakePeople, fakeInvitationId, onePerson, type PeopleScript } from '../fake-people.ts'
 
 const BASE58 = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 
@@ -63,6 +57,8 @@ export interface FakeMeshOptions {
   readonly standing: Standing
   readonly devices: readonly DeviceView[]
   readonly pending?: readonly PendingJoin[] | undefined
+  /** Absent: one person who owns all devices. */
+  readonly people?: PeopleScript | undefined
 }
 
 /** A mesh of the preview that other scripts can change. */
@@ -87,8 +83,25 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
     devices = devices.map((entry) => (entry.id === id ? device : entry))
     events.emit({ type: 'device-changed', device })
   }
+  const self = devices[0]?.id ?? fakeDeviceId('nobody')
+  const people = createFakePeople(options.people ?? onePerson(self), self, () => {
+    events.emit({ type: 'people-changed' })
+  })
+  const forget = (ids: readonly DeviceId[]): void => {
+    const gone = devices.filter((device) => ids.includes(device.id))
+    devices = devices.filter((device) => !ids.includes(device.id))
+    for (const id of ids) events.emit({ type: 'device-removed', id })
+    const others = devices.filter((device) => device.id !== self)
+    people.recordRemoval(gone, others.filter((device) => device.state === 'online').length, others.length)
+  }
   return {
-    self: devices[0]?.id ?? fakeDeviceId('nobody'),
+    ...people,
+    async removePerson(person) {
+      const ids = people.people().find((one) => one.id === person)?.devices ?? []
+      await people.removePerson(person)
+      forget(ids)
+    },
+    self,
     events,
     change,
     standing: () => options.standing,
@@ -100,13 +113,12 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
       return Promise.resolve()
     },
     remove(id) {
-      devices = devices.filter((entry) => entry.id !== id)
-      events.emit({ type: 'device-removed', id })
+      forget([id])
       return Promise.resolve()
     },
     invite: () =>
       Promise.resolve({
-        id: asId<InvitationId>('invitation'),
+        id: fakeInvitationId('new'),
         fragment: 'j=o2F2AWFrWCBr9n1cVw',
         url: `http://127.0.0.1:8790/#j=${'oWF2AWFpWCAS3kQ0'.repeat(12)}`,
         expiresAt: Date.now() + 10 * 60_000,

@@ -10,6 +10,7 @@ import {
 import type { ModelState } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InvitationPreview, JoinProgress, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
 import type { AskEvent, AskRequest } from '../../../mesh/route/index.ts'
+import { createFakePeople, onePerson } from '../../kit/fake-people.ts'
 import { route } from '../state/scene.ts'
 
 const SELF = asId<DeviceId>('12D3KooWSelf')
@@ -47,6 +48,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
   let devices: DeviceView[] = [device({ id: SELF, name: 'This browser', kind: 'browser', path: 'self' })]
 
   const mesh: TestMesh = {
+    ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,
     events,
     asked: [],

@@ -1,12 +1,22 @@
 import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
-import type { DeviceView, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
+import type { DeviceView, InviteOptions, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
 import type { AskEvent, AskRequest, Route } from '../../../mesh/route/index.ts'
 import type { LocalHost } from '../../../helper/local/index.ts'
+import { createFakePeople } from '../../kit/fake-people.ts'
+import { samplePeople } from '../../kit/sample-people.ts'
 
 export const SELF = asId<DeviceId>('12D3KooWSelfSelfSelf')
 export const PHONE = asId<DeviceId>('12D3KooWPhonePhone')
 export const MODEL = asId<ModelId>('tiny')
+
+const NOW = Date.UTC(2026, 10, 21, 15, 0)
+const SAMPLE = {
+  self: { id: SELF, name: 'desk' },
+  second: { id: asId<DeviceId>('12D3KooWLap'), name: 'laptop' },
+  guest: { id: PHONE, name: 'phone' },
+  gone: { id: asId<DeviceId>('12D3KooWGone'), name: 'old tablet' },
+}
 
 export function device(id: DeviceId, name: string, rest: Partial<DeviceView> = {}): DeviceView {
   return {
@@ -43,11 +53,13 @@ export function route(request: AskRequest): Route {
 /** A host whose mesh answers `words` one by one; `hold` keeps it talking until it is stopped. */
 export function fakeHost(options: { words?: readonly string[]; hold?: boolean } = {}): LocalHost & {
   readonly removed: string[]
+  readonly invited: InviteOptions[]
   readonly asked: AskRequest[]
   readonly stopped: Promise<void>
   stops: number
 } {
   const removed: string[] = []
+  const invited: InviteOptions[] = []
   const asked: AskRequest[] = []
   let onStopped = (): void => {}
   const stopped = new Promise<void>((resolve) => {
@@ -80,7 +92,9 @@ export function fakeHost(options: { words?: readonly string[]; hold?: boolean } 
     }
   }
 
+  const people = createFakePeople(samplePeople(SAMPLE, NOW), SELF)
   const mesh: Mesh = {
+    ...people,
     self: SELF,
     events,
     standing: () => 'alone',
@@ -92,14 +106,16 @@ export function fakeHost(options: { words?: readonly string[]; hold?: boolean } 
       removed.push(id)
       return Promise.resolve()
     },
-    invite: (request) =>
-      Promise.resolve({
+    invite: (request) => {
+      invited.push(request)
+      return Promise.resolve({
         id: asId('i'),
         fragment: 'join=x',
         url: `http://127.0.0.1:1/#join=${request.person ?? 'me'}`,
         expiresAt: 99,
         confirmation: request.confirmation,
-      }),
+      })
+    },
     preview() {
       throw new MeshError('malformed', 'Not a link.')
     },
@@ -117,6 +133,7 @@ export function fakeHost(options: { words?: readonly string[]; hold?: boolean } 
 
   const host = {
     removed,
+    invited,
     asked,
     stopped,
     stops: 0,
