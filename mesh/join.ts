@@ -1,16 +1,19 @@
-import { MeshError, sleep, throwIfAborted, type Clock, type DeviceId } from './base/index.ts'
+import { MeshError, sleep, throwIfAborted, type Clock, type DeviceId, type Random } from './base/index.ts'
 import {
   admissionProof,
   cleanName,
   comparePictures,
   invitationIdOfKey,
   invitationKey,
+  knockProof,
+  makeWords,
   parseInvitation,
+  secretOfWords,
   type InvitationLink,
   type Membership,
 } from './identity/index.ts'
-import type { DeviceView, InvitationPreview, Mesh } from './mesh-types.ts'
-import { proveInvitation, type AddressBook, type Links } from './net/index.ts'
+import type { DeviceView, Door, InvitationPreview, Mesh } from './mesh-types.ts'
+import { knockAt, proveInvitation, type AddressBook, type Links } from './net/index.ts'
 
 /** How long the inviter may take to come online after it admitted this device, in ms. */
 const ONLINE_WITHIN_MS = 10_000
@@ -20,6 +23,7 @@ const LOOK_AGAIN_MS = 250
 interface JoinPorts {
   readonly self: DeviceId
   readonly clock: Clock
+  readonly random: Random
   readonly membership: Membership
   readonly links: Links
   readonly book: AddressBook
@@ -34,12 +38,7 @@ interface Cancellable {
 export interface Joining {
   readonly preview: Mesh['preview']
   readonly join: Mesh['join']
-}
-
-/** A device that may admit, and where it can be reached. */
-interface Door {
-  readonly device: DeviceId
-  readonly addresses: readonly string[]
+  readonly knock: Mesh['knock']
 }
 
 /** Reads links and answers invitations for this device. */
@@ -146,6 +145,24 @@ export function createJoining(ports: JoinPorts): Joining {
       const inviter = await untilOnline(doors, { signal: options.signal })
       options.onProgress?.({ phase: 'admitted' })
       return inviter
+    },
+    async knock(door, options) {
+      const signal = options.signal ?? new AbortController().signal
+      const words = makeWords(ports.random)
+      const key = invitationKey(await secretOfWords(words))
+      const certificate = await membership.certificate()
+      const connection = await links.dialOnce(door.device, door.addresses, { signal })
+      try {
+        links.spare(door.device)
+        options.onWords(words)
+        const own = { certificate, key: key.publicKey, proof: knockProof(key.privateKey, certificate) }
+        const { mesh, entries } = await knockAt(connection, own, { clock }, { signal })
+        await membership.adopt(mesh, entries, { signal, invitation: invitationIdOfKey(key.publicKey) })
+      } finally {
+        connection.abort(new MeshError('aborted', 'The words were typed, or are not shown any more.'))
+      }
+      if (membership.admitted(door.device) !== undefined) book.learn(door.device, door.addresses)
+      return untilOnline([door], { signal: options.signal })
     },
   }
 }

@@ -107,6 +107,21 @@ export interface PendingJoin {
   readonly path: Path
 }
 
+/** A device one can be admitted at, and where it is reached. */
+export interface Door {
+  readonly device: DeviceId
+  /** Multiaddrs, best first. */
+  readonly addresses: readonly string[]
+}
+
+/** A device that shows words. */
+export interface KnockView {
+  readonly device: DeviceId
+  readonly name: string
+  readonly kind: DeviceKind
+  readonly path: Path
+}
+
 /** What happens in a mesh, for screens and for `/api/v1/events`. */
 export type MeshEvent =
   | { readonly type: 'device-changed'; readonly device: DeviceView }
@@ -119,6 +134,7 @@ export type MeshEvent =
       readonly device: DeviceId
       readonly admitted: boolean
     }
+  | { readonly type: 'knocks' }
   | { readonly type: 'membership'; readonly standing: Standing }
   /** People, ledger, invitations, keys or the progress of a removal are others now: read them again. */
   | { readonly type: 'people-changed' }
@@ -164,6 +180,24 @@ export interface Mesh extends MeshPeople {
   pendingJoins(): readonly PendingJoin[]
   /** Answers a pending join: they match, or they do not. */
   settleJoin(invitation: InvitationId, admit: boolean, options?: Cancellable): Promise<void>
+  /**
+   * Shows six words and waits at another device of a mesh until somebody there has
+   * typed them. Resolves once admitted, as a further device of whoever typed.
+   * @throws MeshError `offline`, `busy`, `timeout`, `integrity` (admitted, but by nobody who knew the words)
+   */
+  knock(
+    door: Door,
+    options: Cancellable & { readonly onWords: (words: readonly string[]) => void },
+  ): Promise<DeviceView>
+  /** Devices that show words and wait for somebody of this mesh to type them. */
+  knocks(): readonly KnockView[]
+  /**
+   * The device that shows these words: what a person sees before it is admitted.
+   * @throws MeshError `usage` (no words), `invitation-unknown` (nobody shows them), `busy` (too many tries)
+   */
+  findKnock(words: string, options?: Cancellable): Promise<KnockView>
+  /** Admits the device that shows these words. @throws as {@link findKnock}, and `unauthorized`, `removed` */
+  admitKnock(words: string, options?: Cancellable): Promise<void>
   /** Asks the best device. Leaving the loop early, or the signal, stops the engine within 200 ms. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
   /** Checks every link now: after sleep, on `online`, when a page comes back. */

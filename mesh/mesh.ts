@@ -31,6 +31,7 @@ import type { DeviceKind, DeviceView, Mesh, MeshEvent } from './mesh-types.ts'
 import {
   addressesOf,
   createAdmissions,
+  createKnocks,
   createLinks,
   createNode,
   createProtocols,
@@ -41,6 +42,7 @@ import {
   type PeerNode,
 } from './net/index.ts'
 import { createPendingJoins } from './pending-joins.ts'
+import { shareKnocks } from './pending-knocks.ts'
 import { createPeople } from './people.ts'
 import { returnToKeeper } from './returning.ts'
 import { createViews, NO_ENGINE } from './views.ts'
@@ -116,6 +118,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     links.spare(id)
   }
   const admissions = createAdmissions({ membership, clock, random, log, spare, earlier })
+  const knocks = createKnocks({ membership, clock, log, spare })
   const mayRelay = (id: DeviceId): boolean =>
     membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
@@ -131,8 +134,9 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     return member
   }
   const pending = createPendingJoins({ membership, admissions, links, events })
+  shareKnocks({ membership, knocks, links, events })
   const viewOf = (id: DeviceId): DeviceView => views.device(memberOf(id))
-  const joining = createJoining({ self, clock, membership, links, book, viewOf })
+  const joining = createJoining({ self, clock, random, membership, links, book, viewOf })
   const ask = createAsk({
     ...{ clock, random, engines, links, events },
     devices: () => views.devices(),
@@ -158,13 +162,12 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const people = createPeople({ membership, clock, toldBy: (entry) => links.toldBy(entry), maintainKeys: epochs.maintain })
   await nameAsChosen(membership, device, name, { signal })
 
-  const hosts = { control: links.host, engines, admission: admissions }
+  const hosts = { control: links.host, engines, admission: admissions, knocking: knocks }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
   const endReturning = returnToKeeper({ membership, earlier, links, book, clock, log })
 
   return {
-    ...PEOPLE_WITHOUT_LEDGER,
     self,
     events,
     standing: () => membership.standing(),
@@ -186,6 +189,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     invite: (wanted) => makeInvitation({ membership, links, clock, random, addresses, linkTo }, wanted),
     preview: joining.preview,
     join: joining.join,
+    knock: joining.knock,
+    knocks: () => knocks.waiting(),
+    findKnock: (words, cancel) => knocks.find(words, cancel),
+    admitKnock: (words, cancel) => knocks.admit(words, cancel),
     pendingJoins: () => pending.list(),
     settleJoin: (invitation, admit, cancel) => admissions.settle(invitation, admit, cancel),
     ask,

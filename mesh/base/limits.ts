@@ -13,6 +13,11 @@ export const PENDING_JOIN_MS = 10 * 60_000
 /** Devices that may wait for their pictures at once. */
 export const PENDING_JOINS_MAX = 8
 
+/** Devices that may wait for their words to be typed. */
+export const KNOCKS_MAX = 8
+/** Wrong words that may be typed within {@link PENDING_JOIN_MS}. */
+export const KNOCK_TRIES_MAX = 5
+
 /** Heartbeat of the control stream, in ms. */
 export const HEARTBEAT_MS = 1_000
 /** A device silent for this long is gone, in ms. */

@@ -16,6 +16,7 @@ export {
 } from './membership.ts'
 export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'
 export { comparePictures, equalBytes, NONCE_BYTES, SECRET_BYTES } from './proof.ts'
+export { checkKnock, knockProof } from './knock-proof.ts'
 export { loadSealingKey } from './sealing-key.ts'
 export {
   authorize,
@@ -81,3 +82,4 @@ export {
   type TakeResult,
 } from './ledger/index.ts'
 export { lowerRole, ROLES, type Role } from './roles.ts'
+export { makeWords, readWords, secretOfWords } from './words.ts'

@@ -6,6 +6,7 @@ import {
   type Clock,
   type DeviceId,
   type EventSource,
+  type InvitationId,
   type Logger,
   type MeshId,
   type PersonId,
@@ -77,9 +78,15 @@ export interface Membership {
   /**
    * Goes to the mesh of these entries, which must be `mesh` and must have admitted
    * this device; the present mesh is left. Resolves when that is durable.
+   * `invitation` names the one by which it must have been: where the mesh was not known
+   * beforehand, it proves that whoever admitted knew the secret.
    * @throws MeshError `integrity` when they are not, and of the store; nothing has changed then
    */
-  adopt(mesh: MeshId, entries: readonly Uint8Array[], options?: Cancellable): Promise<void>
+  adopt(
+    mesh: MeshId,
+    entries: readonly Uint8Array[],
+    options?: Cancellable & { readonly invitation?: InvitationId | undefined },
+  ): Promise<void>
 }
 
 /** What membership stands on. */
@@ -228,6 +235,10 @@ export async function loadMembership(
       await next.take(entries, adoptOptions)
       const device = next.state().devices.get(key.id)
       const person = device === undefined ? undefined : next.state().people.get(device.person)
+      if (adoptOptions.invitation !== undefined && device?.invitation !== adoptOptions.invitation) {
+        const sentence = 'This device was admitted by somebody who did not know its words. Nothing was joined.'
+        throw new MeshError('integrity', sentence, { fault: 'peer' })
+      }
       if (device === undefined || device.removedAt !== null || person === undefined || person.removedAt !== null) {
         throw new MeshError('integrity', 'The mesh that was joined does not name this device. Nothing was joined.', {
           fault: 'peer',

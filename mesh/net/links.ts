@@ -12,6 +12,7 @@ import {
   STRANGER_CONNECTION_MS,
   type Clock,
   type DeviceId,
+  type EntryHash,
   type EventSource,
   type Logger,
 } from '../base/index.ts'
@@ -51,6 +52,8 @@ export interface Links {
   send(frame: ControlFrame, to?: DeviceId): void
   /** Tells all linked devices what this one can do now. */
   announce(): void
+  /** How many devices have told that they have an entry of the ledger. */
+  toldBy(entry: EntryHash): number
   /** Keeps a stranger's connection while its pictures are compared. */
   spare(id: DeviceId): void
   /** Probes every link and dials every missing one now. */
@@ -63,6 +66,8 @@ interface Link {
   readonly id: DeviceId
   readonly sessions: Set<ControlSession>
   capability: CapabilityRecord | undefined
+  /** The heads of the ledger as the device has it. */
+  heads: readonly EntryHash[]
   neighbours: readonly DeviceId[]
   attempts: number
   saidBye: boolean
@@ -127,6 +132,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       id,
       sessions: new Set(),
       capability: undefined,
+      heads: [],
       neighbours: [],
       attempts: 0,
       saidBye: false,
@@ -323,7 +329,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.cancelRedial()
       takeCapability(link, told.capability)
       hear(link, told)
-      if (told.heads.some((head) => membership.ledger().entry(head) === undefined)) catchUp(session.peer)
+      takeHeads(link, told.heads)
       book.saw(session.peer, clock.now())
       if (isNew) {
         log.info('a device is linked', {
@@ -338,6 +344,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       const link = linkOf(session.peer)
       if (frame.type === 'capability') takeCapability(link, frame.capability)
       else if (frame.type === 'neighbours') hear(link, frame)
+      else if (frame.type === 'heads') takeHeads(link, frame.heads)
       else if (frame.type === 'bye') link.saidBye = true
       else if (frame.type === 'echo') noteRtt(link)
       else frames.emit({ from: session.peer, frame })
@@ -364,11 +371,17 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     changes.emit(link.id)
   }
 
-  /** Tells entries that are new here to every linked device. */
+  const takeHeads = (link: Link, heads: readonly EntryHash[]): void => {
+    link.heads = heads
+    if (heads.some((head) => membership.ledger().entry(head) === undefined)) catchUp(link.id)
+  }
+
+  /** Tells entries that are new here to every linked device, and what this one has now. */
   const tellEntries = (entries: readonly Uint8Array[]): void => {
     for (const link of online()) {
       if (!admitted(link.id)) continue
       for (const batch of batches(entries)) best(link)?.send({ type: 'entries', entries: batch })
+      best(link)?.send({ type: 'heads', heads: [...membership.ledger().heads()] })
     }
   }
 
@@ -508,6 +521,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     announce() {
       const capability = ports.capability()
       for (const link of online()) for (const session of link.sessions) session.send({ type: 'capability', capability })
+    },
+    toldBy(entry) {
+      const ledger = membership.ledger()
+      const has = (head: EntryHash): boolean => ledger.entry(head) !== undefined && ledger.saw(head, entry)
+      return [...links.values()].filter((link) => admitted(link.id) && link.heads.some(has)).length
     },
     spare(id) {
       spared.add(id)

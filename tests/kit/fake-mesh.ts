@@ -158,6 +158,7 @@ function fakeDevice(): DeviceView {
     kind: 'helper',
     role: 'owner',
     person: '',
+    personId: '0'.repeat(32),
     state: 'online',
     path: 'self',
     rttMs: null,

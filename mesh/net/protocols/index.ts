@@ -7,7 +7,7 @@ import type { EngineHost } from '../../engine/index.ts'
 import type { Protocol } from '../protocol.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
-import { joinProtocol, type Admission } from './join/join.ts'
+import { joinProtocol, type Admission, type Knocking } from './join/join.ts'
 import { ledgerProtocol } from './ledger/ledger.ts'
 
 /** What the protocols serve from. */
@@ -15,6 +15,7 @@ export interface ProtocolHosts {
   readonly control: ControlHost
   readonly engines: EngineHost | undefined
   readonly admission: Admission
+  readonly knocking: Knocking
 }
 
 /** All protocols, bound to this device. */
@@ -25,7 +26,7 @@ export function createProtocols(
   return [
     controlProtocol(hosts.control, ports),
     inferProtocol(hosts.engines, ports),
-    joinProtocol(hosts.admission),
+    joinProtocol(hosts.admission, hosts.knocking),
     ledgerProtocol(hosts.control.ledger),
   ]
 }

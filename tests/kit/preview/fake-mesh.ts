@@ -39,6 +39,7 @@ export function fakeDevice(name: string, change: Partial<DeviceView> = {}): Devi
     kind: 'helper',
     role: 'owner',
     person: '',
+    personId: '0'.repeat(32),
     state: 'online',
     path: 'direct',
     rttMs: 3,

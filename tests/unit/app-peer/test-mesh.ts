@@ -88,6 +88,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
         confirmation: 'in-advance',
         expiresAt: 9e15,
         known: devices.length > 1,
+        leaves: 0,
       }
     },
     async join(link, { onProgress, signal } = {}) {
@@ -170,6 +171,7 @@ function device(given: Pick<DeviceView, 'id' | 'name'> & Partial<DeviceView>): D
     kind: 'helper',
     role: 'owner',
     person: '',
+    personId: '0'.repeat(32),
     state: 'online',
     path: 'direct',
     rttMs: 1,

@@ -25,6 +25,7 @@ export function device(id: DeviceId, name: string, rest: Partial<DeviceView> = {
     kind: 'helper',
     role: 'owner',
     person: '',
+    personId: '0'.repeat(32),
     state: 'online',
     path: id === SELF ? 'self' : 'direct',
     rttMs: id === SELF ? null : 1.5,

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { ADDRESSES_MAX, FRAME_MAX_BYTES, LEDGER_HEADS_MAX, MODELS_MAX } from '../../../base/index.ts'
+import { ADDRESSES_MAX, FRAME_MAX_BYTES, KNOCKS_MAX, LEDGER_HEADS_MAX, MODELS_MAX } from '../../../base/index.ts'
 import { NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
 import {
   address,
@@ -64,6 +64,14 @@ const pendingJoin = z.object({
   path: z.enum(['direct', 'relayed']),
 })
 
+/** A device that shows words and waits for somebody of the mesh to type them. */
+const knock = z.object({
+  certificate: signedCertificate,
+  key: exactBytes(32),
+  proof: exactBytes(64),
+  path: z.enum(['direct', 'relayed']),
+})
+
 /** A device the sender is linked with, and where that device says it can be reached. */
 const neighbour = z.object({ id: deviceId, addresses: list(address, ADDRESSES_MAX) })
 
@@ -94,9 +102,11 @@ export const controlFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('echo'), n: whole() }),
   z.object({ type: z.literal('capability'), capability }),
   z.object({ type: z.literal('neighbours'), neighbours: list(neighbour, NEIGHBOURS_MAX) }),
-  // entries of the ledger that are new here
+  // entries of the ledger that are new here, and what one has after taking some in
   entriesFrame,
+  z.object({ type: z.literal('heads'), heads: list(entryHash, LEDGER_HEADS_MAX) }),
   z.object({ type: z.literal('pending'), joins: list(pendingJoin, 16) }),
+  z.object({ type: z.literal('knocks'), knocks: list(knock, KNOCKS_MAX) }),
   z.object({ type: z.literal('bye') }),
 ])
 
@@ -106,6 +116,8 @@ export type CapabilityRecord = z.output<typeof capability>
 export type Hello = z.output<typeof hello>
 /** A join that waits for its inviter. */
 export type PendingProof = z.output<typeof pendingJoin>
+/** A device that knocks, with the proof that it knows its words. */
+export type KnockProof = z.output<typeof knock>
 /** A hint that a device can be reached, and how. */
 export type Neighbour = z.output<typeof neighbour>
 /** Any later frame. */

@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface'
+import type * as z from 'zod/mini'
 import {
   asId,
   DIAL_TIMEOUT_MS,
@@ -12,6 +13,7 @@ import {
 import { openEntry, type SignedCertificate } from '../../../identity/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { batches } from '../ledger/ledger.ts'
+import { isRelayed, type FrameStream } from '../../stream.ts'
 import { JOIN, prove, verdict } from './messages.ts'
 
 /** A proof that arrived, as admission judges it. */
@@ -46,29 +48,57 @@ export interface Admission {
   ): Promise<readonly Uint8Array[]>
 }
 
+/** The side at which a device knocks that shows words. */
+export interface Knocking {
+  /**
+   * Waits until somebody of this mesh typed the words, and resolves with the ledger, parents first.
+   * @throws MeshError `busy`, `timeout`, `refused`, `integrity`
+   */
+  knock(
+    given: {
+      readonly device: DeviceId
+      readonly certificate: SignedCertificate
+      readonly key: Uint8Array
+      readonly proof: Uint8Array
+    },
+    options: { readonly signal: AbortSignal; readonly path: 'direct' | 'relayed' },
+  ): Promise<readonly Uint8Array[]>
+}
+
 /** The only protocol a stranger may speak. */
-export function joinProtocol(admission: Admission): Protocol {
+export function joinProtocol(admission: Admission, knocking: Knocking): Protocol {
   return {
     ...JOIN,
     callers: 'anyone',
     async handle(stream, { connection, signal }) {
       const said = await stream.read(prove, FIRST_FRAME)
-      const ledger =
-        said.type === 'return'
-          ? await admission.readmit(stream.peer, said.certificate, { signal })
-          : await admission.admit(
-              { ...said, device: stream.peer, connection },
-              {
-                signal,
-                async compare(nonce) {
-                  await stream.write({ type: 'compare', nonce }, { signal })
-                },
-              },
-            )
+      const ledger = await ledgerFor(said, stream, connection, signal)
       for (const entries of batches(ledger)) await stream.write({ type: 'entries', entries }, { signal })
       await stream.write({ type: 'end' }, { signal })
       stream.close()
     },
+  }
+
+  async function ledgerFor(
+    said: z.output<typeof prove>,
+    stream: FrameStream,
+    connection: Connection,
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    const device = stream.peer
+    switch (said.type) {
+      case 'return':
+        return admission.readmit(device, said.certificate, { signal })
+      case 'knock':
+        await stream.write({ type: 'waiting' }, { signal })
+        return knocking.knock({ ...said, device }, { signal, path: isRelayed(connection) ? 'relayed' : 'direct' })
+      case 'prove': {
+        const compare = async (nonce: Uint8Array): Promise<void> => {
+          await stream.write({ type: 'compare', nonce }, { signal })
+        }
+        return admission.admit({ ...said, device, connection }, { signal, compare })
+      }
+    }
   }
 }
 
@@ -97,6 +127,27 @@ export async function proveInvitation(
 }
 
 /**
+ * Knocks at the device at the other end of `connection` and waits until somebody of
+ * its mesh has typed the words of this device.
+ * @returns the ledger, and the mesh it is of. Nothing of the entries is believed yet.
+ * @throws MeshError `busy`, `timeout`, `peer-gone`, `malformed`, `aborted`
+ */
+export async function knockAt(
+  connection: Connection,
+  own: { readonly certificate: SignedCertificate; readonly key: Uint8Array; readonly proof: Uint8Array },
+  ports: { readonly clock: Clock },
+  options: { readonly signal: AbortSignal },
+): Promise<LedgerGiven> {
+  return meshOf(await askForLedger(connection, { type: 'knock', ...own }, ports, { ...options, onCompare() {} }))
+}
+
+/** A ledger that was given, and the mesh it says it is of. */
+export interface LedgerGiven {
+  readonly mesh: MeshId
+  readonly entries: readonly Uint8Array[]
+}
+
+/**
  * Asks the device on whose list version 0.1 had this one to write it into its ledger.
  * @returns the ledger, and the mesh it is of. Nothing of the entries is believed yet.
  * @throws MeshError `not-admitted`, `removed`, `timeout`, `peer-gone`, `malformed`, `aborted`
@@ -106,14 +157,18 @@ export async function proveEarlier(
   certificate: SignedCertificate,
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
-): Promise<{ readonly mesh: MeshId; readonly entries: readonly Uint8Array[] }> {
+): Promise<LedgerGiven> {
   const entries = await askForLedger(connection, { type: 'return', certificate }, ports, {
     ...options,
     onCompare() {},
   })
+  // Noise has proven that this is the keeper itself: its ledger is the one to go to
+  return meshOf(entries)
+}
+
+async function meshOf(entries: readonly Uint8Array[]): Promise<LedgerGiven> {
   const [first] = entries
   if (first === undefined) throw new MeshError('malformed', 'The other device answered with an empty ledger.')
-  // Noise has proven that this is the keeper itself: its ledger is the one to go to
   return { mesh: asId<MeshId>((await openEntry(first, undefined)).hash), entries }
 }
 
@@ -129,10 +184,15 @@ async function askForLedger(
     const ledger: Uint8Array[] = []
     let sizeBytes = 0
     let compared = false
+    let waits = false
     for (;;) {
-      const timeoutMs = compared && ledger.length === 0 ? PENDING_JOIN_MS : DIAL_TIMEOUT_MS
+      const timeoutMs = (compared || waits) && ledger.length === 0 ? PENDING_JOIN_MS : DIAL_TIMEOUT_MS
       const answer = await stream.read(verdict, { signal: options.signal, timeoutMs })
       if (answer.type === 'end') break
+      if (answer.type === 'waiting') {
+        waits = true
+        continue
+      }
       if (answer.type === 'compare') {
         if (compared) throw new MeshError('malformed', 'The other device asked to compare pictures twice.')
         compared = true

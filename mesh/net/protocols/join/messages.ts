@@ -21,11 +21,21 @@ const proveFrame = z.object({
 /** or, of a device that version 0.1 had on the list of the called one, only who it is. */
 const returnFrame = z.object({ type: z.literal('return'), certificate: signedCertificate })
 
+/** or, of one that shows words, the public key made of them and the proof that it knows them. */
+const knockFrame = z.object({
+  type: z.literal('knock'),
+  certificate: signedCertificate,
+  key: exactBytes(32),
+  proof: exactBytes(64),
+})
+
 /** What a joiner may say. */
-export const prove = z.discriminatedUnion('type', [proveFrame, returnFrame])
+export const prove = z.discriminatedUnion('type', [proveFrame, returnFrame, knockFrame])
 
 /** What the admitting device answers: perhaps a nonce for the pictures, then the whole ledger, then the end. */
 export const verdict = z.discriminatedUnion('type', [
+  // a knock was heard: from now on people take their time
+  z.object({ type: z.literal('waiting') }),
   z.object({ type: z.literal('compare'), nonce: exactBytes(NONCE_BYTES) }),
   entriesFrame,
   endFrame,

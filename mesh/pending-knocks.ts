@@ -1,0 +1,39 @@
+import type { DeviceId, EventHub } from './base/index.ts'
+import { authorize, type Membership } from './identity/index.ts'
+import type { MeshEvent } from './mesh-types.ts'
+import type { Knocks, Links } from './net/index.ts'
+
+interface KnockPorts {
+  readonly membership: Membership
+  readonly knocks: Knocks
+  readonly links: Links
+  readonly events: EventHub<MeshEvent>
+}
+
+/** Tells the other devices of the mesh who knocks here, and hears who knocks there. */
+export function shareKnocks(ports: KnockPorts): void {
+  const { membership, knocks, links, events } = ports
+  const told = new Set<DeviceId>()
+
+  const mayAdmit = (id: DeviceId): boolean => authorize(membership.subject(id), 'admit', 'own-device').allowed
+
+  const tell = (id: DeviceId): void => {
+    if (mayAdmit(id)) links.send({ type: 'knocks', knocks: [...knocks.waitingHere()] }, id)
+  }
+
+  knocks.changes.subscribe(() => {
+    for (const member of membership.members()) if (member.id !== membership.self) tell(member.id)
+    events.emit({ type: 'knocks' })
+  })
+  links.changes.subscribe((id) => {
+    const isUp = links.view(id).state === 'online'
+    if (!isUp) told.delete(id)
+    else if (!told.has(id)) {
+      told.add(id)
+      if (knocks.waitingHere().length > 0) tell(id)
+    }
+  })
+  links.frames.subscribe(({ from, frame }) => {
+    if (frame.type === 'knocks') void knocks.hear(from, frame.knocks)
+  })
+}
