@@ -41,10 +41,7 @@ export function createConflicts(nodes: readonly GraphNode[], facts: Facts, judge
 
   /** Entries that right in what they saw, and that the new one did not see. */
   const unseen = (list: readonly GraphNode[], node: GraphNode): GraphNode[] =>
-    list.filter(
-      (other) =>
-        other !== node && !hasPlace(node.past, other.place) && judgedFirst(other).rule === undefined,
-    )
+    list.filter((other) => other !== node && !hasPlace(node.past, other.place) && judgedFirst(other).rule === undefined)
 
   const addRivals = (node: GraphNode): void => {
     const { fields, certificate } = node.entry
@@ -118,7 +115,9 @@ function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst)
       return theirs.person === fields.person || theirs.maker?.person === fields.person
     case 'invite-revoked': {
       const { fields: used } = node.entry
-      return used.type === 'admit' && used.invitation !== undefined && invitationIdOfKey(used.invitation.key) === fields.id
+      return (
+        used.type === 'admit' && used.invitation !== undefined && invitationIdOfKey(used.invitation.key) === fields.id
+      )
     }
     case 'room-people': {
       const { fields: said } = node.entry
@@ -138,10 +137,8 @@ function isByDevice(node: GraphNode, theirs: Judged, device: DeviceId | undefine
   return node.entry.author === device || theirs.maker?.device === device
 }
 
-function isByPerson(
-  fields: EntryFields | { readonly type: 'unknown' },
-  theirs: Judged,
-  person: PersonId,
-): boolean {
-  return theirs.person === person || theirs.maker?.person === person || (fields.type === 'admit' && fields.person === person)
+function isByPerson(fields: EntryFields | { readonly type: 'unknown' }, theirs: Judged, person: PersonId): boolean {
+  return (
+    theirs.person === person || theirs.maker?.person === person || (fields.type === 'admit' && fields.person === person)
+  )
 }

@@ -1,6 +1,6 @@
 import type { EntryHash } from '../../base/index.ts'
 import { createConflicts } from './conflicts.ts'
-import { createFacts, isDecision } from './facts.ts'
+import { createFacts } from './facts.ts'
 import { closureOf, inCommonOrder, type Graph, type GraphNode } from './graph.ts'
 import { hasPlace, type Places } from './past.ts'
 import type { RuleName } from './rule-names.ts'
@@ -144,7 +144,7 @@ export function createCourt(graph: Graph): Court {
     fallen: ReadonlyMap<number, RuleName>,
   ): Settlement => {
     if (takers.length === 0 && fallen.size === 0) return nothing
-    const key = [takers.map(({ place }) => place), [...final], [...fallen.keys()]].map((part) => part.join()).join('|')
+    const key = keyOf(takers, final, fallen)
     const found = settlements.get(key)
     if (found !== undefined) return found
     const made = settlement(key, takers, final, fallen)
@@ -159,6 +159,19 @@ export function createCourt(graph: Graph): Court {
       (decision) =>
         hasPlace(set, decision.place) && conflicts.takenBy(decision).some(({ place }) => hasPlace(set, place)),
     ) || conflicts.rivals.some(({ winner, loser }) => hasPlace(set, winner.place) && hasPlace(set, loser.place))
+
+  /** True when two things that do not go together come together only now. */
+  const isCrossed = (parents: readonly GraphNode[]): boolean => {
+    const isIn = (node: GraphNode, parent: GraphNode): boolean => node === parent || hasPlace(parent.past, node.place)
+    const meet = (a: GraphNode, b: GraphNode): boolean =>
+      parents.some((parent) => isIn(a, parent)) &&
+      parents.some((parent) => isIn(b, parent)) &&
+      !parents.some((parent) => isIn(a, parent) && isIn(b, parent))
+    return (
+      conflicts.decisions.some((decision) => conflicts.takenBy(decision).some((node) => meet(decision, node))) ||
+      conflicts.rivals.some(({ winner, loser }) => meet(winner, loser))
+    )
+  }
 
   const bySeniority = (a: GraphNode, b: GraphNode): number => {
     const [one, other] = [judgedFirst(a).admission, judgedFirst(b).admission]
@@ -233,6 +246,8 @@ export function createCourt(graph: Graph): Court {
     const before = settledBefore[first.place] ?? nothing
     // an entry on top of everything changes nothing of what was decided below it
     if (others.length === 0) return before
+    const isAgreed = others.every((other) => (settledBefore[other.place] ?? nothing) === before)
+    if (isAgreed && !isCrossed(parents)) return before
     const set = closureOf(parents)
     return isContested(set) ? decide(set) : nothing
   }
@@ -256,8 +271,13 @@ export function createCourt(graph: Graph): Court {
       facts.truncate(size)
       conflicts.truncate(size)
       for (const list of rotations.values()) while ((list.at(-1)?.node.place ?? -1) >= size) list.pop()
-      // they speak of places that others take now
+      // what was found about places that others take now
       settlements.clear()
+      for (const settled of new Set(settledBefore)) {
+        settled.verdicts.length = Math.min(settled.verdicts.length, size)
+        settled.reached.place = Math.min(settled.reached.place, size)
+        if (settled !== nothing) settlements.set(settled.key, settled)
+      }
     },
     verdict() {
       const heads = headsOf(nodes)
@@ -289,6 +309,15 @@ function settlement(
   return { key, takers, final, fallen, verdicts: [], reached: { place: 0 } }
 }
 
+function keyOf(
+  takers: readonly GraphNode[],
+  final: ReadonlySet<number>,
+  fallen: ReadonlyMap<number, RuleName>,
+): string {
+  const fell = [...fallen].map(([place, rule]) => `${String(place)}:${rule}`).sort()
+  return [takers.map(({ place }) => place).join(), [...final].join(), fell.join()].join('|')
+}
+
 function withFinal(settled: Settlement, final: ReadonlySet<number>): Settlement {
   return { ...settled, final }
 }
@@ -309,4 +338,3 @@ function noteRotation(
   list.push({ node, highest: Math.max(list.at(-1)?.highest ?? 0, fields.generation) })
   rotations.set(fields.scope, list)
 }
-

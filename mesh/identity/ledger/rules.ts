@@ -53,7 +53,6 @@ type Found = RuleName | undefined
 export function judge(trial: Trial): Judged {
   const { node } = trial
   const { fields } = node.entry
-  if (fields.type === 'unknown') return fallen('unknown-type')
   if (fields.type === 'create') return judgeCreate(node, fields)
   if (fields.type === 'admit' && comesBackByItself(trial, fields)) return judgeReturn(trial, fields)
 
@@ -98,15 +97,18 @@ function ruleAgainst(trial: Trial, author: Author): Found {
     case 'recovery':
       return fields.person === author.person ? allowed(author, 'recovery', 'own-person') : 'not-allowed'
     case 'rotate':
-      return allowed(author, 'rotate', scopeObject(trial, author, fields.scope)) ?? generationRule(trial, fields)
+      return (
+        allowed<'rotate'>(author, 'rotate', scopeObject(trial, author, fields.scope)) ?? generationRule(trial, fields)
+      )
     case 'share':
-      return allowed(author, 'share', scopeObject(trial, author, fields.scope)) ?? epochsRule(trial, fields)
+      return allowed<'share'>(author, 'share', scopeObject(trial, author, fields.scope)) ?? epochsRule(trial, fields)
     case 'room':
       return roomRule(trial, author, fields)
     case 'room-people':
       return roomPeopleRule(trial, author, fields)
-    case 'create':
     case 'unknown':
+      return 'unknown-type'
+    case 'create':
       return 'not-allowed'
   }
 }
@@ -138,8 +140,7 @@ function admitRule(trial: Trial, author: Author, fields: FieldsOf<'admit'>): Fou
   if (device === undefined) return 'unknown-subject'
   if (trial.isFirst && trial.view.standingsOf(device).some(({ lost }) => lost === undefined)) return 'already-there'
   if (fields.invitation !== undefined) return invitationRule(trial, author, fields, device)
-  if (fields.recovery !== undefined)
-    return allowed(author, 'admit-proven', 'recovery') ?? recoveryRule(trial, fields)
+  if (fields.recovery !== undefined) return allowed(author, 'admit-proven', 'recovery') ?? recoveryRule(trial, fields)
   if (fields.newPerson !== undefined) {
     if (trial.isFirst && trial.view.hasPerson(fields.person)) return 'already-there'
     return allowed(author, 'admit', 'new-person')

@@ -95,7 +95,8 @@ export function createView(ports: ViewPorts): View {
 
   const roleOf = (person: PersonId): { seen: Role; now: Role } | undefined => {
     const said = maximal(facts.of(`role:${person}`).filter(inForce)).map(roleSaid)
-    const [first, ...others] = said.length > 0 ? said : facts.of(`founding:${person}`).filter(inForce).flatMap(foundingRole)
+    const [first, ...others] =
+      said.length > 0 ? said : facts.of(`founding:${person}`).filter(inForce).flatMap(foundingRole)
     if (first === undefined) return undefined
     const seen = others.reduce(lowerRole, first)
     const lowered = against.filter(isRoleOf(person)).map(roleSaid)
@@ -126,7 +127,9 @@ export function createView(ports: ViewPorts): View {
     standingsOf,
     standingOf(device) {
       const all = standingsOf(device).sort((a, b) => inCommonOrder(a.admission, b.admission))
-      return all.find(({ lost }) => lost === undefined) ?? all.find(({ lost }) => lost === 'removal-first') ?? all.at(-1)
+      return (
+        all.find(({ lost }) => lost === undefined) ?? all.find(({ lost }) => lost === 'removal-first') ?? all.at(-1)
+      )
     },
     hasPerson: (person) => facts.of(`device-of:${person}`).some(inForce),
     personLost,
