@@ -72,6 +72,8 @@ export const LEDGER_ENTRY_MAX_BYTES = 256 * 1024
 export const LEDGER_HEADS_MAX = 16
 /** Entries that may wait for entries they link. */
 export const LEDGER_WAITING_MAX = 4_096
+/** What entries that wait may take, in bytes. */
+export const LEDGER_WAITING_MAX_BYTES = 16 * 1024 * 1024
 /** Most recipients of one epoch's key. */
 export const LEDGER_RECIPIENTS_MAX = 1_024
 /** Most epochs whose keys one entry shares. */

@@ -98,6 +98,7 @@ const FIELDS = {
   'invite-revoked': z.object({ type: z.literal('invite-revoked'), id: invitationId }),
   recovery: z.object({
     type: z.literal('recovery'),
+    person: personId,
     keys: z.nullable(z.object({ sign: publicKey, seal: exactBytes(SEALING_KEY_BYTES) })),
   }),
   rotate: z.object({

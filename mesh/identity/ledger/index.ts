@@ -29,6 +29,7 @@ export {
   isOver,
   type InvitationTerms,
 } from './invitation.ts'
+export { createLedger, loadLedger, type NewMesh } from './ledger.ts'
 export type { Cancellable, Ledger, LedgerChange, LedgerDamage, LedgerPorts, TakeResult } from './ledger-types.ts'
 export {
   admissionProof,

@@ -1,0 +1,351 @@
+import * as z from 'zod/mini'
+import {
+  asId,
+  asMeshError,
+  createEvents,
+  LEDGER_ENTRY_MAX_BYTES,
+  LEDGER_HEADS_MAX,
+  MeshError,
+  throwIfAborted,
+  type ErrorCode,
+  type EntryHash,
+  type LogEntry,
+  type MeshId,
+  type PersonId,
+} from '../../base/index.ts'
+import { bytes, decode, encode, whole } from '../../wire/index.ts'
+import type { SignedCertificate } from './certificate.ts'
+import { createCourt } from './court.ts'
+import { openEntry, signEntry, type EntryFields, type LedgerEntry } from './entry.ts'
+import { fold } from './fold.ts'
+import { createGraph, inCommonOrder, type GraphNode } from './graph.ts'
+import type { Cancellable, Ledger, LedgerChange, LedgerPorts, TakeResult } from './ledger-types.ts'
+import { hasPlace } from './past.ts'
+import { RULES, type RuleName } from './rule-names.ts'
+import type { LedgerState } from './state.ts'
+import { createWaiting } from './waiting.ts'
+
+/** Entries verified at once: enough to keep the platform's threads busy, few enough to stop between. */
+const VERIFIED_AT_ONCE = 64
+
+const record = z.object({ entry: bytes(LEDGER_ENTRY_MAX_BYTES), seenAt: whole() })
+const RECORD_MAX_BYTES = LEDGER_ENTRY_MAX_BYTES + 64
+
+/** What a new mesh begins with. */
+export interface NewMesh {
+  readonly name: string
+  readonly person: { readonly id: PersonId; readonly name: string }
+  /** Of this device. */
+  readonly certificate: SignedCertificate
+}
+
+/** Makes a mesh with this device as its only one and its person as owner. Durable when it resolves. */
+export async function createLedger(ports: LedgerPorts, mesh: NewMesh, options: Cancellable = {}): Promise<Ledger> {
+  const fields: EntryFields = { type: 'create', ...mesh }
+  const create = await signEntry(ports.key, fields, { parents: [], at: ports.clock.now() }, options)
+  const ledger = await loadLedger(ports, asId<MeshId>(create.hash), options)
+  await ledger.take([create.bytes], options)
+  return ledger
+}
+
+/**
+ * The ledger of a mesh as this device has it, empty when it has none of it yet. A
+ * stored entry that cannot be read is told in `damage()` and the log, and the rest is
+ * loaded; it comes back with the next exchange.
+ */
+export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Cancellable = {}): Promise<Ledger> {
+  const { store, clock, log, key } = ports
+  const logName = `ledger/${mesh}`
+  const graph = createGraph()
+  const court = createCourt(graph)
+  const waiting = createWaiting()
+  const seenAt = new Map<EntryHash, number>()
+  const changes = createEvents<LedgerChange>((error) => {
+    log.error('a listener of the ledger failed', { error })
+  })
+  let corrupt = 0
+  // what is visible is durable: places from here on are on their way to the disk
+  let visible = 0
+  let heads: readonly EntryHash[] = []
+  let state: LedgerState | undefined
+  // one change after another: the second links what the first added
+  let turn: Promise<unknown> = Promise.resolve()
+
+  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
+    const result = turn.then(work)
+    turn = result.catch(() => undefined)
+    return result
+  }
+
+  const stateNow = (): LedgerState => {
+    state ??= fold({
+      mesh,
+      nodes: graph.nodes,
+      verdicts: court.verdict(),
+      isPossible: (node) => court.judgedFirst(node).rule === undefined,
+      personOf: (node) => court.judgedFirst(node).person,
+    })
+    return state
+  }
+
+  const commit = (): void => {
+    visible = graph.size
+    heads = graph.heads()
+    state = undefined
+  }
+
+  const undo = (size: number): void => {
+    graph.truncate(size)
+    court.truncate(size)
+  }
+
+  /** Adds an entry whose parents are there, unless its author never belonged or knew it did no more. */
+  const admitEntry = (entry: LedgerEntry): RuleName | undefined => {
+    const size = graph.size
+    const { rule } = court.add(graph.add(entry))
+    if (rule !== 'not-admitted' && rule !== 'removed') return undefined
+    // what it saw is the same everywhere, so everybody refuses it and nobody links it
+    undo(size)
+    return rule
+  }
+
+  /** Adds what is ready, each before those that link it. Nothing is durable yet: see `persist`. */
+  const addReady = (incoming: readonly LedgerEntry[]): { added: LedgerEntry[]; refused: Map<EntryHash, RuleName> } => {
+    const added: LedgerEntry[] = []
+    const refused = new Map<EntryHash, RuleName>()
+    const all = [...waiting.all().map(({ entry }) => entry), ...incoming]
+    const children = childrenOf(all)
+    const ready = all.filter((entry) => graph.isReady(entry)).reverse()
+    for (let entry = ready.pop(); entry !== undefined; entry = ready.pop()) {
+      if (graph.find(entry.hash) !== undefined) continue
+      const rule = admitEntry(entry)
+      if (rule === undefined) added.push(entry)
+      else refused.set(entry.hash, rule)
+      if (rule !== undefined) continue
+      for (const child of children.get(entry.hash) ?? []) if (graph.isReady(child)) ready.push(child)
+    }
+    return { added, refused }
+  }
+
+  const persist = async (added: readonly LedgerEntry[], signal: AbortSignal | undefined): Promise<void> => {
+    const now = clock.now()
+    const stored = new Set(waiting.all().flatMap(({ entry, isStored }) => (isStored ? [entry.hash] : [])))
+    const fresh = added.filter(({ hash }) => !stored.has(hash))
+    if (fresh.length > 0) {
+      await store.append(
+        logName,
+        fresh.map((entry) => encode({ entry: entry.bytes, seenAt: now })),
+        { signal },
+      )
+    }
+    for (const { hash } of fresh) seenAt.set(hash, now)
+  }
+
+  /** Adds, writes, and only then shows. Nothing of it stays when the disk does not take it. */
+  const addDurably = async (
+    incoming: readonly LedgerEntry[],
+    signal: AbortSignal | undefined,
+  ): Promise<{ added: LedgerEntry[]; refused: Map<EntryHash, RuleName> }> => {
+    const before = stateNow()
+    const size = graph.size
+    const result = addReady(incoming)
+    try {
+      await persist(result.added, signal)
+    } catch (error) {
+      undo(size)
+      throw error
+    }
+    for (const { hash } of result.added) waiting.delete(hash)
+    for (const hash of result.refused.keys()) waiting.delete(hash)
+    for (const entry of incoming) {
+      const isHeld = graph.find(entry.hash) === undefined && !result.refused.has(entry.hash)
+      if (isHeld) waiting.add({ entry, isStored: false })
+    }
+    if (result.added.length > 0) {
+      commit()
+      changes.emit({ added: result.added, state: stateNow(), before })
+    }
+    return result
+  }
+
+  const open = async (signed: Uint8Array): Promise<LedgerEntry> => {
+    const entry = await openEntry(signed, mesh)
+    if (entry.fields.type === 'create' && asId<MeshId>(entry.hash) !== mesh)
+      throw new MeshError('integrity', 'This is the beginning of another mesh.', { fault: 'peer' })
+    return entry
+  }
+
+  const openAll = async (
+    list: readonly Uint8Array[],
+    signal: AbortSignal | undefined,
+  ): Promise<(LedgerEntry | MeshError)[]> => {
+    const opened: (LedgerEntry | MeshError)[] = []
+    for (let start = 0; start < list.length; start += VERIFIED_AT_ONCE) {
+      throwIfAborted(signal)
+      const some = list.slice(start, start + VERIFIED_AT_ONCE)
+      opened.push(
+        ...(await Promise.all(some.map((signed) => open(signed).catch((error: unknown) => asMeshError(error))))),
+      )
+    }
+    return opened
+  }
+
+  const take = async (list: readonly Uint8Array[], signal: AbortSignal | undefined): Promise<TakeResult> => {
+    const opened = await openAll(list, signal)
+    const fresh = new Map<EntryHash, LedgerEntry>()
+    for (const entry of opened) {
+      if (!(entry instanceof MeshError) && graph.find(entry.hash) === undefined) fresh.set(entry.hash, entry)
+    }
+    const { added, refused } = await addDurably([...fresh.values()], signal)
+    return {
+      added: added.map(({ hash }) => hash),
+      waiting: waiting.size,
+      refused: opened.flatMap((entry, index) => {
+        if (entry instanceof MeshError) return [{ index, code: entry.code, reason: entry.message }]
+        const rule = refused.get(entry.hash)
+        return rule === undefined ? [] : [{ index, code: codeOf(rule), reason: RULES[rule] }]
+      }),
+    }
+  }
+
+  const append = async (draft: EntryFields, signal: AbortSignal | undefined): Promise<LedgerEntry> => {
+    if (heads.length === 0) throw new MeshError('usage', 'This device does not have the ledger of this mesh yet.')
+    const before = stateNow()
+    const entry = await signDraft(draft, signal)
+    const size = graph.size
+    const { rule } = court.add(graph.add(entry))
+    if (rule !== undefined) {
+      undo(size)
+      throw new MeshError(codeOf(rule), RULES[rule], { detail: { rule } })
+    }
+    try {
+      await persist([entry], signal)
+    } catch (error) {
+      undo(size)
+      throw error
+    }
+    commit()
+    changes.emit({ added: [entry], state: stateNow(), before })
+    return entry
+  }
+
+  const signDraft = async (draft: EntryFields, signal: AbortSignal | undefined): Promise<LedgerEntry> => {
+    const parents = heads
+      .flatMap((head) => graph.find(head) ?? [])
+      .sort((a, b) => inCommonOrder(b, a))
+      .slice(0, LEDGER_HEADS_MAX)
+      .map((node) => node.entry.hash)
+    try {
+      return await signEntry(key, draft, { parents, at: clock.now(), mesh }, { signal })
+    } catch (error) {
+      if (!(error instanceof MeshError) || (error.code !== 'malformed' && error.code !== 'integrity')) throw error
+      throw new MeshError('usage', `This cannot be written into the ledger: ${error.message}`, { cause: error })
+    }
+  }
+
+  const readStored = async ({ sequence, bytes: stored }: LogEntry): Promise<LedgerEntry | undefined> => {
+    try {
+      const fields = decode(stored, record, { maxBytes: RECORD_MAX_BYTES, what: 'A stored ledger entry' })
+      const entry = await open(fields.entry)
+      // written twice after damage: the first time counts
+      if (!seenAt.has(entry.hash)) seenAt.set(entry.hash, fields.seenAt)
+      return entry
+    } catch (error) {
+      corrupt += 1
+      const damage = new MeshError('storage-corrupt', 'A stored entry of the ledger cannot be read.', { cause: error })
+      log.error(damage.message, { code: damage.code, mesh, sequence, error })
+      return undefined
+    }
+  }
+
+  const load = async (signal: AbortSignal | undefined): Promise<void> => {
+    const stored = await store.readLog(logName, 0, { signal })
+    const entries = new Map<EntryHash, LedgerEntry>()
+    for (let start = 0; start < stored.length; start += VERIFIED_AT_ONCE) {
+      throwIfAborted(signal)
+      for (const entry of await Promise.all(stored.slice(start, start + VERIFIED_AT_ONCE).map(readStored)))
+        if (entry !== undefined) entries.set(entry.hash, entry)
+    }
+    addReady([...entries.values()])
+    commit()
+    for (const entry of entries.values())
+      if (graph.find(entry.hash) === undefined) waiting.add({ entry, isStored: true })
+  }
+
+  const shown = (hash: EntryHash): GraphNode | undefined => {
+    const node = graph.find(hash)
+    return node !== undefined && node.place < visible ? node : undefined
+  }
+
+  await load(options.signal)
+
+  return {
+    mesh,
+    changes,
+    state: stateNow,
+    heads: () => heads,
+    entries: () =>
+      graph.nodes
+        .slice(0, visible)
+        .sort(inCommonOrder)
+        .map((node) => node.entry),
+    entry: (hash) => shown(hash)?.entry,
+    saw(hash, ancestor) {
+      const [node, seen] = [shown(hash), shown(ancestor)]
+      return node !== undefined && seen !== undefined && (node === seen || hasPlace(node.past, seen.place))
+    },
+    append: (draft, appendOptions = {}) => inTurn(() => append(draft, appendOptions.signal)),
+    take: (list, takeOptions = {}) => inTurn(() => take(list, takeOptions.signal)),
+    missingFor: (known) =>
+      graph
+        .missingFor(known)
+        .filter((node) => node.place < visible)
+        .map((node) => node.entry.bytes),
+    wanted() {
+      const linked = waiting.all().flatMap(({ entry }) => entry.parents)
+      return [...new Set(linked)].filter((hash) => shown(hash) === undefined && !waiting.has(hash))
+    },
+    receivedAt: (hash) => (shown(hash) === undefined ? undefined : seenAt.get(hash)),
+    damage: () => ({ corrupt, waiting: waiting.size }),
+  }
+}
+
+function childrenOf(entries: readonly LedgerEntry[]): Map<EntryHash, LedgerEntry[]> {
+  const children = new Map<EntryHash, LedgerEntry[]>()
+  for (const entry of entries) {
+    for (const parent of entry.parents) {
+      const list = children.get(parent)
+      if (list === undefined) children.set(parent, [entry])
+      else list.push(entry)
+    }
+  }
+  return children
+}
+
+/** What a rule is called among the codes. */
+function codeOf(rule: RuleName): ErrorCode {
+  switch (rule) {
+    case 'unknown-type':
+      return 'unsupported'
+    case 'unknown-subject':
+      return 'usage'
+    case 'removed':
+      return 'removed'
+    case 'not-admitted':
+      return 'not-admitted'
+    case 'not-allowed':
+    case 'lost-support':
+    case 'not-the-recovery-key':
+    case 'removal-first':
+    case 'demotion-first':
+      return 'unauthorized'
+    case 'already-there':
+    case 'already-removed':
+    case 'first-use-wins':
+    case 'first-admission-wins':
+    case 'invitation-not-open':
+    case 'keeps-an-owner':
+    case 'wrong-generation':
+      return 'conflict'
+  }
+}

@@ -1,0 +1,56 @@
+// Sets of entries, by their place in this device's graph. A page of 1,024 places is
+// shared by all sets that agree on it: in a long history nearly all pages are, so that
+// 10,000 entries with all their ancestors take a few megabytes.
+
+const PAGE_WORDS = 32
+const PAGE_BITS = PAGE_WORDS * 32
+
+type Page = Uint32Array
+
+/** A set of places, never changed. */
+export type Places = readonly (Page | undefined)[]
+
+/** The set with nothing in it. */
+export const NO_PLACES: Places = []
+
+/** True when the place is in the set. */
+export function hasPlace(places: Places, place: number): boolean {
+  const page = places[Math.floor(place / PAGE_BITS)]
+  if (page === undefined) return false
+  return ((page[(place % PAGE_BITS) >>> 5] ?? 0) & (1 << (place & 31))) !== 0
+}
+
+/** The set with one place more. */
+export function withPlace(places: Places, place: number): Places {
+  const at = Math.floor(place / PAGE_BITS)
+  const next = places.slice()
+  while (next.length <= at) next.push(undefined)
+  const page = next[at]?.slice() ?? new Uint32Array(PAGE_WORDS)
+  const word = (place % PAGE_BITS) >>> 5
+  page[word] = (page[word] ?? 0) | (1 << (place & 31))
+  next[at] = page
+  return next
+}
+
+/** All places of both. */
+export function unionOf(one: Places, other: Places): Places {
+  if (one === other) return one
+  const [long, short] = one.length >= other.length ? [one, other] : [other, one]
+  return long.map((page, at) => unionOfPages(page, short[at]))
+}
+
+function unionOfPages(one: Page | undefined, other: Page | undefined): Page | undefined {
+  if (one === undefined || one === other) return other ?? one
+  if (other === undefined) return one
+  const union = new Uint32Array(PAGE_WORDS)
+  let isOne = true
+  let isOther = true
+  for (let word = 0; word < PAGE_WORDS; word++) {
+    const both = ((one[word] ?? 0) | (other[word] ?? 0)) >>> 0
+    union[word] = both
+    isOne &&= both === one[word]
+    isOther &&= both === other[word]
+  }
+  if (isOne) return one
+  return isOther ? other : union
+}
