@@ -15,7 +15,6 @@ import { createAsk } from './ask.ts'
 import type { EngineHost } from './engine/index.ts'
 import {
   cleanName,
-  createEpochs,
   LINK_MAX_ADDRESSES,
   loadDeviceKey,
   loadEarlierLists,
@@ -159,7 +158,12 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   })
 
   const epochs = keepEpochs({ membership, sealing, random, clock, log })
-  const people = createPeople({ membership, clock, toldBy: (entry) => links.toldBy(entry), maintainKeys: epochs.maintain })
+  const people = createPeople({
+    membership,
+    clock,
+    toldBy: (entry) => links.toldBy(entry),
+    maintainKeys: epochs.maintain,
+  })
   await nameAsChosen(membership, device, name, { signal })
 
   const hosts = { control: links.host, engines, admission: admissions, knocking: knocks }

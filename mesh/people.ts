@@ -5,12 +5,12 @@ import {
   cleanName,
   isOver,
   scopeOf,
-  sentenceOf,
   type LedgerEntry,
   type LedgerPerson,
   type LedgerState,
   type Membership,
 } from './identity/index.ts'
+import { sentenceOf } from './ledger-sentences.ts'
 import type { InvitationLine, KeyLine, LedgerLine, MeshPeople, PersonView, RemovalProgress } from './people-types.ts'
 
 /** How long a removal is shown as under way or just done, in ms. */

@@ -35,6 +35,8 @@ export {
   audienceOf,
   certificateHash,
   checkInvitation,
+  checkLedger,
+  checkProof,
   EXPIRY_SLACK_MS,
   invitationIdOfKey,
   invitationKey,
@@ -86,3 +88,4 @@ export {
 } from './ledger/index.ts'
 export { lowerRole, ROLES, type Role } from './roles.ts'
 export { makeWords, readWords, secretOfWords } from './words.ts'
+export { createEpochs } from './epochs-tmp.ts'

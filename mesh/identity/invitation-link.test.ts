@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isMeshError, type DeviceId } from '../base/index.ts'
+import { asId, isMeshError, type DeviceId, type MeshId } from '../base/index.ts'
 import { formatInvitation, parseInvitation, type InvitationLink } from './invitation-link.ts'
 
 const ALICE = '12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5' as DeviceId
@@ -9,10 +9,12 @@ const CERTHASH = 'uEiDDq4_xNyDorZBH3TlGazyJdOWSwvo4PUo5YHFMrvDE8g'
 const link: InvitationLink = {
   inviter: ALICE,
   inviterName: 'Alice’s desktop',
+  mesh: asId<MeshId>('5e'.repeat(32)),
   secret: new Uint8Array(16).fill(7),
   addresses: ['/ip4/127.0.0.1/tcp/4718/ws', `/ip4/192.0.2.7/udp/4720/webrtc-direct/certhash/${CERTHASH}`],
   expiresAt: 1_800_000_000_000,
   person: '',
+  role: 'owner',
   confirmation: 'in-advance',
 }
 

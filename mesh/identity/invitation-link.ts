@@ -2,10 +2,23 @@ import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import * as Digest from 'multiformats/hashes/digest'
 import * as z from 'zod/mini'
-import { MeshError, type DeviceId } from '../base/index.ts'
-import { bytes, decode, encode, exactBytes, fromBase64url, list, text, toBase64url, whole } from '../wire/index.ts'
+import { asId, MeshError, type DeviceId, type MeshId } from '../base/index.ts'
+import {
+  bytes,
+  decode,
+  encode,
+  exactBytes,
+  fromBase64url,
+  fromHex,
+  list,
+  text,
+  toBase64url,
+  toHex,
+  whole,
+} from '../wire/index.ts'
 import { NAME_MAX_LENGTH } from './names.ts'
 import { SECRET_BYTES } from './proof.ts'
+import { ROLES, type Role } from './roles.ts'
 
 /** Most addresses a link carries. */
 export const LINK_MAX_ADDRESSES = 6
@@ -18,25 +31,31 @@ const PREFIX = 'join='
 // phone reads at arm's length
 const payload = z.object({
   i: bytes(64),
+  m: exactBytes(32),
   s: exactBytes(SECRET_BYTES),
   a: list(bytes(256), LINK_MAX_ADDRESSES),
   x: whole(),
   n: text(NAME_MAX_LENGTH),
   p: text(NAME_MAX_LENGTH),
   c: z.enum(['a', 'p']),
+  r: z.enum(['o', 'm', 'h', 'g']),
 })
+
+const ROLE_LETTERS = { owner: 'o', member: 'm', 'helper-only': 'h', guest: 'g' } as const satisfies Record<Role, string>
 
 /** What an invitation link says. The secret is what admits: it stays in the fragment, which no server is sent. */
 export interface InvitationLink {
   readonly inviter: DeviceId
   readonly inviterName: string
+  readonly mesh: MeshId
   readonly secret: Uint8Array
-  /** Multiaddrs without the peer id, best first. */
+  /** Multiaddrs, best first; those without a peer id are the inviter's, others of devices that admit in its place. */
   readonly addresses: readonly string[]
   /** ms since 1970 */
   readonly expiresAt: number
   /** Empty: another device of the same person. */
   readonly person: string
+  readonly role: Role
   readonly confirmation: 'in-advance' | 'pictures'
 }
 
@@ -47,12 +66,14 @@ export function formatInvitation(link: InvitationLink): string {
     toBase64url(
       encode({
         i: peerIdFromString(link.inviter).toMultihash().bytes,
+        m: fromHex(link.mesh),
         s: link.secret,
         a: link.addresses.slice(0, LINK_MAX_ADDRESSES).map((address) => multiaddr(address).bytes),
         x: link.expiresAt,
         n: link.inviterName,
         p: link.person,
         c: link.confirmation === 'pictures' ? 'p' : 'a',
+        r: ROLE_LETTERS[link.role],
       }),
     )
   )
@@ -78,9 +99,11 @@ export function parseInvitation(linkOrFragment: string): InvitationLink {
   return {
     ...readBinary(fields),
     inviterName: fields.n,
+    mesh: asId<MeshId>(toHex(fields.m)),
     secret: fields.s,
     expiresAt: fields.x,
     person: fields.p,
+    role: ROLES.find((role) => ROLE_LETTERS[role] === fields.r) ?? 'guest',
     confirmation: fields.c === 'p' ? 'pictures' : 'in-advance',
   }
 }

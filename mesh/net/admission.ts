@@ -1,6 +1,7 @@
 import {
   createEvents,
   deadline,
+  isMeshError,
   MeshError,
   PENDING_JOIN_MS,
   PENDING_JOINS_MAX,
@@ -101,8 +102,18 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     return checkInvitation(ledger.state(), invitation, proof, given.certificate, { now: clock.now(), seenAt })
   }
 
-  const admitNow = async (proof: Pick<PendingProof, 'proof' | 'certificate'>, invitation: LedgerInvitation, options: Cancellable): Promise<void> => {
-    await membership.ledger().append(admitByInvitation(invitation, proof.proof, proof.certificate), options)
+  const admitNow = async (
+    proof: Pick<PendingProof, 'proof' | 'certificate'>,
+    invitation: LedgerInvitation,
+    options: Cancellable,
+  ): Promise<void> => {
+    try {
+      await membership.ledger().append(admitByInvitation(invitation, proof.proof, proof.certificate), options)
+    } catch (error) {
+      // somebody was faster, or it was used before: the ledger is the one that counts uses
+      if (!isMeshError(error, 'conflict')) throw error
+      throw new MeshError('invitation-used', 'This invitation was already used. Ask for a new link.', { cause: error })
+    }
     log.info('a device was admitted', { invitation: invitation.id })
   }
 
@@ -135,10 +146,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     }
   })
 
-  const waitingOf = async (
-    proof: PendingProof,
-    invitation: LedgerInvitation,
-  ): Promise<Waiting> => {
+  const waitingOf = async (proof: PendingProof, invitation: LedgerInvitation): Promise<Waiting> => {
     const { device, name, kind } = await openCertificate(proof.certificate)
     return {
       invitation: invitation.id,

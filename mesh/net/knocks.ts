@@ -115,7 +115,8 @@ export function createKnocks(ports: KnockPorts): Knocks {
   }
 
   membership.changes.subscribe(() => {
-    for (const { knock, end } of [...entries.values()]) if (membership.admitted(knock.device) !== undefined) end('admitted')
+    for (const { knock, end } of [...entries.values()])
+      if (membership.admitted(knock.device) !== undefined) end('admitted')
   })
 
   const countTry = (): void => {

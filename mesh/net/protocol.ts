@@ -74,7 +74,9 @@ async function serve(
   const maxFrameBytes = admitted ? protocol.maxFrameBytes : Math.min(protocol.maxFrameBytes, STRANGER_FRAME_MAX_BYTES)
   const frames = frameStream(stream, caller, { clock: ports.clock, maxFrameBytes })
   if (protocol.callers !== 'anyone' && !gate.mayCall(caller, protocol.callers)) {
-    await frames.fail(admitted ? new MeshError('unauthorized', 'The role of this device does not allow it.') : gate.refusal(caller))
+    await frames.fail(
+      admitted ? new MeshError('unauthorized', 'The role of this device does not allow it.') : gate.refusal(caller),
+    )
     return
   }
   try {

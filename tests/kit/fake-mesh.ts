@@ -1,3 +1,4 @@
+import { NO_KNOCKS } from './fake-knocks.ts'
 import {
   abortReason,
   asId,
@@ -115,6 +116,7 @@ export function createFakeMesh(options: { answer?: AnswerScript; models?: readon
     throw new MeshError('unsupported', 'A fake mesh does not do this.')
   }
   return {
+    ...NO_KNOCKS,
     ...createFakePeople(onePerson(FAKE_DEVICE), FAKE_DEVICE),
     self: FAKE_DEVICE,
     events,

@@ -117,7 +117,12 @@ test('a used invitation is still used after a restart', async () => {
 })
 
 /** Writes an entry of a raw node's own on top of what Alice has. */
-async function tell(node: RawNode, stream: FrameStream, fields: EntryFields, parents: readonly EntryHash[]): Promise<void> {
+async function tell(
+  node: RawNode,
+  stream: FrameStream,
+  fields: EntryFields,
+  parents: readonly EntryHash[],
+): Promise<void> {
   const { mesh } = parseInvitation((await invite()).url)
   const entry = await signEntry(node.key, fields, { parents, at: Date.now(), mesh })
   await stream.write({ type: 'entries', entries: [entry.bytes] })

@@ -186,7 +186,9 @@ test('another person’s device may ask and rename itself, and change nothing el
   expect(alice.sees(bob)).toMatchObject({ role: 'member', person: 'Bob' })
   expect(bob.sees(carol)?.removable).toBe(false)
   await expect(bob.mesh.remove(carol.mesh.self)).rejects.toMatchObject({ code: 'unauthorized' })
-  await expect(bob.mesh.invite({ confirmation: 'in-advance' })).rejects.toMatchObject({ code: 'unauthorized' })
+  await expect(bob.mesh.invite({ person: 'Eve', confirmation: 'in-advance' })).rejects.toMatchObject({
+    code: 'unauthorized',
+  })
   await expect(bob.mesh.rename(carol.mesh.self, 'Mine now')).rejects.toMatchObject({ code: 'unauthorized' })
   await bob.mesh.rename(bob.mesh.self, 'Bob’s new laptop')
   await until(() => alice.sees(bob)?.name === 'Bob’s new laptop', { what: 'the new name' })
@@ -208,7 +210,7 @@ test('a device that was removed may be invited again', async () => {
   expect(bob.mesh.standing()).toBe('member')
 })
 
-test('an owner’s device that keeps no list confirms a join of its own invitation, and is told the truth about it', async () => {
+test('a device confirms a join of its own invitation that came to another device, and is told the truth about it', async () => {
   const alice = await start('Alice desktop')
   const bob = await start('Bob laptop')
   const carol = await start('Carol laptop')

@@ -3,6 +3,7 @@
  * same on every device that has the same entries. Pure data and a store; knows no
  * network and no screen. Grammar and rules: docs/protocols/ledger.md.
  */
+export { checkLedger, type LedgerFindings } from './check.ts'
 export { activeDevice, audienceOf, scopesOf, type Audience } from './audience.ts'
 export {
   certificateHash,
@@ -33,6 +34,7 @@ export { createLedger, loadLedger, type NewMesh } from './ledger.ts'
 export type { Cancellable, Ledger, LedgerChange, LedgerDamage, LedgerPorts, TakeResult } from './ledger-types.ts'
 export {
   admissionProof,
+  checkProof,
   invitationIdOfKey,
   invitationKey,
   personIdOfDevice,

@@ -1,3 +1,4 @@
+import { NO_KNOCKS } from '../fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, Mesh, MeshEvent, PendingJoin, Standing } from '../../../mesh/mesh-types.ts'
@@ -96,6 +97,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
     people.recordRemoval(gone, others.filter((device) => device.state === 'online').length, others.length)
   }
   return {
+    ...NO_KNOCKS,
     ...people,
     async removePerson(person) {
       const ids = people.people().find((one) => one.id === person)?.devices ?? []

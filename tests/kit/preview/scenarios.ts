@@ -149,6 +149,7 @@ const PREVIEW: InvitationPreview = {
   confirmation: 'pictures',
   expiresAt: Date.now() + 9.6 * MINUTE,
   known: false,
+  leaves: 0,
 }
 const PICTURES = ['🐧', '✈', '🌵', '🔑']
 const ALL = [SELF, DESKTOP, LAPTOP, PHONE, OLD]

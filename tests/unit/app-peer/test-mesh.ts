@@ -1,3 +1,4 @@
+import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import {
   asId,
   createEvents,
@@ -48,6 +49,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
   let devices: DeviceView[] = [device({ id: SELF, name: 'This browser', kind: 'browser', path: 'self' })]
 
   const mesh: TestMesh = {
+    ...NO_KNOCKS,
     ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,
     events,

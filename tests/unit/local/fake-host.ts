@@ -1,3 +1,4 @@
+import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InviteOptions, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
@@ -95,6 +96,7 @@ export function fakeHost(options: { words?: readonly string[]; hold?: boolean } 
 
   const people = createFakePeople(samplePeople(SAMPLE, NOW), SELF)
   const mesh: Mesh = {
+    ...NO_KNOCKS,
     ...people,
     self: SELF,
     events,

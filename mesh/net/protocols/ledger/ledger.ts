@@ -1,5 +1,12 @@
 import type { Connection } from '@libp2p/interface'
-import { DIAL_TIMEOUT_MS, LEDGER_BATCH_BYTES, LEDGER_BATCH_MAX_ENTRIES, type Clock, type DeviceId, type EntryHash } from '../../../base/index.ts'
+import {
+  DIAL_TIMEOUT_MS,
+  LEDGER_BATCH_BYTES,
+  LEDGER_BATCH_MAX_ENTRIES,
+  type Clock,
+  type DeviceId,
+  type EntryHash,
+} from '../../../base/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
 import { fetcherFrame, giverFrame, haveFrame, LEDGER } from './messages.ts'
@@ -46,10 +53,14 @@ export async function fetchLedger(
   const stream = await openStream(connection, LEDGER, ports, options)
   try {
     await stream.write({ type: 'have', hashes: host.have() }, options)
-    await readEntries(stream, async (entries) => {
-      await host.take(stream.peer, entries, options)
-      await stream.write({ type: 'next' }, options)
-    }, options)
+    await readEntries(
+      stream,
+      async (entries) => {
+        await host.take(stream.peer, entries, options)
+        await stream.write({ type: 'next' }, options)
+      },
+      options,
+    )
     stream.close()
   } catch (error) {
     stream.abort(error)
