@@ -1,4 +1,5 @@
 import type { Clock } from '../../mesh/base/index.ts'
+import { nativeWorkDone } from './native-work.ts'
 
 interface Timer {
   readonly dueAtMs: number
@@ -18,13 +19,15 @@ export interface VirtualClock extends Clock {
   readonly pending: number
 }
 
-/** Lets every settled promise and finished I/O run its callbacks. */
+/** Lets every settled promise and finished I/O run its callbacks, and the platform finish what it works on. */
 export async function settle(rounds = 3): Promise<void> {
-  for (let round = 0; round < rounds; round++) {
-    await new Promise<void>((resolve) => {
-      setImmediate(resolve)
-    })
-  }
+  do {
+    for (let round = 0; round < rounds; round++) {
+      await new Promise<void>((resolve) => {
+        setImmediate(resolve)
+      })
+    }
+  } while (await nativeWorkDone())
 }
 
 /** A clock that begins at `startMs` (ms since 1970, default 2026-01-01). */
