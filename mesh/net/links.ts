@@ -68,7 +68,8 @@ interface Link {
   capability: CapabilityRecord | undefined
   /** The heads of the ledger as the device has it. */
   heads: readonly EntryHash[]
-  neighbours: readonly DeviceId[]
+  /** The devices it sees, and where it says they are; also those that this one does not know yet. */
+  neighbours: readonly Neighbour[]
   attempts: number
   saidBye: boolean
   trouble: string | undefined
@@ -387,18 +388,20 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   /** A neighbour sees a device that this one does not: dial it now. */
   const hear = (link: Link, told: Pick<Hello, 'neighbours'>): void => {
-    const fresh = told.neighbours.filter((one) => !link.neighbours.includes(one.id))
-    link.neighbours = told.neighbours.map((one) => one.id)
-    for (const { id, addresses } of fresh) {
-      if (id === self || membership.admitted(id) === undefined) continue
-      book.suggest(
-        id,
-        addresses.filter((address) => isPlainAddress(address, id)),
-      )
-      const other = linkOf(id)
-      other.attempts = 0
-      if (other.sessions.size === 0) schedule(other, headStartMs(id))
-    }
+    const before = new Set(link.neighbours.map((one) => one.id))
+    link.neighbours = told.neighbours
+    for (const one of told.neighbours) if (!before.has(one.id)) meet(one)
+  }
+
+  const meet = ({ id, addresses }: Neighbour): void => {
+    if (id === self || !admitted(id)) return
+    book.suggest(
+      id,
+      addresses.filter((address) => isPlainAddress(address, id)),
+    )
+    const other = linkOf(id)
+    other.attempts = 0
+    if (other.sessions.size === 0) schedule(other, headStartMs(id))
   }
 
   /** When two browsers find each other at the same moment, one of them dials first. */
@@ -421,6 +424,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const follow = (member: Member): void => {
     if (links.has(member.id)) return
     schedule(linkOf(member.id), headStartMs(member.id))
+    // a neighbour may have named it before the ledger did
+    for (const link of online()) for (const one of link.neighbours) if (one.id === member.id) meet(one)
   }
 
   const unfollow = (id: DeviceId): void => {

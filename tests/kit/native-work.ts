@@ -4,7 +4,17 @@
  */
 const pending = new Set<Promise<unknown>>()
 
-const WATCHED = ['decrypt', 'deriveBits', 'digest', 'encrypt', 'exportKey', 'generateKey', 'importKey', 'sign', 'verify']
+const WATCHED = [
+  'decrypt',
+  'deriveBits',
+  'digest',
+  'encrypt',
+  'exportKey',
+  'generateKey',
+  'importKey',
+  'sign',
+  'verify',
+]
 
 type Work = (...args: unknown[]) => Promise<unknown>
 
