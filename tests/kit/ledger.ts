@@ -2,7 +2,6 @@ import {
   silentLogger,
   type Clock,
   type DeviceId,
-  type MeshId,
   type PersonId,
   type Random,
 } from '../../mesh/base/index.ts'
@@ -134,7 +133,7 @@ export async function admitWith(writer: TestMember, secret: Uint8Array, device: 
   const key = invitationKey(secret)
   const invitation = writer.ledger.state().invitations.get(invitationIdOfKey(key.publicKey))
   if (invitation === undefined) throw new TypeError('the writer does not know the invitation')
-  const proof = admissionProof(key.privateKey, writer.ledger.mesh as MeshId, device.certificate)
+  const proof = admissionProof(key.privateKey, writer.ledger.mesh, device.certificate)
   return writer.ledger.append(admitByInvitation(invitation, proof, device.certificate))
 }
 

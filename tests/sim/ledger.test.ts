@@ -6,7 +6,6 @@ import {
   addPerson,
   admitWith,
   createTestDevice,
-  exchange,
   exchangeAll,
   foundMesh,
   invite,
@@ -14,6 +13,7 @@ import {
   type TestDevice,
   type TestMember,
 } from '../kit/ledger.ts'
+import { createMemoryStore } from '../kit/memory-store.ts'
 import { createSeededRandom } from '../kit/random.ts'
 
 const SEEDS = process.env['PLEXUS_TEST_FULL'] === '1' ? 10_000 : 200
@@ -25,12 +25,11 @@ const pool: TestDevice[] = []
 
 async function devices(count: number): Promise<TestDevice[]> {
   while (pool.length < count) pool.push(await createTestDevice(keys, `device ${String(pool.length)}`))
-  return Promise.all(pool.slice(0, count).map((device) => createFresh(device)))
+  return pool.slice(0, count).map(createFresh)
 }
 
 /** The same keys with an empty store. */
-async function createFresh(device: TestDevice): Promise<TestDevice> {
-  const { createMemoryStore } = await import('../kit/memory-store.ts')
+function createFresh(device: TestDevice): TestDevice {
   return { ...device, store: createMemoryStore() }
 }
 
@@ -66,6 +65,7 @@ function draftFor(random: Random, state: LedgerState): EntryFields {
       type: 'rotate',
       scope: 'mesh',
       generation: 1 + (state.epochs.get('mesh')?.[0]?.generation ?? 0),
+      check: random.bytes(32),
       sealed: [{ to: device, box: random.bytes(80) }],
     }),
   ]
