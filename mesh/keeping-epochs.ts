@@ -1,11 +1,11 @@
-import { asMeshError, isAbort, type Clock, type Logger, type Random } from './base/index.ts'
-import { createEpochs, type Epochs, type Membership } from './identity/index.ts'
+import { asMeshError, createEvents, isAbort, MeshError, type Clock, type Logger, type Random } from './base/index.ts'
+import { createEpochs, type EpochChange, type Epochs, type Keyring, type Membership } from './identity/index.ts'
 import type { SealingKeyPair } from './seal/index.ts'
 
-/** How long a device waits before it does what another one may be doing at this moment, in ms. */
-const OTHERS_FIRST_MS = 2_000
 /** Pause before keys are looked after again when that failed, in ms. */
 const AGAIN_MS = 10_000
+/** The longest a timer waits, in ms. */
+const LOOK_AGAIN_MS = 24 * 60 * 60_000
 
 interface KeepingPorts {
   readonly membership: Membership
@@ -15,40 +15,53 @@ interface KeepingPorts {
   readonly log: Logger
 }
 
-/** The keys of the present mesh, looked after while the peer runs. */
-export interface KeptEpochs {
-  /** The keyring of the mesh this device is in now. */
-  epochs(): Epochs
-  /** Looks after the keys now. @throws MeshError of the store */
-  maintain(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** The keys of the present mesh, looked after while the peer runs; another mesh has other keys. */
+export interface KeptEpochs extends Keyring {
+  /** Looks after the keys now: what a removal or a new device asks for is done when it resolves. @throws MeshError of the store */
+  maintain(options?: Cancellable): Promise<void>
   close(): void
 }
 
-/**
- * Looks after the keys: when the ledger changes, when a key is due, and when this
- * device goes to another mesh. What another device has just caused it has the time
- * to do itself; what it left undone is done here.
- */
-export function keepEpochs(ports: KeepingPorts): KeptEpochs {
+/** Looks after the keys: when the ledger changes, when a key is due, and when this device goes to another mesh. */
+export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {}): Promise<KeptEpochs> {
   const { membership, sealing, random, clock, log } = ports
   const life = new AbortController()
-  const make = (): Epochs => createEpochs({ ledger: membership.ledger(), sealingKey: sealing, random, clock, log })
+  const changes = createEvents<EpochChange>((error) => {
+    log.error('a listener of the keys failed', { error })
+  })
   let mesh = membership.ledger().mesh
-  let epochs = make()
+  let epochs = await open(options)
   let cancelNext = (): void => {}
 
-  const schedule = (delayMs: number): void => {
-    cancelNext()
-    cancelNext = clock.schedule(delayMs, () => {
-      void attempt()
+  async function open(openOptions: Cancellable): Promise<Epochs> {
+    const opened = await createEpochs(
+      { ledger: membership.ledger(), self: membership.self, sealingKey: sealing, random, clock, log },
+      openOptions,
+    )
+    opened.changes.subscribe((change) => {
+      changes.emit(change)
     })
+    return opened
   }
 
-  const maintain: KeptEpochs['maintain'] = async (options = {}) => {
+  const follow = async (): Promise<void> => {
+    if (membership.ledger().mesh === mesh) return
+    mesh = membership.ledger().mesh
+    const next = await open({ signal: life.signal })
+    epochs.close()
+    epochs = next
+    changes.emit({ scope: 'mesh', opened: [] })
+  }
+
+  const maintain: KeptEpochs['maintain'] = async (maintainOptions = {}) => {
+    await follow()
     if (membership.standing() === 'removed') return
-    const { dueInMs } = await epochs.maintain({ signal: options.signal ?? life.signal })
-    // a timer holds no more than some days
-    if (dueInMs !== undefined) schedule(Math.min(dueInMs, 24 * 60 * 60_000))
+    const { dueInMs } = await epochs.maintain({ signal: maintainOptions.signal ?? life.signal })
+    if (dueInMs !== undefined) schedule(Math.min(dueInMs, LOOK_AGAIN_MS))
   }
 
   const attempt = async (): Promise<void> => {
@@ -61,23 +74,28 @@ export function keepEpochs(ports: KeepingPorts): KeptEpochs {
     }
   }
 
+  function schedule(delayMs: number): void {
+    cancelNext()
+    if (life.signal.aborted) return
+    cancelNext = clock.schedule(delayMs, () => {
+      void attempt()
+    })
+  }
+
   const unsubscribe = membership.changes.subscribe(() => {
-    if (membership.ledger().mesh !== mesh) {
-      epochs.close()
-      mesh = membership.ledger().mesh
-      epochs = make()
-    }
-    schedule(OTHERS_FIRST_MS)
+    schedule(0)
   })
   schedule(0)
 
   return {
-    epochs: () => epochs,
+    changes,
+    current: (scope, currentOptions) => epochs.current(scope, currentOptions),
+    get: (scope, epoch) => epochs.get(scope, epoch),
     maintain,
     close() {
       unsubscribe()
       cancelNext()
-      life.abort()
+      life.abort(new MeshError('aborted', 'Stopped.'))
       epochs.close()
     },
   }

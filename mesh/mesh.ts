@@ -157,7 +157,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     links.announce()
   })
 
-  const epochs = keepEpochs({ membership, sealing, random, clock, log })
+  const epochs = await keepEpochs({ membership, sealing, random, clock, log }, { signal })
   const people = createPeople({
     membership,
     clock,

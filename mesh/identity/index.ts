@@ -55,12 +55,15 @@ export {
   scopeId,
   scopeOf,
   scopesOf,
+  SENTENCE_KEYS,
+  sentenceOf,
   signCertificate,
   signedCertificate,
   signEntry,
   type Audience,
   type Certificate,
   type EntryFields,
+  type EntrySentence,
   type EntryType,
   type FieldsOf,
   type InvitationTerms,
@@ -83,9 +86,10 @@ export {
   type RuleName,
   type Scope,
   type ScopeId,
+  type SentenceKey,
   type SignedCertificate,
   type TakeResult,
 } from './ledger/index.ts'
 export { lowerRole, ROLES, type Role } from './roles.ts'
 export { makeWords, readWords, secretOfWords } from './words.ts'
-export { createEpochs } from './epochs-tmp.ts'
+export { createEpochs, EPOCH_MAX_AGE_MS, EPOCH_STAGGER_MS, type EpochsPorts } from './epochs.ts'

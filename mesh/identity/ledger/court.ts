@@ -258,9 +258,10 @@ export function createCourt(graph: Graph): Court {
       const parents = node.parents.flatMap((place) => nodes[place] ?? [])
       const before = settledOver(parents)
       settledBefore[node.place] = before
+      // before it is judged: what the mesh would be with it is part of the question
+      facts.add(node)
       const judged = judgeUnder(node, before, true)
       firsts[node.place] = judged
-      facts.add(node)
       conflicts.add(node, judged)
       noteRotation(rotations, node, judged)
       return judged

@@ -105,6 +105,8 @@ const FIELDS = {
     type: z.literal('rotate'),
     scope: scopeId,
     generation: whole(),
+    /** Hash of the key, so that everybody who is given it knows that it is this one. */
+    check: hash,
     sealed: list(z.object({ to: recipient, box: bytes(KEY_BOX_MAX_BYTES) }), LEDGER_RECIPIENTS_MAX),
   }),
   share: z.object({

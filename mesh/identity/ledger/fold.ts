@@ -268,10 +268,10 @@ function epochsOf(
 ): Map<ScopeId, LedgerEpoch[]> {
   const epochs = new Map<ScopeId, LedgerEpoch[]>()
   for (const { entry } of rotations) {
-    const { scope, generation, sealed } = entry.fields
+    const { scope, generation, sealed, check } = entry.fields
     const list = epochs.get(scope) ?? []
     const counts = !ignored.has(entry.hash)
-    list.push({ id: entry.hash, scope, generation, by: entry.author, at: entry.at, sealed, counts })
+    list.push({ id: entry.hash, scope, generation, check, by: entry.author, at: entry.at, sealed, counts })
     epochs.set(scope, list)
   }
   for (const list of epochs.values()) list.sort(newestFirst)

@@ -30,6 +30,7 @@ export {
   isOver,
   type InvitationTerms,
 } from './invitation.ts'
+export { holdingOf, recoveryRecipient, type KeyHolding } from './holders.ts'
 export { createLedger, loadLedger, type NewMesh } from './ledger.ts'
 export type { Cancellable, Ledger, LedgerChange, LedgerDamage, LedgerPorts, TakeResult } from './ledger-types.ts'
 export {
@@ -42,6 +43,7 @@ export {
   type ProofKey,
 } from './proofs.ts'
 export { RULES, type RuleName } from './rule-names.ts'
+export { SENTENCE_KEYS, sentenceOf, type EntrySentence, type SentenceKey } from './sentence.ts'
 export { personScope, roomIdOf, roomScope, scopeId, scopeOf, type Scope, type ScopeId } from './scope.ts'
 export type {
   LedgerDevice,

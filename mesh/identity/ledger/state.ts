@@ -82,6 +82,8 @@ export interface LedgerEpoch {
   readonly id: EntryHash
   readonly scope: ScopeId
   readonly generation: number
+  /** Hash of the key: who is given another one under this epoch's name sees it. */
+  readonly check: Uint8Array
   readonly by: DeviceId
   readonly at: number
   readonly sealed: readonly { readonly to: Recipient; readonly box: Uint8Array }[]

@@ -1,0 +1,325 @@
+import {
+  createEvents,
+  LEDGER_EPOCHS_PER_SHARE_MAX,
+  LEDGER_RECIPIENTS_MAX,
+  MeshError,
+  throwIfAborted,
+  type Clock,
+  type EntryHash,
+  type DeviceId,
+  type Logger,
+  type PersonId,
+  type Random,
+} from '../base/index.ts'
+import { SECRET_KEY_BYTES, secretKey, type SealingKeyPair } from '../seal/index.ts'
+import { fromHex, toHex } from '../wire/index.ts'
+import { keyCheck, openKeys, sealKeys } from './epoch-boxes.ts'
+import type { EpochChange, EpochKey, Epochs } from './epochs-types.ts'
+import {
+  holdingOf,
+  recoveryRecipient,
+  scopesOf,
+  type Cancellable,
+  type KeyHolding,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerEpoch,
+  type Recipient,
+  type ScopeId,
+} from './ledger/index.ts'
+
+/** How long a key is written with: 30 days. */
+export const EPOCH_MAX_AGE_MS = 30 * 24 * 60 * 60_000
+/** How much later each next device does what another is to do first, so that not all do it. */
+export const EPOCH_STAGGER_MS = 2_000
+/** The longest a device waits for the others. */
+const STAGGER_MAX_MS = 60_000
+
+/** What the keyring stands on. */
+export interface EpochsPorts {
+  readonly ledger: Ledger
+  /** This device. */
+  readonly self: DeviceId
+  /** The pair of this device's certificate. */
+  readonly sealingKey: SealingKeyPair
+  /** A person's recovery key, where it was entered: opens what was sealed to it. */
+  readonly recovery?: { readonly person: PersonId; readonly pair: SealingKeyPair } | undefined
+  readonly random: Random
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+interface KnownKey extends EpochKey {
+  readonly bytes: Uint8Array
+}
+
+/** The keyring of this device: opens at once whatever the ledger holds for it. */
+export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}): Promise<Epochs> {
+  const { ledger, self, random, clock, log } = ports
+  const keys = new Map<ScopeId, Map<string, KnownKey>>()
+  const changes = createEvents<EpochChange>((error) => {
+    log.error('a listener of the keyring failed', { error })
+  })
+  /** When something undone was first seen, by the monotonic clock. */
+  const undoneSince = new Map<string, number>()
+  const unread: LedgerEntry[] = [...ledger.entries()]
+  let turn: Promise<unknown> = Promise.resolve()
+
+  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
+    const result = turn.then(work)
+    turn = result.catch(() => undefined)
+    return result
+  }
+
+  const known = (scope: ScopeId, id: string): KnownKey | undefined => keys.get(scope)?.get(id)
+
+  const learn = async (
+    scope: ScopeId,
+    epoch: { readonly id: EntryHash; readonly generation: number; readonly check: Uint8Array },
+    bytes: Uint8Array,
+  ): Promise<boolean> => {
+    if (known(scope, epoch.id) !== undefined) return false
+    // a key under a false name would make everything of that epoch unreadable here
+    if (toHex(keyCheck(bytes)) !== toHex(epoch.check)) {
+      log.warn('a key was given under the name of another epoch', { scope, epoch: epoch.id })
+      return false
+    }
+    const ofScope = keys.get(scope) ?? new Map<string, KnownKey>()
+    ofScope.set(epoch.id, { id: epoch.id, generation: epoch.generation, bytes, key: await secretKey(bytes) })
+    keys.set(scope, ofScope)
+    return true
+  }
+
+  const pairOf = (to: Recipient): SealingKeyPair | undefined => {
+    if (to === self) return ports.sealingKey
+    return ports.recovery !== undefined && to === recoveryRecipient(ports.recovery.person)
+      ? ports.recovery.pair
+      : undefined
+  }
+
+  /** The keys of a box for this device; none where it is not, or is not what it says. */
+  const tryOpen = async (
+    box: Uint8Array,
+    place: Parameters<typeof openKeys>[2],
+    count: number,
+  ): Promise<readonly Uint8Array[]> => {
+    const pair = pairOf(place.to)
+    if (pair === undefined) return []
+    try {
+      return await openKeys(pair, box, place, count)
+    } catch (error) {
+      // sealed to an older key of this device, or wrong: others share it again
+      log.info('a box of keys does not open', { scope: place.scope, error })
+      return []
+    }
+  }
+
+  const readEntry = async ({
+    fields,
+    hash,
+  }: LedgerEntry): Promise<{ scope: ScopeId; opened: string[] } | undefined> => {
+    const { mesh } = ledger
+    if (fields.type === 'rotate') {
+      const { scope, generation, check } = fields
+      for (const { to, box } of fields.sealed) {
+        const [bytes] = await tryOpen(box, { mesh, scope, to, what: generation }, 1)
+        if (bytes !== undefined && (await learn(scope, { id: hash, generation, check }, bytes)))
+          return { scope, opened: [hash] }
+      }
+    }
+    if (fields.type === 'share') {
+      const { scope, to } = fields
+      const ids = fields.epochs.map(toHex)
+      const opened: string[] = []
+      for (const [index, bytes] of (await tryOpen(fields.box, { mesh, scope, to, what: ids }, ids.length)).entries()) {
+        const epoch = ledger.entry((ids[index] ?? '') as EntryHash)
+        if (epoch?.fields.type !== 'rotate' || epoch.fields.scope !== scope) continue
+        if (await learn(scope, { id: epoch.hash, ...epoch.fields }, bytes)) opened.push(epoch.hash)
+      }
+      return { scope, opened }
+    }
+    return undefined
+  }
+
+  /** Opens what came since. */
+  const refresh = async (): Promise<void> => {
+    const opened = new Map<ScopeId, string[]>()
+    for (let entry = unread.shift(); entry !== undefined; entry = unread.shift()) {
+      const read = await readEntry(entry)
+      if (read === undefined || read.opened.length === 0) continue
+      opened.set(read.scope, [...(opened.get(read.scope) ?? []), ...read.opened])
+    }
+    for (const [scope, ids] of opened) changes.emit({ scope, opened: ids })
+  }
+
+  const mayRead = (scope: ScopeId): void => {
+    if (!holdingOf(ledger, scope).recipients.has(self))
+      throw new MeshError('unauthorized', 'This device may not read that, so it holds no key of it.')
+  }
+
+  const rotate = async (scope: ScopeId, signal: AbortSignal | undefined): Promise<EpochKey> => {
+    mayRead(scope)
+    const { recipients, epochs } = holdingOf(ledger, scope)
+    if (recipients.size > LEDGER_RECIPIENTS_MAX)
+      throw new MeshError('too-large', `A key can be given to ${String(LEDGER_RECIPIENTS_MAX)} devices at most.`)
+    const generation = Math.max(0, ...epochs.map((epoch) => epoch.generation)) + 1
+    const bytes = random.bytes(SECRET_KEY_BYTES)
+    const check = keyCheck(bytes)
+    const sealed: { to: Recipient; box: Uint8Array }[] = []
+    for (const [to, publicKey] of recipients) {
+      throwIfAborted(signal)
+      const box = await sealFor(publicKey, to, [bytes], scope, generation)
+      if (box !== undefined) sealed.push({ to, box })
+    }
+    const entry = await ledger.append({ type: 'rotate', scope, generation, check, sealed }, { signal })
+    await learn(scope, { id: entry.hash, generation, check }, bytes)
+    changes.emit({ scope, opened: [entry.hash] })
+    return keyOf(scope, entry.hash)
+  }
+
+  /** A device whose sealing key is none must not keep the others from a new key. */
+  const sealFor = async (
+    publicKey: Uint8Array,
+    to: Recipient,
+    secrets: readonly Uint8Array[],
+    scope: ScopeId,
+    what: number | readonly string[],
+  ): Promise<Uint8Array | undefined> => {
+    try {
+      return await sealKeys(publicKey, secrets, { mesh: ledger.mesh, scope, to, what })
+    } catch (error) {
+      log.warn('a key cannot be sealed to a recipient', { scope, to, error })
+      return undefined
+    }
+  }
+
+  const keyOf = (scope: ScopeId, id: string): EpochKey => {
+    const key = known(scope, id)
+    if (key === undefined) throw new MeshError('bug', 'A key that was just made is not known.')
+    return key
+  }
+
+  const current = async (scope: ScopeId, signal: AbortSignal | undefined): Promise<EpochKey> => {
+    mayRead(scope)
+    const holding = holdingOf(ledger, scope)
+    const usable = holding.epochs.find((epoch) => holding.isUsable(epoch) && known(scope, epoch.id) !== undefined)
+    return usable === undefined ? rotate(scope, signal) : keyOf(scope, usable.id)
+  }
+
+  const lackedAndKnown = (holding: KeyHolding, scope: ScopeId, to: Recipient): LedgerEpoch[] =>
+    holding.lackedBy(to).filter((epoch) => known(scope, epoch.id) !== undefined)
+
+  const shareHistory = async (scope: ScopeId, to: Recipient, signal: AbortSignal | undefined): Promise<void> => {
+    mayRead(scope)
+    const holding = holdingOf(ledger, scope)
+    const publicKey = holding.recipients.get(to)
+    if (publicKey === undefined)
+      throw new MeshError('unauthorized', 'Keys are shared only with who may read what they open.')
+    const lacked = lackedAndKnown(holding, scope, to)
+    for (let start = 0; start < lacked.length; start += LEDGER_EPOCHS_PER_SHARE_MAX) {
+      const some = lacked.slice(start, start + LEDGER_EPOCHS_PER_SHARE_MAX)
+      const secrets = some.flatMap((epoch) => known(scope, epoch.id)?.bytes ?? [])
+      const box = await sealFor(
+        publicKey,
+        to,
+        secrets,
+        scope,
+        some.map(({ id }) => id),
+      )
+      if (box === undefined) return
+      await ledger.append({ type: 'share', scope, to, epochs: some.map(({ id }) => fromHex(id)), box }, { signal })
+    }
+  }
+
+  /** How long this device leaves it to the others. Whoever made it necessary goes first. */
+  const delayFor = (holding: KeyHolding, isMine: boolean): number => {
+    const devices = [...holding.recipients.keys()].filter((recipient) => !recipient.startsWith('recovery:'))
+    if (isMine || devices.length === 1) return 0
+    return Math.min((devices.indexOf(self) + 1) * EPOCH_STAGGER_MS, STAGGER_MAX_MS)
+  }
+
+  /** Ms until this device does what is undone; 0: now. */
+  const waitFor = (what: string, delayMs: number, seen: Set<string>): number => {
+    seen.add(what)
+    const since = undoneSince.get(what) ?? clock.monotonic()
+    undoneSince.set(what, since)
+    return Math.max(0, since + delayMs - clock.monotonic())
+  }
+
+  const isTooOld = (epoch: LedgerEpoch): boolean =>
+    clock.now() - (ledger.receivedAt(epoch.id) ?? clock.now()) > EPOCH_MAX_AGE_MS
+
+  /** Did this device do what makes a new key necessary? */
+  const isMyRemoval = (holding: KeyHolding): boolean => {
+    const state = ledger.state()
+    const [newest] = holding.epochs
+    if (newest === undefined) return true
+    return newest.sealed.some(
+      ({ to }) => !holding.recipients.has(to) && state.devices.get(to as DeviceId)?.removedBy === self,
+    )
+  }
+
+  const maintainScope = async (
+    scope: ScopeId,
+    seen: Set<string>,
+    signal: AbortSignal | undefined,
+  ): Promise<number | undefined> => {
+    const waits: number[] = []
+    const holding = holdingOf(ledger, scope)
+    const usable = holding.epochs.find((epoch) => holding.isUsable(epoch))
+    if (usable === undefined || isTooOld(usable)) {
+      const wait = waitFor(`${scope} rotate`, delayFor(holding, isMyRemoval(holding)), seen)
+      if (wait === 0) await rotate(scope, signal)
+      else waits.push(wait)
+    }
+    const state = ledger.state()
+    for (const to of holding.recipients.keys()) {
+      throwIfAborted(signal)
+      const now = holdingOf(ledger, scope)
+      if (lackedAndKnown(now, scope, to).length === 0) continue
+      const isMine = to === self || state.devices.get(to as DeviceId)?.admittedBy === self
+      const wait = waitFor(`${scope} share ${to}`, delayFor(now, isMine), seen)
+      if (wait === 0) await shareHistory(scope, to, signal)
+      else waits.push(wait)
+    }
+    return waits.length === 0 ? undefined : Math.min(...waits)
+  }
+
+  const maintain = async (signal: AbortSignal | undefined): Promise<{ dueInMs: number | undefined }> => {
+    const seen = new Set<string>()
+    const waits: number[] = []
+    for (const scope of scopesOf(ledger.state(), self)) {
+      throwIfAborted(signal)
+      const wait = await maintainScope(scope, seen, signal)
+      if (wait !== undefined) waits.push(wait)
+    }
+    // done by somebody: the next time is a new time
+    for (const what of undoneSince.keys()) if (!seen.has(what)) undoneSince.delete(what)
+    return { dueInMs: waits.length === 0 ? undefined : Math.min(...waits) }
+  }
+
+  const afterRefresh = <Value>(work: () => Promise<Value>): Promise<Value> =>
+    inTurn(async () => {
+      await refresh()
+      return work()
+    })
+
+  const stop = ledger.changes.subscribe(({ added }) => {
+    unread.push(...added)
+    void inTurn(refresh).catch((error: unknown) => {
+      log.error('keys could not be opened', { error })
+    })
+  })
+  throwIfAborted(options.signal)
+  await inTurn(refresh)
+
+  return {
+    changes,
+    current: (scope, { signal } = {}) => afterRefresh(() => current(scope, signal)),
+    get: known,
+    rotate: (scope, { signal } = {}) => afterRefresh(() => rotate(scope, signal)),
+    shareHistory: (scope, to, { signal } = {}) => afterRefresh(() => shareHistory(scope, to, signal)),
+    maintain: ({ signal } = {}) => afterRefresh(() => maintain(signal)),
+    close: stop,
+  }
+}
