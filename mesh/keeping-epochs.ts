@@ -1,9 +1,20 @@
-import { asMeshError, createEvents, isAbort, MeshError, type Clock, type Logger, type Random } from './base/index.ts'
+import {
+  asMeshError,
+  createEvents,
+  isAbort,
+  isMeshError,
+  MeshError,
+  type Clock,
+  type Logger,
+  type Random,
+} from './base/index.ts'
 import { createEpochs, type EpochChange, type Epochs, type Keyring, type Membership } from './identity/index.ts'
 import type { SealingKeyPair } from './seal/index.ts'
 
 /** Pause before keys are looked after again when that failed, in ms. */
 const AGAIN_MS = 10_000
+/** Pause before keys are looked after again when the ledger changed meanwhile, in ms. */
+const SOON_MS = 250
 /** The longest a timer waits, in ms. */
 const LOOK_AGAIN_MS = 24 * 60 * 60_000
 
@@ -69,6 +80,11 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
       await maintain()
     } catch (error) {
       if (isAbort(error)) return
+      // the ledger moved on while a key was made: look again at what is left to do
+      if (isMeshError(error, 'conflict')) {
+        schedule(SOON_MS)
+        return
+      }
       log.warn('the keys could not be looked after; it is tried again', { error: asMeshError(error).message })
       schedule(AGAIN_MS)
     }

@@ -77,6 +77,8 @@ interface Link {
   fetching: boolean
   fetchAgain: boolean
   dialling: AbortController | undefined
+  /** Something was learnt while it was dialled: the dial is begun anew. */
+  dialAgain: boolean
   cancelRedial: () => void
 }
 
@@ -142,6 +144,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       fetching: false,
       fetchAgain: false,
       dialling: undefined,
+      dialAgain: false,
       cancelRedial() {},
     }
     links.set(id, link)
@@ -208,7 +211,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.attempts = 0
       link.trouble = undefined
     } catch (error) {
-      if (isAbort(error) && link.sessions.size > 0) return
+      if (isAbort(error) && (link.sessions.size > 0 || link.dialAgain)) return
       link.attempts += 1
       const reason = asMeshError(error)
       if (link.trouble !== reason.message) {
@@ -224,7 +227,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     } finally {
       cancelSecond()
       link.dialling = undefined
-      if (link.sessions.size === 0) schedule(link, pauseMs(link, relayed))
+      if (link.sessions.size === 0) schedule(link, link.dialAgain ? 0 : pauseMs(link, relayed))
+      link.dialAgain = false
     }
   }
 
@@ -401,7 +405,13 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     )
     const other = linkOf(id)
     other.attempts = 0
-    if (other.sessions.size === 0) schedule(other, headStartMs(id))
+    if (other.sessions.size > 0) return
+    if (other.dialling === undefined) schedule(other, headStartMs(id))
+    else {
+      // it is dialled where it was once; now it is known where it is
+      other.dialAgain = true
+      other.dialling.abort(new MeshError('aborted', 'A neighbour knows where it is.'))
+    }
   }
 
   /** When two browsers find each other at the same moment, one of them dials first. */

@@ -100,5 +100,6 @@ test('a device whose words nobody typed is not drawn into the mesh of whoever it
   const twin = await start('Twin', { store: phone.store })
   await twin.mesh.join(url)
   await expect(joined).rejects.toMatchObject({ code: 'integrity' })
-  expect(phone.mesh.ledger()).toHaveLength(1)
+  expect(phone.mesh.devices().map((device) => device.id)).toEqual([phone.mesh.self])
+  expect(phone.mesh.standing()).toBe('alone')
 })
