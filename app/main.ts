@@ -15,6 +15,7 @@ import {
   watchPageLife,
   webClock,
   webRandom,
+  wipeBrowser,
 } from './ports/index.ts'
 import { Shell } from './shell/index.ts'
 
@@ -54,7 +55,8 @@ async function start(): Promise<void> {
   const target = document.getElementById('app')
   if (target === null) throw new MeshError('bug', 'The page has no place to show itself in.')
   const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
-  mount(Shell, { target, props: { peer, about: { version: __APP_VERSION__, updates } } })
+  const wipe = (): Promise<void> => wipeBrowser({ window, prefix: PROFILE, close: () => peer.close() })
+  mount(Shell, { target, props: { peer, about: { version: __APP_VERSION__, updates, wipe } } })
 }
 
 /** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */

@@ -2,7 +2,8 @@ import type { Standing } from '../../mesh/mesh-types.ts'
 import type { PeerStanding } from '../peer/app-peer.ts'
 
 /** What the one banner may be about, the worst first. */
-export type BannerKind = 'problem' | 'volatile' | 'removed' | 'follower' | 'moving' | 'offline' | 'update'
+export type BannerKind =
+  'problem' | 'volatile' | 'removed' | 'ledger' | 'joined' | 'moving' | 'follower' | 'offline' | 'update'
 
 /** What it is decided from. */
 export interface BannerFacts {
@@ -10,15 +11,21 @@ export interface BannerFacts {
   readonly membership: Standing
   readonly volatile: boolean
   readonly problem: boolean
+  /** The ledger did not pass its check. */
+  readonly ledgerFaulty: boolean
+  /** A device of this person came and nobody said here that it is known. */
+  readonly newcomer: boolean
   readonly online: boolean
   readonly updateReady: boolean
 }
 
-/** The one thing worth a banner now: data may be lost > removed > another tab > offline > update. */
+/** The one thing worth a banner now: data may be lost > removed > ledger in doubt > new device > another tab > offline > update. */
 export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.problem) return 'problem'
   if (facts.volatile) return 'volatile'
   if (facts.membership === 'removed') return 'removed'
+  if (facts.ledgerFaulty) return 'ledger'
+  if (facts.newcomer) return 'joined'
   if (facts.standing === 'moving') return 'moving'
   if (facts.standing === 'follower') return 'follower'
   if (!facts.online) return 'offline'

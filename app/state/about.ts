@@ -13,4 +13,6 @@ export interface Updates {
 export interface About {
   readonly version: string
   readonly updates?: Updates | undefined
+  /** Deletes everything this page keeps in this browser and begins anew. Absent where there is nothing to delete. */
+  readonly wipe?: (() => Promise<void>) | undefined
 }

@@ -4,7 +4,9 @@ import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
 import { Chatting } from './chatting.svelte.ts'
 import { createBrowserMemory } from './memory.ts'
+import { Newcomers } from './newcomers.svelte.ts'
 import { Notices } from './notices.svelte.ts'
+import { PeopleView } from './people-view.svelte.ts'
 import { PeerView } from './peer-view.svelte.ts'
 import { Preferences } from './preferences.svelte.ts'
 import { Router } from './router.svelte.ts'
@@ -12,6 +14,8 @@ import { Router } from './router.svelte.ts'
 /** Everything the screens stand on. */
 export interface AppState {
   readonly peer: PeerView
+  readonly people: PeopleView
+  readonly newcomers: Newcomers
   readonly chats: Chatting
   readonly notices: Notices
   readonly preferences: Preferences
@@ -19,21 +23,26 @@ export interface AppState {
 }
 
 const [getPeer, setPeer] = createContext<PeerView>()
+const [getPeople, setPeople] = createContext<PeopleView>()
+const [getNewcomers, setNewcomers] = createContext<Newcomers>()
 const [getChats, setChats] = createContext<Chatting>()
 const [getNotices, setNotices] = createContext<Notices>()
 const [getPreferences, setPreferences] = createContext<Preferences>()
 const [getRouter, setRouter] = createContext<Router>()
 const [getAbout, provideAbout] = createContext<About>()
 
-export { getAbout, getChats, getNotices, getPeer, getPreferences, getRouter, provideAbout }
+export { getAbout, getChats, getNewcomers, getNotices, getPeer, getPeople, getPreferences, getRouter, provideAbout }
 
 /** Makes the state of one page over its peer. */
 export function createAppState(peer: AppPeer, window: Window): AppState {
+  const memory = createBrowserMemory(window)
   return {
     peer: new PeerView(peer),
+    people: new PeopleView(peer),
+    newcomers: new Newcomers(memory),
     chats: new Chatting(peer),
     notices: new Notices(),
-    preferences: new Preferences(createBrowserMemory(window)),
+    preferences: new Preferences(memory),
     router: new Router(window),
   }
 }
@@ -41,12 +50,14 @@ export function createAppState(peer: AppPeer, window: Window): AppState {
 /** Gives the state to every component below and keeps it in step; returns what ends that. Called once, by the shell. */
 export function provideAppState(state: AppState): () => void {
   setPeer(state.peer)
+  setPeople(state.people)
+  setNewcomers(state.newcomers)
   setChats(state.chats)
   setNotices(state.notices)
   setPreferences(state.preferences)
   setRouter(state.router)
   applyLook(state.preferences.look)
-  const ends = [state.peer.listen(), state.chats.listen(), state.router.listen()]
+  const ends = [state.peer.listen(), state.people.listen(), state.chats.listen(), state.router.listen()]
   return () => {
     for (const end of ends) end()
   }

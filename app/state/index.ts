@@ -8,8 +8,10 @@ export {
   createAppState,
   getAbout,
   getChats,
+  getNewcomers,
   getNotices,
   getPeer,
+  getPeople,
   getPreferences,
   getRouter,
   provideAbout,
@@ -18,8 +20,10 @@ export {
 } from './app-state.ts'
 export { Chatting } from './chatting.svelte.ts'
 export { Keeping, type KeepingState } from './keeping.svelte.ts'
+export { Newcomers } from './newcomers.svelte.ts'
 export { Notices } from './notices.svelte.ts'
 export { PeerView } from './peer-view.svelte.ts'
+export { PeopleView } from './people-view.svelte.ts'
 export { Preferences, type Memory } from './preferences.svelte.ts'
 export { placeFromSearch, Router, searchFromPlace, type Place } from './router.svelte.ts'
 export { Ticker } from './ticker.svelte.ts'

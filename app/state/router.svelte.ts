@@ -9,6 +9,12 @@ export interface Place {
   readonly list?: boolean | undefined
   /** The device whose sheet is open. */
   readonly device?: DeviceId | undefined
+  /** The person whose sheet is open: 32 hex digits. */
+  readonly person?: string | undefined
+  /** The open tab of a view that has tabs. */
+  readonly tab?: string | undefined
+  /** The sheet is about removing that device or person. */
+  readonly remove?: boolean | undefined
 }
 
 const HOME = 'chat'
@@ -22,11 +28,16 @@ export function placeFromSearch(search: string): Place {
   }
   const chat = read('chat')
   const device = read('device')
+  const person = read('person')
+  const tab = read('tab')
   return {
     view: read('view') ?? HOME,
     ...(read('list') === undefined ? {} : { list: true }),
     ...(chat === undefined ? {} : { chat: asId<ChatId>(chat) }),
     ...(device === undefined ? {} : { device: asId<DeviceId>(device) }),
+    ...(person === undefined ? {} : { person }),
+    ...(tab === undefined ? {} : { tab }),
+    ...(read('remove') === undefined ? {} : { remove: true }),
   }
 }
 
@@ -36,7 +47,10 @@ export function searchFromPlace(place: Place): string {
   if (place.view !== HOME) query.set('view', place.view)
   if (place.list === true) query.set('list', '1')
   if (place.chat !== undefined) query.set('chat', place.chat)
+  if (place.tab !== undefined) query.set('tab', place.tab)
   if (place.device !== undefined) query.set('device', place.device)
+  if (place.person !== undefined) query.set('person', place.person)
+  if (place.remove === true) query.set('remove', '1')
   const text = query.toString()
   return text === '' ? '' : `?${text}`
 }

@@ -5,6 +5,7 @@
 import { addDeviceView } from './add-device/index.ts'
 import { chatView } from './chat/index.ts'
 import { devicesView } from './devices/index.ts'
+import { securityView } from './security/index.ts'
 import { settingsView } from './settings/index.ts'
 import type { ViewDescriptor, ViewId } from './view.ts'
 
@@ -14,6 +15,7 @@ const BY_ID: Readonly<Record<ViewId, ViewDescriptor>> = {
   chat: chatView,
   devices: devicesView,
   add: addDeviceView,
+  security: securityView,
   settings: settingsView,
 }
 

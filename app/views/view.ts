@@ -2,7 +2,7 @@ import type { Component } from 'svelte'
 import type { MessageKey } from '../i18n/index.ts'
 
 /** Names of the places one can go to. */
-export type ViewId = 'chat' | 'devices' | 'add' | 'settings'
+export type ViewId = 'chat' | 'devices' | 'add' | 'security' | 'settings'
 
 /** One place: everything that navigation and router need to know of it. */
 export interface ViewDescriptor {

@@ -42,6 +42,8 @@ export interface CommandResult {
   readonly json: unknown
   /** Printed to `out` without `--json`; ends with no line break. Absent: everything was printed on the way. */
   readonly text?: string | undefined
+  /** What was looked at is not well, as with `ledger verify`: exit code 1, though the document is the answer. */
+  readonly isBad?: boolean | undefined
 }
 
 /** One command of `plexus`. */

@@ -23,8 +23,8 @@ export const devicesCommand: Command = {
 /** `plexus remove` */
 export const removeCommand: Command = {
   name: 'remove',
-  summary: 'Cut a device off, for good.',
-  arguments: [{ usage: '<device>', doc: 'id, name, or the beginning of either' }],
+  summary: 'Cut a device off for good, or a person with all devices.',
+  arguments: [{ usage: '<device>', doc: 'id or name of a device or person, or the beginning of either' }],
   async run(input, context) {
     const client = await context.helper()
     const removed = await client.call('remove', { device: input.arguments[0] ?? '' }, { signal: context.signal })

@@ -90,7 +90,7 @@ function buildParser(ports: ProgramPorts, setExitCode: (code: number) => void): 
   addSettings(parser, [dataDirSetting()])
   addJson(parser)
   addStart(parser, ports, setExitCode)
-  for (const command of COMMANDS) addCommand(parser, command, ports)
+  for (const command of COMMANDS) addCommand(parser, command, ports, setExitCode)
   return parser
 }
 
@@ -110,7 +110,7 @@ function addStart(parser: Parser, ports: ProgramPorts, setExitCode: (code: numbe
   })
 }
 
-function addCommand(parser: Parser, command: Command, ports: ProgramPorts): void {
+function addCommand(parser: Parser, command: Command, ports: ProgramPorts, setExitCode: (code: number) => void): void {
   const sub = parser.command(command.name).description(command.summary)
   for (const argument of command.arguments ?? []) sub.argument(argument.usage, argument.doc)
   for (const option of command.options ?? []) sub.option(option.usage, option.doc)
@@ -132,6 +132,7 @@ function addCommand(parser: Parser, command: Command, ports: ProgramPorts): void
     const result = await command.run({ arguments: sub.args, options }, context)
     if (json) ports.out.write(`${JSON.stringify(result.json)}\n`)
     else if (result.text !== undefined) ports.out.write(`${result.text}\n`)
+    if (result.isBad === true) setExitCode(EXIT.failed)
   })
 }
 

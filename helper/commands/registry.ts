@@ -3,8 +3,10 @@ import type { Command } from './command.ts'
 import { configCommand } from './config.ts'
 import { devicesCommand, removeCommand, renameCommand } from './devices.ts'
 import { doctorCommand } from './doctor.ts'
-import { inviteCommand, joinCommand, openCommand } from './links.ts'
+import { ledgerCommand } from './ledger.ts'
+import { invitationsCommand, inviteCommand, joinCommand, openCommand, uninviteCommand } from './links.ts'
 import { modelsCommand } from './models.ts'
+import { peopleCommand, roleCommand } from './people.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
 
 /**
@@ -16,10 +18,15 @@ export const COMMANDS: readonly Command[] = [
   askCommand,
   openCommand,
   inviteCommand,
+  invitationsCommand,
+  uninviteCommand,
   joinCommand,
   devicesCommand,
   renameCommand,
   removeCommand,
+  peopleCommand,
+  roleCommand,
+  ledgerCommand,
   modelsCommand,
   lanCommand,
   tokenCommand,

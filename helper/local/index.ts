@@ -3,7 +3,7 @@
  * credential made at each start, one address per operation, JSON lines. Promises
  * that leaving stops the work. Knows nothing of how a command is typed or printed.
  */
-export { findDevice } from './find-device.ts'
+export { findDevice, findDeviceOrPerson, findInvitation, findPerson } from './find-named.ts'
 export { createLocalApi, type LocalApiOptions, type LocalLine } from './local-api.ts'
 export { createLocalClient, type LocalClient } from './local-client.ts'
 export {
@@ -14,4 +14,12 @@ export {
   type LocalModels,
   type TransferProgress,
 } from './operation.ts'
-export { type AskProgress, type AskResult, type DeviceLine, type ModelLine } from './operations/index.ts'
+export {
+  type AskProgress,
+  type AskResult,
+  type DeviceLine,
+  type LedgerCheckLine,
+  type LedgerEntryLine,
+  type ModelLine,
+  type PersonLine,
+} from './operations/index.ts'

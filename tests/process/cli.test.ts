@@ -23,6 +23,13 @@ const NEED_A_HELPER = [
   ['models', 'get', 'x'],
   ['token'],
   ['lan', 'on'],
+  ['people'],
+  ['role', 'x', 'guest'],
+  ['ledger'],
+  ['ledger', 'verify'],
+  ['invite', '--person', 'x', '--role', 'guest'],
+  ['invitations'],
+  ['uninvite', 'x'],
   ['stop'],
 ]
 
@@ -37,6 +44,12 @@ const WRONG = [
   ['models', 'explode'],
   ['models', 'get'],
   ['lan', 'sideways'],
+  ['role', 'x'],
+  ['role', 'x', 'king'],
+  ['ledger', 'explode'],
+  ['invite', '--role', 'guest'],
+  ['invite', '--person', 'x', '--role', 'king'],
+  ['uninvite'],
 ]
 
 test('without a helper every command that needs one ends with 1 and says so', async () => {
@@ -93,6 +106,11 @@ test('help and version go to standard output and end with 0', async () => {
     'join',
     'devices',
     'remove',
+    'people',
+    'role',
+    'ledger',
+    'invitations',
+    'uninvite',
     'ask',
     'models',
     'config',

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { asId, MeshError, type ModelId } from '../../../mesh/base/index.ts'
 import type { FinishReason, Timings, Usage } from '../../../mesh/engine/index.ts'
 import type { AskEvent, Route } from '../../../mesh/route/index.ts'
-import { findDevice } from '../find-device.ts'
+import { findDevice } from '../find-named.ts'
 import { operation } from '../operation.ts'
 
 /** Longest question taken from the command line, in characters. */

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { DeviceView } from '../../../mesh/mesh-types.ts'
-import { findDevice } from '../find-device.ts'
+import { findDevice, findDeviceOrPerson } from '../find-named.ts'
 import { operation } from '../operation.ts'
 
 /** A device as scripts see it. */
@@ -21,14 +21,19 @@ export const devices = operation<Record<string, never>, never, DeviceLine[]>({
   run: (_input, { host }) => Promise.resolve(host.mesh.devices().map(describeDevice)),
 })
 
-/** Cuts a device off, for good. */
-export const removeDevice = operation<{ device: string }, never, { removed: string; name: string }>({
+/** Cuts a device off for good, or a person with all devices. `removed` is the id of either. */
+export const remove = operation<{ device: string }, never, { removed: string; name: string; devices: number }>({
   name: 'remove',
   input: z.object({ device: deviceText }),
   async run(input, { host, signal }) {
-    const device = findDevice(host.mesh.devices(), input.device)
-    await host.mesh.remove(device.id, { signal })
-    return { removed: device.id, name: device.name }
+    const found = findDeviceOrPerson(host.mesh.devices(), host.mesh.people(), input.device)
+    if (found.kind === 'person') {
+      const { id, name, devices: owned } = found.person
+      await host.mesh.removePerson(id, { signal })
+      return { removed: id, name, devices: owned.length }
+    }
+    await host.mesh.remove(found.device.id, { signal })
+    return { removed: found.device.id, name: found.device.name, devices: 1 }
   },
 })
 

@@ -3,31 +3,41 @@
  * one: a file here, a line below, and a command that calls it.
  */
 import { ask } from './ask.ts'
-import { devices, removeDevice, renameDevice } from './devices.ts'
+import { devices, remove, renameDevice } from './devices.ts'
 import { lan, status, stop, token } from './helper.ts'
-import { invite, open } from './invite.ts'
+import { invitations, invite, open, uninvite } from './invite.ts'
 import { join } from './join.ts'
+import { ledger, verifyLedger } from './ledger.ts'
 import { getModel, listModels, removeModel, useModel } from './models.ts'
+import { people, setRole } from './people.ts'
 
 export { type AskProgress, type AskResult } from './ask.ts'
 export { type DeviceLine } from './devices.ts'
+export { type LedgerCheckLine, type LedgerEntryLine } from './ledger.ts'
 export { type ModelLine } from './models.ts'
+export { type PersonLine } from './people.ts'
 
 /** The operations by the name they have in the address. */
 export const OPERATIONS = {
   ask,
   devices,
+  invitations,
   invite,
   join,
   lan,
+  ledger,
+  'ledger-verify': verifyLedger,
   'models-get': getModel,
   'models-list': listModels,
   'models-remove': removeModel,
   'models-use': useModel,
   open,
-  remove: removeDevice,
+  people,
+  remove,
   rename: renameDevice,
+  role: setRole,
   status,
   stop,
   token,
+  uninvite,
 } as const

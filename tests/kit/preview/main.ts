@@ -1,5 +1,6 @@
 import { mount } from 'svelte'
 import { Shell } from '../../../app/shell/index.ts'
+import { wipeBrowser } from '../../../app/ports/wipe.ts'
 import '../../../app/theme/index.ts'
 import { createScene, SCENARIOS } from './scenarios.ts'
 
@@ -11,4 +12,5 @@ Object.assign(window, { scene })
 window.history.replaceState(null, '', `${window.location.pathname}${scene.search}`)
 
 const target = document.getElementById('app')
-if (target !== null) mount(Shell, { target, props: { peer: scene.peer, about: { version: '0.1.0 preview' } } })
+const wipe = (): Promise<void> => wipeBrowser({ window, prefix: 'plexus', close: () => scene.peer.close() })
+if (target !== null) mount(Shell, { target, props: { peer: scene.peer, about: { version: '0.1.0 preview', wipe } } })

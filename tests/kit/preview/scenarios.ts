@@ -12,6 +12,8 @@ import type { AppPeer, PeerState } from '../../../app/peer/app-peer.ts'
 import { createFakeAnswering, FIGURES } from './fake-answering.ts'
 import { createFakeChats, type FakeChats, type Line } from './fake-chats.ts'
 import { createFakeMesh, fakeDevice, fakeDeviceId, fakeModel, fakeRoute } from './fake-mesh.ts'
+import type { PeopleScript } from '../fake-people.ts'
+import { samplePeople } from '../sample-people.ts'
 import { HALF_ANSWER, PLAIN_ANSWER, RICH_ANSWER } from './sample-texts.ts'
 
 /** Every scene of the preview. */
@@ -36,6 +38,16 @@ export const SCENARIOS = [
   'removed',
   'volatile',
   'settings',
+  'security',
+  'security-devices',
+  'security-people',
+  'security-invitations',
+  'security-keys',
+  'security-remove',
+  'security-removed',
+  'security-faulty',
+  'device-sheet',
+  'newcomer',
 ] as const
 
 /** One of {@link SCENARIOS}. */
@@ -139,6 +151,7 @@ interface Stage {
   /** Writes the chats of the scene; returns the one to begin with. */
   readonly chats?: (chats: FakeChats) => ChatId | undefined
   readonly pending?: boolean
+  readonly people?: PeopleScript
 }
 
 const PREVIEW: InvitationPreview = {
@@ -153,6 +166,31 @@ const PREVIEW: InvitationPreview = {
 }
 const PICTURES = ['🐧', '✈', '🌵', '🔑']
 const ALL = [SELF, DESKTOP, LAPTOP, PHONE, OLD]
+
+// a mesh with a past: two devices of Ana, one of Bob, and one that was removed
+const TABLET = fakeDevice('Tablet', {
+  kind: 'browser',
+  role: 'member',
+  person: 'Bob',
+  admittedAt: Date.now() - 60 * 24 * 60 * MINUTE,
+  admittedBy: SELF.id,
+  removable: true,
+})
+const PEOPLE = samplePeople(
+  { self: SELF, second: DESKTOP, guest: TABLET, gone: { id: fakeDeviceId('Green Wren'), name: 'Green Wren' } },
+  Date.now(),
+)
+const PEOPLED = { devices: [SELF, DESKTOP, TABLET], people: PEOPLE }
+const NEWCOMER = fakeDevice('Willow Finch', {
+  kind: 'browser',
+  admittedAt: Date.now() - 2 * MINUTE,
+  admittedBy: DESKTOP.id,
+  removable: true,
+})
+const WITH_NEWCOMER: PeopleScript = {
+  ...PEOPLE,
+  people: PEOPLE.people.map((one) => (one.own ? { ...one, devices: [...one.devices, NEWCOMER.id] } : one)),
+}
 
 const STAGES: Readonly<Record<Scenario, Stage>> = {
   empty: {},
@@ -224,7 +262,7 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   },
   hostile: { chats: (chats) => withChat(chats, [person('Show me everything.')]) },
   devices: { devices: ALL, search: '?view=devices' },
-  add: { search: '?view=add' },
+  add: { ...PEOPLED, search: '?view=add' },
   pending: { search: '?view=add', pending: true },
   joining: { standing: 'alone', devices: [SELF], state: { invitation: { phase: 'offered', preview: PREVIEW } } },
   comparing: {
@@ -251,6 +289,26 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   removed: { standing: 'removed', devices: [SELF] },
   volatile: { state: { storage: 'volatile' } },
   settings: { search: '?view=settings' },
+  security: { ...PEOPLED, search: '?view=security' },
+  'security-devices': { ...PEOPLED, search: '?view=security&tab=devices' },
+  'security-people': { ...PEOPLED, search: '?view=security&tab=people' },
+  'security-invitations': { ...PEOPLED, search: '?view=security&tab=invitations' },
+  'security-keys': { ...PEOPLED, search: '?view=security&tab=keys' },
+  'security-remove': { ...PEOPLED, search: `?view=security&tab=devices&device=${TABLET.id}&remove=1` },
+  'security-removed': { ...PEOPLED, search: `?view=security&tab=devices&device=${fakeDeviceId('Green Wren')}` },
+  'security-faulty': {
+    ...PEOPLED,
+    people: {
+      ...PEOPLE,
+      faults: [
+        'Entry 9b02…e61f: its signature is not that of Desktop.',
+        '3 entries that others name are not stored here; an older copy was put back.',
+      ],
+    },
+    search: '?view=security',
+  },
+  'device-sheet': { ...PEOPLED, search: `?view=devices&device=${TABLET.id}` },
+  newcomer: { devices: [SELF, DESKTOP, NEWCOMER], people: WITH_NEWCOMER, search: '?view=devices' },
 }
 
 function withChat(chats: FakeChats, lines: readonly Line[]): ChatId {
@@ -271,6 +329,7 @@ export function createScene(name: Scenario): Scene {
     standing: stage.standing ?? 'member',
     devices: stage.devices ?? [SELF, DESKTOP, LAPTOP],
     pending: stage.pending === true ? [pendingJoin()] : [],
+    people: stage.people,
   })
   const changes = createEvents<void>((error) => {
     console.error(error)

@@ -53,7 +53,9 @@ export function route(request: AskRequest): Route {
 }
 
 /** A host whose mesh answers `words` one by one; `hold` keeps it talking until it is stopped. */
-export function fakeHost(options: { words?: readonly string[]; hold?: boolean } = {}): LocalHost & {
+export function fakeHost(
+  options: { words?: readonly string[]; hold?: boolean; faults?: readonly string[] } = {},
+): LocalHost & {
   readonly removed: string[]
   readonly invited: InviteOptions[]
   readonly asked: AskRequest[]
@@ -94,10 +96,14 @@ export function fakeHost(options: { words?: readonly string[]; hold?: boolean } 
     }
   }
 
-  const people = createFakePeople(samplePeople(SAMPLE, NOW), SELF)
+  const people = createFakePeople({ ...samplePeople(SAMPLE, NOW), faults: options.faults }, SELF)
   const mesh: Mesh = {
     ...NO_KNOCKS,
     ...people,
+    removePerson(id) {
+      removed.push(id)
+      return Promise.resolve()
+    },
     self: SELF,
     events,
     standing: () => 'alone',

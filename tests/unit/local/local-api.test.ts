@@ -159,6 +159,6 @@ test('a helper that is gone is said to be gone', async () => {
 test('removing names the device that went', async () => {
   const host = fakeHost()
   const client = await connect(host)
-  expect(await client.call('remove', { device: 'pho' })).toEqual({ removed: PHONE, name: 'phone' })
+  expect(await client.call('remove', { device: 'pho' })).toEqual({ removed: PHONE, name: 'phone', devices: 1 })
   expect(host.removed).toEqual([PHONE])
 })

@@ -5,7 +5,6 @@ import { placeFromSearch, searchFromPlace } from '../../../app/state/router.svel
 import { linkOf, onlyThisComputer } from '../../../app/views/add-device/parts/link.ts'
 import { groupByAge, matches } from '../../../app/views/chat/parts/chat-list.ts'
 import { countWords } from '../../../app/views/chat/parts/phase-words.ts'
-import { groupedKey } from '../../../app/views/devices/parts/grouped-key.ts'
 import { asId, type ChatId, type InvitationId } from '../../../mesh/base/index.ts'
 import type { ChatSummary } from '../../../mesh/state/index.ts'
 
@@ -20,7 +19,15 @@ const chat = (title: string, updatedAt: number, excerpt = ''): ChatSummary => ({
 
 describe('places in the address', () => {
   it('come back from the address as they went into it', () => {
-    for (const search of ['', '?view=devices', '?chat=abc', '?list=1', '?view=devices&device=12D3', '?view=settings']) {
+    for (const search of [
+      '',
+      '?view=devices',
+      '?chat=abc',
+      '?list=1',
+      '?view=devices&device=12D3',
+      '?view=settings',
+      '?view=security&tab=people&person=0a1b&remove=1',
+    ]) {
       expect(searchFromPlace(placeFromSearch(search))).toBe(search)
     }
   })
@@ -36,6 +43,8 @@ describe('the one banner', () => {
     membership: 'member',
     volatile: false,
     problem: false,
+    ledgerFaulty: false,
+    newcomer: false,
     online: true,
     updateReady: false,
   }
@@ -48,12 +57,17 @@ describe('the one banner', () => {
       membership: 'removed',
       volatile: true,
       problem: true,
+      ledgerFaulty: true,
+      newcomer: true,
       online: false,
       updateReady: true,
     }
     expect(bannerFor(all)).toBe('problem')
     expect(bannerFor({ ...all, problem: false })).toBe('volatile')
     expect(bannerFor({ ...all, problem: false, volatile: false })).toBe('removed')
+    const doubtful = { ...calm, standing: 'follower', online: false, newcomer: true } as const
+    expect(bannerFor({ ...doubtful, ledgerFaulty: true })).toBe('ledger')
+    expect(bannerFor(doubtful)).toBe('joined')
     expect(bannerFor({ ...calm, standing: 'follower', online: false })).toBe('follower')
     expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
     expect(bannerFor({ ...calm, updateReady: true })).toBe('update')
@@ -98,9 +112,6 @@ describe('small words', () => {
   it('counts words as a person does', () => {
     expect(countWords('  one two\nthree ')).toBe(3)
     expect(countWords('')).toBe(0)
-  })
-  it('groups a key in fours', () => {
-    expect(groupedKey('12D3KooWab')).toBe('12D3 KooW ab')
   })
   it('names a file so that every system takes it', () => {
     expect(fileName('a/b:c?"<>|\u0000 d.')).toBe('a b c d')
