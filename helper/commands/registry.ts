@@ -4,6 +4,7 @@ import { configCommand } from './config.ts'
 import { devicesCommand, removeCommand, renameCommand } from './devices.ts'
 import { doctorCommand } from './doctor.ts'
 import { inviteCommand, joinCommand, openCommand } from './links.ts'
+import { lockCommand } from './lock.ts'
 import { modelsCommand } from './models.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
 
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   removeCommand,
   modelsCommand,
   lanCommand,
+  lockCommand,
   tokenCommand,
   configCommand,
   doctorCommand,

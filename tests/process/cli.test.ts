@@ -23,6 +23,8 @@ const NEED_A_HELPER = [
   ['models', 'get', 'x'],
   ['token'],
   ['lan', 'on'],
+  ['lock'],
+  ['lock', 'remove'],
   ['stop'],
 ]
 
@@ -37,6 +39,7 @@ const WRONG = [
   ['models', 'explode'],
   ['models', 'get'],
   ['lan', 'sideways'],
+  ['lock', 'explode'],
 ]
 
 test('without a helper every command that needs one ends with 1 and says so', async () => {

@@ -7,6 +7,7 @@ import { devices, removeDevice, renameDevice } from './devices.ts'
 import { lan, status, stop, token } from './helper.ts'
 import { invite, open } from './invite.ts'
 import { join } from './join.ts'
+import { lockStatus, removeLock, setLock } from './lock.ts'
 import { getModel, listModels, removeModel, useModel } from './models.ts'
 
 export { type AskProgress, type AskResult } from './ask.ts'
@@ -20,6 +21,9 @@ export const OPERATIONS = {
   invite,
   join,
   lan,
+  'lock-remove': removeLock,
+  'lock-set': setLock,
+  'lock-status': lockStatus,
   'models-get': getModel,
   'models-list': listModels,
   'models-remove': removeModel,
