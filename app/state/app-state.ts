@@ -2,7 +2,9 @@ import { createContext } from 'svelte'
 import type { AppPeer } from '../peer/app-peer.ts'
 import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
+import type { PageLock } from '../lock/index.ts'
 import { Chatting } from './chatting.svelte.ts'
+import { Locking } from './locking.svelte.ts'
 import { createBrowserMemory } from './memory.ts'
 import { Notices } from './notices.svelte.ts'
 import { PeerView } from './peer-view.svelte.ts'
@@ -13,6 +15,7 @@ import { Router } from './router.svelte.ts'
 export interface AppState {
   readonly peer: PeerView
   readonly chats: Chatting
+  readonly locking: Locking
   readonly notices: Notices
   readonly preferences: Preferences
   readonly router: Router
@@ -20,18 +23,20 @@ export interface AppState {
 
 const [getPeer, setPeer] = createContext<PeerView>()
 const [getChats, setChats] = createContext<Chatting>()
+const [getLocking, setLocking] = createContext<Locking>()
 const [getNotices, setNotices] = createContext<Notices>()
 const [getPreferences, setPreferences] = createContext<Preferences>()
 const [getRouter, setRouter] = createContext<Router>()
 const [getAbout, provideAbout] = createContext<About>()
 
-export { getAbout, getChats, getNotices, getPeer, getPreferences, getRouter, provideAbout }
+export { getAbout, getChats, getLocking, getNotices, getPeer, getPreferences, getRouter, provideAbout }
 
 /** Makes the state of one page over its peer. */
-export function createAppState(peer: AppPeer, window: Window): AppState {
+export function createAppState(peer: AppPeer, lock: PageLock | undefined, window: Window): AppState {
   return {
     peer: new PeerView(peer),
     chats: new Chatting(peer),
+    locking: new Locking(lock),
     notices: new Notices(),
     preferences: new Preferences(createBrowserMemory(window)),
     router: new Router(window),
@@ -42,12 +47,19 @@ export function createAppState(peer: AppPeer, window: Window): AppState {
 export function provideAppState(state: AppState): () => void {
   setPeer(state.peer)
   setChats(state.chats)
+  setLocking(state.locking)
   setNotices(state.notices)
   setPreferences(state.preferences)
   setRouter(state.router)
   applyLook(state.preferences.look)
-  const ends = [state.peer.listen(), state.chats.listen(), state.router.listen()]
+  const ends = [state.peer.listen(), state.chats.listen(), state.router.listen(), listenToLocks(state)]
   return () => {
     for (const end of ends) end()
   }
+}
+
+function listenToLocks({ locking, notices }: AppState): () => void {
+  return locking.listen((error) => {
+    void notices.attempt(Promise.reject(error))
+  })
 }

@@ -8,6 +8,7 @@ export {
   createAppState,
   getAbout,
   getChats,
+  getLocking,
   getNotices,
   getPeer,
   getPreferences,
@@ -18,6 +19,8 @@ export {
 } from './app-state.ts'
 export { Chatting } from './chatting.svelte.ts'
 export { Keeping, type KeepingState } from './keeping.svelte.ts'
+export { Locking } from './locking.svelte.ts'
+export { createBrowserMemory } from './memory.ts'
 export { Notices } from './notices.svelte.ts'
 export { PeerView } from './peer-view.svelte.ts'
 export { Preferences, type Memory } from './preferences.svelte.ts'

@@ -1,4 +1,3 @@
-import { argon2id } from 'hash-wasm'
 import * as z from 'zod/mini'
 import {
   ARGON_MAX_KIB,
@@ -45,6 +44,8 @@ export const costSchema = {
  */
 export async function passphraseToKey(passphrase: string, salt: Uint8Array, cost: PassphraseCost): Promise<Uint8Array> {
   try {
+    // some 11 kB that only a locked device needs
+    const { argon2id } = await import('hash-wasm')
     return await argon2id({
       password: new TextEncoder().encode(passphrase.normalize('NFKC')),
       salt,

@@ -7,10 +7,13 @@ import {
   type MessageId,
 } from '../../../mesh/base/index.ts'
 import type { DeviceView, InvitationPreview, Standing } from '../../../mesh/mesh-types.ts'
+import type { LockView } from '../../../mesh/seal/index.ts'
 import type { MessageView } from '../../../mesh/state/index.ts'
+import type { PageLock } from '../../../app/lock/index.ts'
 import type { AppPeer, PeerState } from '../../../app/peer/app-peer.ts'
 import { createFakeAnswering, FIGURES } from './fake-answering.ts'
 import { createFakeChats, type FakeChats, type Line } from './fake-chats.ts'
+import { createFakeLock, createFakeUnlock, type FakeUnlock } from './fake-lock.ts'
 import { createFakeMesh, fakeDevice, fakeDeviceId, fakeModel, fakeRoute } from './fake-mesh.ts'
 import { HALF_ANSWER, PLAIN_ANSWER, RICH_ANSWER } from './sample-texts.ts'
 
@@ -36,6 +39,10 @@ export const SCENARIOS = [
   'removed',
   'volatile',
   'settings',
+  'settings-locked',
+  'locked',
+  'locked-wait',
+  'locked-passkey',
 ] as const
 
 /** One of {@link SCENARIOS}. */
@@ -44,6 +51,9 @@ export type Scenario = (typeof SCENARIOS)[number]
 /** A scene: the peer the shell is given, and where it begins. */
 export interface Scene {
   readonly peer: AppPeer
+  readonly lock: PageLock
+  /** Present: the page is locked. */
+  readonly unlock: FakeUnlock | undefined
   /** The query of the address it begins at. */
   readonly search: string
   /** A text that arrives as an answer to whatever is asked. */
@@ -139,6 +149,9 @@ interface Stage {
   /** Writes the chats of the scene; returns the one to begin with. */
   readonly chats?: (chats: FakeChats) => ChatId | undefined
   readonly pending?: boolean
+  readonly locks?: readonly LockView[]
+  readonly locked?: boolean
+  readonly waitMs?: number
 }
 
 const PREVIEW: InvitationPreview = {
@@ -150,6 +163,8 @@ const PREVIEW: InvitationPreview = {
   expiresAt: Date.now() + 9.6 * MINUTE,
   known: false,
 }
+const PASSPHRASE: LockView = { id: 'a', kind: 'passphrase', name: '', createdAt: Date.now() - 3 * 24 * 60 * MINUTE }
+const PASSKEY: LockView = { id: 'b', kind: 'passkey', name: 'Fingerprint', createdAt: Date.now() - 60 * MINUTE }
 const PICTURES = ['🐧', '✈', '🌵', '🔑']
 const ALL = [SELF, DESKTOP, LAPTOP, PHONE, OLD]
 
@@ -250,6 +265,10 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   removed: { standing: 'removed', devices: [SELF] },
   volatile: { state: { storage: 'volatile' } },
   settings: { search: '?view=settings' },
+  'settings-locked': { search: '?view=settings', locks: [PASSPHRASE, PASSKEY] },
+  locked: { locks: [PASSPHRASE, PASSKEY], locked: true },
+  'locked-wait': { locks: [PASSPHRASE], locked: true, waitMs: 42_000 },
+  'locked-passkey': { locks: [PASSKEY], locked: true },
 }
 
 function withChat(chats: FakeChats, lines: readonly Line[]): ChatId {
@@ -330,7 +349,14 @@ export function createScene(name: Scenario): Scene {
     },
     close: () => Promise.resolve(),
   }
-  return Object.assign(scene, { peer, search: stage.search ?? (opened === undefined ? '' : `?chat=${opened}`) })
+  const lock = createFakeLock(stage.locks ?? [])
+  const unlock = stage.locked === true ? createFakeUnlock(stage.locks ?? [], stage.waitMs ?? 0) : undefined
+  return Object.assign(scene, {
+    peer,
+    lock,
+    unlock,
+    search: stage.search ?? (opened === undefined ? '' : `?chat=${opened}`),
+  })
 }
 
 function freezeLast(answering: ReturnType<typeof createFakeAnswering>, chat: ChatId, last: MessageView): void {
