@@ -25,3 +25,12 @@ export {
   type OpenVault,
   type VaultPorts,
 } from './vault.ts'
+export {
+  createRecoverySecret,
+  RECOVERY_SECRET_BYTES,
+  recoveryKeys,
+  secretToWords,
+  wordsToSecret,
+  type RecoveryKeys,
+} from './recovery.ts'
+export { combineShares, readShare, SHARES, SHARES_NEEDED, splitSecret, type RecoveryShare } from './recovery-shares.ts'
