@@ -36,6 +36,9 @@ export { randomInt, sortableId, type Random } from './random.ts'
 export { type LogEntry, type PlatformStore, type Store, type StoreOptions } from './store.ts'
 export {
   ADDRESSES_MAX,
+  ARCHIVE_CHUNK_BYTES,
+  ARCHIVE_HEAD_MAX_BYTES,
+  ARCHIVE_RECORD_MAX_BYTES,
   ARGON_MAX_KIB,
   ARGON_MAX_PASSES,
   ARGON_MIN_KIB,

@@ -69,3 +69,10 @@ export const ARGON_MAX_PASSES = 12
 export const FREE_UNLOCK_TRIES = 3
 export const UNLOCK_FIRST_WAIT_MS = 2_000
 export const UNLOCK_MAX_WAIT_MS = 60_000
+
+/** What an archive is sealed in at once, and the most of it that is held in memory beside one record, in bytes. */
+export const ARCHIVE_CHUNK_BYTES = 64 * 1024
+/** Largest head of an archive, in bytes. */
+export const ARCHIVE_HEAD_MAX_BYTES = 1_024
+/** Largest record in an archive, in bytes. */
+export const ARCHIVE_RECORD_MAX_BYTES = 4 * 1024 * 1024

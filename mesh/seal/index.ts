@@ -14,6 +14,8 @@ export {
   sealTo,
   type SealingKeyPair,
 } from './hpke.ts'
+export { aboutArchive, type ArchiveAbout, type ArchiveKey, type ArchiveLock } from './archive-head.ts'
+export { openArchive, sealArchive, type ArchiveRecord } from './archive.ts'
 export { PRF_BYTES, type PasskeyAnswer, type UnlockSecret } from './key-slots.ts'
 export { PASSPHRASE_COST, type PassphraseCost } from './passphrase.ts'
 export { createSealedStore } from './sealed-store.ts'

@@ -283,7 +283,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     const field = page.getByRole('textbox', { name: 'Passphrase' })
     await page.getByRole('button', { name: 'Show what is typed' }).press('Enter')
     await field.fill(PASSPHRASE)
-    await page.getByRole('button', { name: 'Unlock' }).press('Enter')
+    await page.getByRole('button', { name: 'Unlock', disabled: false }).press('Enter')
     await page.getByRole('textbox', { name: 'Message' }).waitFor()
     expectQuiet(device)
     await device.close()
