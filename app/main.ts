@@ -1,14 +1,17 @@
 import './jitless.ts'
 import './theme/index.ts'
-import { mount } from 'svelte'
-import { asMeshError, createEvents, MeshError, type Logger, type Store } from '../mesh/base/index.ts'
+import { mount, unmount } from 'svelte'
+import { asMeshError, createEvents, MeshError } from '../mesh/base/index.ts'
+import type { LockedVault, OpenVault } from '../mesh/seal/index.ts'
+import { createPageLock, createPageUnlock } from './lock/index.ts'
+import { openStorage, unreadable } from './open-storage.ts'
 import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
   createConsoleLog,
   createVolatileStore,
   createWebChannel,
   createWebLock,
-  openIdbStore,
+  createWebPasskeys,
   registerServiceWorker,
   takeJoinLink,
   watchJoinLinks,
@@ -17,7 +20,9 @@ import {
   webRandom,
   wipeBrowser,
 } from './ports/index.ts'
-import { Shell } from './shell/index.ts'
+import { Shell, Unlock } from './shell/index.ts'
+import { createBrowserMemory, Preferences } from './state/index.ts'
+import { applyLook } from './theme/look.ts'
 
 /** One name per origin: profile data, its lock and its channel. */
 const PROFILE = 'plexus'
@@ -25,6 +30,7 @@ const PROFILE = 'plexus'
 // first of all: the link carries a secret that must not stay in the address
 const link = takeJoinLink(window)
 const log = createConsoleLog()
+const passkeys = createWebPasskeys(window, webRandom)
 
 await start()
 
@@ -33,8 +39,17 @@ async function start(): Promise<void> {
   const troubles = createEvents<MeshError>((error) => {
     log.error('a listener failed', { error })
   })
-  const storage = await openStorage(log, (error) => {
-    troubles.emit(error)
+  const target = document.getElementById('app')
+  if (target === null) throw new MeshError('bug', 'The page has no place to show itself in.')
+  const { vault, ...storage } = await openStorage({
+    name: PROFILE,
+    log,
+    // a page that came by plain HTTP has none
+    locks: (navigator as Partial<Navigator>).locks,
+    onBlocked: (error) => {
+      troubles.emit(error)
+    },
+    unlock: (locked) => unlock(locked, target),
   })
   const ports: PeerPorts = {
     ...storage,
@@ -52,11 +67,10 @@ async function start(): Promise<void> {
   watchJoinLinks(window, (opened) => {
     peer.offer(opened)
   })
-  const target = document.getElementById('app')
-  if (target === null) throw new MeshError('bug', 'The page has no place to show itself in.')
+  const lock = vault === undefined ? undefined : createPageLock(vault, { passkeys, random: webRandom, log })
   const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
   const wipe = (): Promise<void> => wipeBrowser({ window, prefix: PROFILE, close: () => peer.close() })
-  mount(Shell, { target, props: { peer, about: { version: __APP_VERSION__, updates, wipe } } })
+  mount(Shell, { target, props: { peer, lock, about: { version: __APP_VERSION__, updates, wipe } } })
 }
 
 /** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */
@@ -66,9 +80,7 @@ async function openPeer(ports: PeerPorts): Promise<AppPeer> {
   } catch (error) {
     const reason = asMeshError(error, 'storage-failed')
     log.error('the chats could not be read', { code: reason.code, error })
-    const sentence =
-      'What is stored here could not be read. It is left as it is; what you write now is gone when the tab closes.'
-    const storageProblem = new MeshError('storage-corrupt', sentence, { cause: reason })
+    const storageProblem = unreadable(reason)
     const locks = createWebLock(PROFILE, undefined)
     return createAppPeer(
       { ...ports, store: createVolatileStore(), storage: 'volatile', storageProblem, locks },
@@ -77,22 +89,12 @@ async function openPeer(ports: PeerPorts): Promise<AppPeer> {
   }
 }
 
-/** The durable store, or, where the browser refuses one, a volatile one with the reason. */
-async function openStorage(
-  log: Logger,
-  onBlocked: (error: MeshError) => void,
-): Promise<Pick<PeerPorts, 'store' | 'storage' | 'storageProblem'>> {
-  let store: Store
-  try {
-    store = await openIdbStore({ name: PROFILE, log, onBlocked })
-    // some private windows open a database and fail at the first use
-    await store.get('probe')
-    return { store, storage: 'durable' }
-  } catch (error) {
-    const reason = asMeshError(error, 'storage-failed')
-    log.warn('this browser refuses to store', { code: reason.code })
-    const sentence = 'This browser refuses to store anything here: what you write is gone when the tab closes.'
-    const storageProblem = new MeshError('storage-failed', sentence, { cause: reason })
-    return { store: createVolatileStore(), storage: 'volatile', storageProblem }
-  }
+/** Shows the lock, and nothing else, until the person has opened it. */
+async function unlock(vault: LockedVault, target: HTMLElement): Promise<OpenVault> {
+  applyLook(new Preferences(createBrowserMemory(window)).look)
+  const { promise, resolve } = Promise.withResolvers<OpenVault>()
+  const screen = mount(Unlock, { target, props: { lock: createPageUnlock(vault, passkeys, resolve) } })
+  const opened = await promise
+  await unmount(screen)
+  return opened
 }

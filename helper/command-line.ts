@@ -6,7 +6,7 @@ import { runProgram } from './commands/index.ts'
 import { defaultThreads } from './engines/index.ts'
 import { MeshError } from '../mesh/base/index.ts'
 import { systemClock } from './ports/clock.ts'
-import { streamOutput } from './terminal/index.ts'
+import { askSecret, streamOutput, terminalOf } from './terminal/index.ts'
 
 /**
  * Runs one command line in this process and ends it with the right exit code. The
@@ -17,6 +17,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const installDir = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
   const out = streamOutput(process.stdout)
   const err = streamOutput(process.stderr)
+  const terminal = terminalOf(process.stdin, process.stderr)
+  const ask =
+    terminal === undefined
+      ? undefined
+      : (question: string, options: { signal: AbortSignal }) => askSecret(terminal, question, options)
   const code = await runProgram(argv, {
     out,
     err,
@@ -26,10 +31,11 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     threads: defaultThreads(),
     version: versionOf(installDir),
     clock: systemClock,
+    askSecret: ask,
     interruptSignal,
     async start(config, options) {
       const { runHelper } = await import('./run-helper.ts')
-      return runHelper(config, { ...options, out, err, installDir })
+      return runHelper(config, { ...options, out, err, installDir, askSecret: ask })
     },
   })
   await flushed(process.stdout)

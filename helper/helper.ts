@@ -4,12 +4,14 @@ import { join } from 'node:path'
 import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
+import type { OpenVault } from '../mesh/seal/index.ts'
 import { createMesh } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
-import { makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
+import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
 import { createGateway } from './gateway/index.ts'
-import { createLocalApi, type LocalHost, type LocalModels, type Link } from './local/index.ts'
+import { createLocalApi, type LocalHost, type LocalLock, type LocalModels, type Link } from './local/index.ts'
+import { openData, type Passphrases } from './lock/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
@@ -26,6 +28,7 @@ export interface HelperPorts {
   readonly log: Logger
   /** The directory that holds `dist/`. */
   readonly installDir: string
+  readonly passphrases: Passphrases
   /** Aborting ends the start, whatever it waits for. */
   readonly signal: AbortSignal
   /** The page can be opened: it shows how the model comes. */
@@ -66,7 +69,7 @@ type Cleanup = () => Promise<void>
  * Starts a helper: lock, identity, peer, gateway (the page is served from here on),
  * model, and last `ports.json`. A failure undoes what was begun.
  * @throws MeshError `data-dir-unusable`, `data-dir-in-use`, `port-taken`, `model-unavailable`,
- * `model-invalid`, `malformed`, `engine-load`, `engine-memory`, `storage-failed`, `aborted`.
+ * `model-invalid`, `locked`, `passphrase-wrong`, `storage-corrupt`, `malformed`, `engine-load`, `engine-memory`, `storage-failed`, `aborted`.
  */
 export async function startHelper(loaded: LoadedConfig, ports: HelperPorts): Promise<RunningHelper> {
   const cleanups: Cleanup[] = []
@@ -122,7 +125,14 @@ async function start(
   })
   cleanups.push(() => engines.stop())
 
-  const store = await openLevelStore(dataDir.at('store'))
+  const platformStore = await openLevelStore(dataDir.at('store'))
+  cleanups.push(() => platformStore.close())
+  const device = createKeyFile(dataDir.at('store.key'), random)
+  const vault = await openData(
+    { inner: platformStore, device, random, clock, passphrases: ports.passphrases },
+    { signal },
+  )
+  const { store } = vault
   cleanups.push(() => store.close())
   /** Known once the gateway listens, which needs the mesh first. */
   const page: { url: string | undefined } = { url: undefined }
@@ -169,6 +179,7 @@ async function start(
       ports.requestRestart()
       return { ...host.lan(), isRestarting: true }
     },
+    lock: localLock(vault, ports.passphrases),
     status: () => ({
       pid: process.pid,
       peerId: mesh.self,
@@ -262,6 +273,24 @@ async function readyModel(
     return known.message
   } finally {
     end()
+  }
+}
+
+function localLock(vault: OpenVault, passphrases: Passphrases): LocalLock {
+  const state: LocalLock['state'] = async (options) => ({ isLocked: (await vault.locks(options)).length > 0 })
+  return {
+    state,
+    async set(passphrase, options) {
+      await vault.setPassphrase(passphrase, options)
+      // a start in place must not wait for somebody at the terminal
+      passphrases.remember(passphrase)
+      return state(options)
+    },
+    async remove(options) {
+      await vault.removeLocks(options)
+      passphrases.remember(undefined)
+      return state(options)
+    },
   }
 }
 

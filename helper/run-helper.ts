@@ -6,6 +6,7 @@ import { launchProgram, openLink } from './browser-opening/index.ts'
 import { EXIT } from './commands/index.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { startHelper, type RunningHelper, type ServedPage } from './helper.ts'
+import { createPassphrases, type Passphrases, type PassphrasesOptions } from './lock/index.ts'
 import { systemClock } from './ports/clock.ts'
 import { systemRandom } from './ports/random.ts'
 import { createLogger, createProgressLine, qrText, type Output, type ProgressLine } from './terminal/index.ts'
@@ -23,6 +24,8 @@ export interface RunOptions {
   readonly out: Output
   readonly err: Output
   readonly installDir: string
+  /** Asks the person at the terminal for the passphrase; undefined: there is none. */
+  readonly askSecret: PassphrasesOptions['ask']
 }
 
 /**
@@ -35,10 +38,11 @@ export async function runHelper(loaded: LoadedConfig, options: RunOptions): Prom
   quietNativeWebRtc(log.child('webrtc'))
   const ending = listenForEnd(log)
   const progress = modelProgress(options.err)
+  const passphrases = createPassphrases({ file: config.passphraseFile, ask: options.askSecret })
   let isFirstStart = true
   try {
     for (;;) {
-      const again = await runOnce(loaded, options, { log, ending, progress, isFirstStart })
+      const again = await runOnce(loaded, options, { log, ending, progress, passphrases, isFirstStart })
       isFirstStart = false
       if (!again) break
       log.info('The helper starts again with the switch flipped.')
@@ -60,6 +64,7 @@ interface RunParts {
   readonly log: Logger
   readonly ending: Ending
   readonly progress: ModelProgressLine
+  readonly passphrases: Passphrases
   readonly isFirstStart: boolean
 }
 
@@ -79,6 +84,7 @@ async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunPart
       random: systemRandom,
       log,
       installDir: options.installDir,
+      passphrases: parts.passphrases,
       signal: ending.signal,
       onServed: (served) => {
         if (!parts.isFirstStart || !loaded.config.open || !served.hasPage) return

@@ -20,6 +20,8 @@ const SENTENCES: Readonly<Record<ErrorCode, MessageKey>> = {
   'storage-full': 'error.storage-full',
   'storage-failed': 'error.storage-failed',
   'storage-corrupt': 'error.storage-corrupt',
+  locked: 'error.locked',
+  'passphrase-wrong': 'error.passphrase-wrong',
   'data-dir-unusable': 'error.data-dir-unusable',
   'data-dir-in-use': 'error.data-dir-in-use',
   'port-taken': 'error.port-taken',

@@ -1,13 +1,15 @@
 import 'fake-indexeddb/auto'
 import { deleteDB, openDB } from 'idb'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { silentLogger, type Store } from '../../mesh/base/index.ts'
+import { silentLogger, type PlatformStore, type Store } from '../../mesh/base/index.ts'
+import { platformStoreContract } from '../../tests/contract/platform-store.contract.ts'
+import { sealedStoreContract } from '../../tests/contract/store-sealed.contract.ts'
 import { storeContract } from '../../tests/contract/store.contract.ts'
 import { until } from '../../tests/kit/wait.ts'
 import { openIdbStore } from './idb-store.ts'
 
 let count = 0
-const open = (name: string): Promise<Store> => openIdbStore({ name, log: silentLogger })
+const open = (name: string): Promise<PlatformStore> => openIdbStore({ name, log: silentLogger })
 
 storeContract('of the browser (IndexedDB)', () => {
   const name = `contract-${String(count++)}`
@@ -24,6 +26,16 @@ storeContract('of the browser (IndexedDB)', () => {
     },
   })
 })
+
+sealedStoreContract(
+  'sealed, over the browser’s (IndexedDB)',
+  () => {
+    const name = `sealed-${String(count++)}`
+    return () => open(name)
+  },
+  () => deleteDB(`sealed-${String(count - 1)}`),
+)
+platformStoreContract('of the browser (IndexedDB)', () => open(`platform-${String(count++)}`))
 
 afterEach(() => {
   vi.restoreAllMocks()
@@ -101,11 +113,28 @@ describe('the store of the browser', () => {
       log: silentLogger,
       onBlocked: (error) => told.push(error.message),
     })
-    const newer = await openDB('upgrade', 2)
+    const newer = await openDB('upgrade', 3)
     await until(() => told.length > 0, { what: 'the older tab to be told' })
     await expect(store.put('key', new Uint8Array([1]))).rejects.toMatchObject({ code: 'storage-failed' })
     newer.close()
     await expect(open('upgrade')).rejects.toMatchObject({ code: 'storage-failed' })
+    await store.close()
+  })
+
+  it('ends a page that writes what is not sealed, and has all that it wrote', async () => {
+    const older = await openDB('unsealed', 1, {
+      upgrade(database) {
+        database.createObjectStore('records')
+        database.createObjectStore('logs')
+      },
+      blocking(_current, _blocked, event) {
+        ;(event.target as IDBDatabase).close()
+      },
+    })
+    await older.put('records', new Uint8Array([1]), 'key')
+    const store = await open('unsealed')
+    expect(await store.get('key')).toEqual(new Uint8Array([1]))
+    await expect(older.put('records', new Uint8Array([2]), 'key')).rejects.toMatchObject({ name: 'InvalidStateError' })
     await store.close()
   })
 })

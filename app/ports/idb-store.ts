@@ -1,7 +1,18 @@
 import { openDB, type DBSchema, type IDBPDatabase, type IDBPTransaction } from 'idb'
-import { MeshError, messageOf, throwIfAborted, type LogEntry, type Logger, type Store } from '../../mesh/base/index.ts'
+import {
+  MeshError,
+  messageOf,
+  throwIfAborted,
+  type LogEntry,
+  type Logger,
+  type PlatformStore,
+} from '../../mesh/base/index.ts'
 
-const VERSION = 1
+/**
+ * 2: what is stored is sealed. The form is the same; the number ends pages that would
+ * write beside it what is not.
+ */
+const VERSION = 2
 const NEWEST = Number.MAX_SAFE_INTEGER
 
 interface Schema extends DBSchema {
@@ -31,7 +42,7 @@ export interface IdbStoreOptions {
  * again and the call repeated once.
  * @throws MeshError `storage-failed` when the browser refuses to open it.
  */
-export async function openIdbStore(options: IdbStoreOptions): Promise<Store> {
+export async function openIdbStore(options: IdbStoreOptions): Promise<PlatformStore> {
   const connection = createConnection(options)
   await connection.get()
   return createStore(connection)
@@ -58,7 +69,8 @@ function createConnection(options: IdbStoreOptions): Connection {
 
   const open = async (): Promise<Database> => {
     const opening = openDB<Schema>(options.name, VERSION, {
-      upgrade(database) {
+      upgrade(database, oldVersion) {
+        if (oldVersion >= 1) return
         database.createObjectStore('records')
         database.createObjectStore('logs')
       },
@@ -104,7 +116,7 @@ function createConnection(options: IdbStoreOptions): Connection {
   }
 }
 
-function createStore(connection: Connection): Store {
+function createStore(connection: Connection): PlatformStore {
   /** Runs the work; once more on a fresh connection when the old one was dead. */
   const run = async <Value>(
     signal: AbortSignal | undefined,
@@ -173,6 +185,21 @@ function createStore(connection: Connection): Store {
         const transaction = database.transaction('logs', 'readwrite', { durability: 'strict' })
         await Promise.all([transaction.store.delete(rangeOf(log, 0)), transaction.done])
       }),
+
+    logs: ({ signal } = {}) =>
+      run(signal, async (database) => {
+        const names: string[] = []
+        let cursor = await database.transaction('logs', 'readonly').store.openKeyCursor()
+        while (cursor !== null) {
+          const [name] = cursor.key
+          names.push(name)
+          cursor = await cursor.continue([name, Infinity])
+        }
+        return names
+      }),
+
+    // the browser gives no way to tidy its files: it does so when it likes
+    scrub: ({ signal } = {}) => run(signal, () => Promise.resolve()),
 
     close: () => connection.close(),
   }

@@ -3,6 +3,7 @@
  * chance, locks, the other tabs, the life of the page. Nothing here decides anything.
  */
 export { createConsoleLog } from './console-log.ts'
+export { createBrowserKey } from './device-key.ts'
 export { openIdbStore, type IdbStoreOptions } from './idb-store.ts'
 export { watchPageLife } from './page-life.ts'
 export { takeJoinLink, watchJoinLinks } from './page-link.ts'
@@ -11,5 +12,6 @@ export { createVolatileStore } from './volatile-store.ts'
 export { createWebChannel } from './web-channel.ts'
 export { webClock } from './web-clock.ts'
 export { createWebLock } from './web-locks.ts'
+export { createWebPasskeys } from './web-passkeys.ts'
 export { webRandom } from './web-random.ts'
 export { wipeBrowser, type WipeOptions } from './wipe.ts'

@@ -2,7 +2,9 @@ import { createContext } from 'svelte'
 import type { AppPeer } from '../peer/app-peer.ts'
 import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
+import type { PageLock } from '../lock/index.ts'
 import { Chatting } from './chatting.svelte.ts'
+import { Locking } from './locking.svelte.ts'
 import { createBrowserMemory } from './memory.ts'
 import { Newcomers } from './newcomers.svelte.ts'
 import { Notices } from './notices.svelte.ts'
@@ -17,6 +19,7 @@ export interface AppState {
   readonly people: PeopleView
   readonly newcomers: Newcomers
   readonly chats: Chatting
+  readonly locking: Locking
   readonly notices: Notices
   readonly preferences: Preferences
   readonly router: Router
@@ -26,21 +29,34 @@ const [getPeer, setPeer] = createContext<PeerView>()
 const [getPeople, setPeople] = createContext<PeopleView>()
 const [getNewcomers, setNewcomers] = createContext<Newcomers>()
 const [getChats, setChats] = createContext<Chatting>()
+const [getLocking, setLocking] = createContext<Locking>()
 const [getNotices, setNotices] = createContext<Notices>()
 const [getPreferences, setPreferences] = createContext<Preferences>()
 const [getRouter, setRouter] = createContext<Router>()
 const [getAbout, provideAbout] = createContext<About>()
 
-export { getAbout, getChats, getNewcomers, getNotices, getPeer, getPeople, getPreferences, getRouter, provideAbout }
+export {
+  getAbout,
+  getChats,
+  getLocking,
+  getNewcomers,
+  getNotices,
+  getPeer,
+  getPeople,
+  getPreferences,
+  getRouter,
+  provideAbout,
+}
 
 /** Makes the state of one page over its peer. */
-export function createAppState(peer: AppPeer, window: Window): AppState {
+export function createAppState(peer: AppPeer, lock: PageLock | undefined, window: Window): AppState {
   const memory = createBrowserMemory(window)
   return {
     peer: new PeerView(peer),
     people: new PeopleView(peer),
     newcomers: new Newcomers(memory),
     chats: new Chatting(peer),
+    locking: new Locking(lock),
     notices: new Notices(),
     preferences: new Preferences(memory),
     router: new Router(window),
@@ -53,12 +69,25 @@ export function provideAppState(state: AppState): () => void {
   setPeople(state.people)
   setNewcomers(state.newcomers)
   setChats(state.chats)
+  setLocking(state.locking)
   setNotices(state.notices)
   setPreferences(state.preferences)
   setRouter(state.router)
   applyLook(state.preferences.look)
-  const ends = [state.peer.listen(), state.people.listen(), state.chats.listen(), state.router.listen()]
+  const ends = [
+    state.peer.listen(),
+    state.people.listen(),
+    state.chats.listen(),
+    state.router.listen(),
+    listenToLocks(state),
+  ]
   return () => {
     for (const end of ends) end()
   }
+}
+
+function listenToLocks({ locking, notices }: AppState): () => void {
+  return locking.listen((error) => {
+    void notices.attempt(Promise.reject(error))
+  })
 }

@@ -9,6 +9,7 @@ export {
   getAbout,
   getChats,
   getNewcomers,
+  getLocking,
   getNotices,
   getPeer,
   getPeople,
@@ -21,6 +22,8 @@ export {
 export { Chatting } from './chatting.svelte.ts'
 export { Keeping, type KeepingState } from './keeping.svelte.ts'
 export { Newcomers } from './newcomers.svelte.ts'
+export { Locking } from './locking.svelte.ts'
+export { createBrowserMemory } from './memory.ts'
 export { Notices } from './notices.svelte.ts'
 export { PeerView } from './peer-view.svelte.ts'
 export { PeopleView } from './people-view.svelte.ts'

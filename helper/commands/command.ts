@@ -17,6 +17,9 @@ export interface OptionSpec {
   readonly doc: string
 }
 
+/** Asks the person at the terminal; undefined when they leave. */
+export type AskSecret = (question: string, options: { readonly signal: AbortSignal }) => Promise<string | undefined>
+
 /** What a command is given to work with. */
 export interface CommandContext {
   readonly config: LoadedConfig
@@ -25,6 +28,8 @@ export interface CommandContext {
   readonly out: Output
   readonly err: Output
   readonly clock: Clock
+  /** Asks for what must not be shown; undefined: nobody sits at a terminal. */
+  readonly askSecret: AskSecret | undefined
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal
   /** With `--json` nothing but the one document may go to `out`. */

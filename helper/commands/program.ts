@@ -12,7 +12,7 @@ import { loadConfig, SETTING_LIST, type Config, type LoadedConfig, type Setting 
 import { findDirOwner, readCredential } from '../data-dir/index.ts'
 import { createLocalClient, type LocalClient } from '../local/index.ts'
 import { printable, type Output } from '../terminal/index.ts'
-import type { Command, CommandContext } from './command.ts'
+import type { AskSecret, Command, CommandContext } from './command.ts'
 import { COMMANDS } from './registry.ts'
 
 /** Exit codes of every command. */
@@ -30,6 +30,8 @@ export interface ProgramPorts {
   readonly threads: number
   readonly version: string
   readonly clock: Clock
+  /** Asks for what must not be shown; undefined: nobody sits at a terminal. */
+  readonly askSecret: AskSecret | undefined
   /** Aborts on Ctrl-C; called only by commands that end by themselves. */
   interruptSignal(): AbortSignal
   /** Runs the helper in this process until it ends. */
@@ -125,6 +127,7 @@ function addCommand(parser: Parser, command: Command, ports: ProgramPorts, setEx
       out: ports.out,
       err: ports.err,
       clock: ports.clock,
+      askSecret: ports.askSecret,
       signal: ports.interruptSignal(),
       json,
     }

@@ -5,6 +5,8 @@ import { devicesCommand, removeCommand, renameCommand } from './devices.ts'
 import { doctorCommand } from './doctor.ts'
 import { ledgerCommand } from './ledger.ts'
 import { invitationsCommand, inviteCommand, joinCommand, openCommand, uninviteCommand } from './links.ts'
+import { inviteCommand, joinCommand, openCommand } from './links.ts'
+import { lockCommand } from './lock.ts'
 import { modelsCommand } from './models.ts'
 import { peopleCommand, roleCommand } from './people.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
@@ -29,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   ledgerCommand,
   modelsCommand,
   lanCommand,
+  lockCommand,
   tokenCommand,
   configCommand,
   doctorCommand,

@@ -102,7 +102,7 @@ interface Entry {
 }
 
 function isPathSetting(setting: Setting): boolean {
-  return setting.key === 'dataDir' || setting.key === 'model' || setting.key === 'pageDir'
+  return ['dataDir', 'model', 'pageDir', 'passphraseFile'].includes(setting.key)
 }
 
 function checked(setting: Setting, entry: Entry | undefined): unknown {

@@ -24,6 +24,8 @@ export interface Config {
   readonly pageDir: string
   /** The gateway token; undefined: the one kept in the data directory. */
   readonly token: string | undefined
+  /** A file with the passphrase that opens the data, where a lock was set. */
+  readonly passphraseFile: string | undefined
 }
 
 /** What defaults are made from: the machine and the installation. */
@@ -172,6 +174,16 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
       z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be at most 512 visible ASCII characters without spaces'),
       z.undefined(),
     ]),
+    initial: () => undefined,
+  }),
+  passphraseFile: setting('passphraseFile', {
+    doc: 'A file with the passphrase of "plexus lock set", for starts that nobody sits at.',
+    kind: 'text',
+    // beside the data it opens, the passphrase would protect nothing
+    file: undefined,
+    env: 'PLEXUS_PASSPHRASE_FILE',
+    flag: '--passphrase-file <file>',
+    schema: optionalPath,
     initial: () => undefined,
   }),
 }

@@ -13,6 +13,7 @@ export {
   type Readiness,
   type Switches,
 } from './data-dir.ts'
+export { createKeyFile } from './key-file.ts'
 export { findDirOwner } from './lock.ts'
 export { writePrivate } from './private-files.ts'
 export { isProcessAlive } from './process-identity.ts'

@@ -11,7 +11,9 @@ export {
   type LanState,
   type Link,
   type LocalHost,
+  type LocalLock,
   type LocalModels,
+  type LockState,
   type TransferProgress,
 } from './operation.ts'
 export {

@@ -12,6 +12,7 @@ export interface LocalHost {
   openLink(options: { signal?: AbortSignal | undefined }): Promise<Link>
   lan(): LanState
   setLan(open: boolean, options: { signal?: AbortSignal | undefined }): Promise<LanState>
+  readonly lock: LocalLock
   /** What `doctor` shows of a running helper. */
   status(): HelperStatus
   /** Ends the helper after the answer went out. */
@@ -31,6 +32,18 @@ export interface LanState {
   readonly addresses: readonly string[]
   /** The helper starts again in place to make the switch act; ask again until it is gone. */
   readonly isRestarting?: true | undefined
+}
+
+/** The lock of this helper's data. */
+export interface LocalLock {
+  state(options: { signal?: AbortSignal | undefined }): Promise<LockState>
+  set(passphrase: string, options: { signal?: AbortSignal | undefined }): Promise<LockState>
+  remove(options: { signal?: AbortSignal | undefined }): Promise<LockState>
+}
+
+/** Whether a start needs a passphrase. */
+export interface LockState {
+  readonly isLocked: boolean
 }
 
 /** A running helper in figures. */

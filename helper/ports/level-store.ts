@@ -2,7 +2,7 @@ import { access, chmod, mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { ClassicLevel } from 'classic-level'
-import { MeshError, messageOf, throwIfAborted, type Store } from '../../mesh/base/index.ts'
+import { MeshError, messageOf, throwIfAborted, type PlatformStore } from '../../mesh/base/index.ts'
 
 // `!` and `~` stand before and after everything a key may contain
 const RECORD = 'r!'
@@ -11,6 +11,9 @@ const AFTER = '~'
 /** The first record of every store, and the file beside it that says there is one. */
 const FIRST = 'm!first'
 const WRITTEN_FILE = 'WRITTEN'
+/** Stand before and after every key there is. */
+const SCRUB_FROM = '!scrub'
+const SCRUB_TO = '~scrub'
 const SEQUENCE_DIGITS = 16
 
 /**
@@ -22,10 +25,12 @@ const SEQUENCE_DIGITS = 16
 export async function openLevelStore(
   directory: string,
   options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<Store> {
+): Promise<PlatformStore> {
   throwIfAborted(options.signal)
   await makePrivate(directory)
-  const level = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' })
+  // what is sealed does not get smaller
+  const encoding = { keyEncoding: 'utf8', valueEncoding: 'view', compression: false } as const
+  const level = new ClassicLevel<string, Uint8Array>(directory, encoding)
   try {
     await level.open()
   } catch (error) {
@@ -75,7 +80,7 @@ function damaged(directory: string, reason: string, cause?: unknown): MeshError 
   )
 }
 
-function createStore(level: Level): Store {
+function createStore(level: Level): PlatformStore {
   let closing: Promise<void> | undefined
   /** Last numbers of the logs; this process is the only writer. */
   const lasts = new Map<string, number>()
@@ -156,11 +161,43 @@ function createStore(level: Level): Store {
         }),
       ),
 
+    logs: ({ signal } = {}) =>
+      guarded(signal, async () => {
+        const names: string[] = []
+        let from = LOG
+        for (;;) {
+          const [key] = await level.keys({ gt: from, lt: LOG + AFTER, limit: 1 }).all()
+          if (key === undefined) return names.sort()
+          const name = key.slice(LOG.length, -SEQUENCE_DIGITS - 1)
+          names.push(name)
+          from = rangeOf(name).lt
+        }
+      }),
+
+    scrub: ({ signal } = {}) => inTurn(() => guarded(signal, () => rewriteAll(level))),
+
     async close() {
       closing ??= turn.then(() => level.close())
       await closing
     },
   }
+}
+
+/**
+ * LevelDB keeps what was deleted until it merges the file it lies in with the one that
+ * says so, and never merges the lowest level with nothing. So first everything goes into
+ * files, with two marks that reach around all keys; then the marks are deleted, and
+ * the file that says so overlaps every other and is merged with each.
+ */
+async function rewriteAll(level: Level): Promise<void> {
+  const marks = [SCRUB_FROM, SCRUB_TO]
+  await level.batch(marks.map((key) => ({ type: 'put' as const, key, value: new Uint8Array() })))
+  await level.compactRange(SCRUB_FROM, SCRUB_TO)
+  await level.batch(
+    marks.map((key) => ({ type: 'del' as const, key })),
+    { sync: true },
+  )
+  await level.compactRange(SCRUB_FROM, SCRUB_TO)
 }
 
 function entryKey(log: string, sequence: number): string {

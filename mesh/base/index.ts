@@ -38,13 +38,21 @@ export {
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
 export { randomInt, sortableId, type Random } from './random.ts'
-export { type LogEntry, type Store, type StoreOptions } from './store.ts'
+export { type LogEntry, type PlatformStore, type Store, type StoreOptions } from './store.ts'
 export {
   ADDRESSES_MAX,
+  ARCHIVE_CHUNK_BYTES,
+  ARCHIVE_HEAD_MAX_BYTES,
+  ARCHIVE_RECORD_MAX_BYTES,
+  ARGON_MAX_KIB,
+  ARGON_MAX_PASSES,
+  ARGON_MIN_KIB,
+  ARGON_MIN_PASSES,
   DIAL_STAGGER_MS,
   DIAL_TIMEOUT_MS,
   FIRST_FRAME_TIMEOUT_MS,
   FRAME_MAX_BYTES,
+  FREE_UNLOCK_TRIES,
   HEARTBEAT_MS,
   INFER_CREDIT_FRAMES,
   INFER_GRANT_FRAMES,
@@ -64,7 +72,11 @@ export {
   LEDGER_RECIPIENTS_MAX,
   LEDGER_WAITING_MAX,
   LEDGER_WAITING_MAX_BYTES,
+  KEY_SLOTS_MAX,
+  KEY_SLOTS_MAX_BYTES,
   MODELS_MAX,
+  PASSPHRASE_MAX_LENGTH,
+  PASSPHRASE_MIN_LENGTH,
   PENDING_JOIN_MS,
   PENDING_JOINS_MAX,
   PROMPT_MAX_LENGTH,
@@ -76,5 +88,7 @@ export {
   SILENT_MS,
   STRANGER_CONNECTION_MS,
   STRANGER_FRAME_MAX_BYTES,
+  UNLOCK_FIRST_WAIT_MS,
+  UNLOCK_MAX_WAIT_MS,
   WAKE_PROBE_MS,
 } from './limits.ts'

@@ -80,3 +80,27 @@ export const LEDGER_RECIPIENTS_MAX = 1_024
 export const LEDGER_EPOCHS_PER_SHARE_MAX = 1_024
 /** Most people one entry names for a room. */
 export const LEDGER_PEOPLE_PER_ROOM_MAX = 512
+/** Most ways to open the data of one device. */
+export const KEY_SLOTS_MAX = 8
+/** Largest record of them, in bytes. */
+export const KEY_SLOTS_MAX_BYTES = 16 * 1024
+/** Shortest and longest passphrase, in UTF-16 units. */
+export const PASSPHRASE_MIN_LENGTH = 8
+export const PASSPHRASE_MAX_LENGTH = 1_024
+/** Least and most memory Argon2id is let take, in KiB: below it guessing is cheap, above it a phone gives up. */
+export const ARGON_MIN_KIB = 19_456
+export const ARGON_MAX_KIB = 262_144
+/** Fewest and most passes of Argon2id. */
+export const ARGON_MIN_PASSES = 2
+export const ARGON_MAX_PASSES = 12
+/** Wrong tries before one has to wait, the first wait and the longest, in ms. */
+export const FREE_UNLOCK_TRIES = 3
+export const UNLOCK_FIRST_WAIT_MS = 2_000
+export const UNLOCK_MAX_WAIT_MS = 60_000
+
+/** What an archive is sealed in at once, and the most of it that is held in memory beside one record, in bytes. */
+export const ARCHIVE_CHUNK_BYTES = 64 * 1024
+/** Largest head of an archive, in bytes. */
+export const ARCHIVE_HEAD_MAX_BYTES = 1_024
+/** Largest record in an archive, in bytes. */
+export const ARCHIVE_RECORD_MAX_BYTES = 4 * 1024 * 1024

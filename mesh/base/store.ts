@@ -33,3 +33,14 @@ export interface Store {
   dropLog(log: string, options?: StoreOptions): Promise<void>
   close(): Promise<void>
 }
+
+/** A store as the platform gives it: what a sealed store lies over. */
+export interface PlatformStore extends Store {
+  /** Names of all logs that hold an entry, in order. */
+  logs(options?: StoreOptions): Promise<string[]>
+  /**
+   * Takes what was deleted or overwritten out of the files too, as far as the platform
+   * lets one: LevelDB does, IndexedDB tidies up when it likes.
+   */
+  scrub(options?: StoreOptions): Promise<void>
+}

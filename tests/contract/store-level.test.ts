@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -96,5 +96,25 @@ describe('the store of the helper', () => {
     const again = await openLevelStore(directory)
     expect(new Uint8Array((await again.get('identity')) ?? [])).toEqual(new Uint8Array(10))
     await again.close()
+  })
+
+  it('has nothing left in its files of what was overwritten or deleted, once they are tidied', async () => {
+    const directory = freshDirectory()
+    const store = await openLevelStore(directory)
+    for (let round = 0; round < 3; round++) {
+      await store.put('overwritten', new TextEncoder().encode('an old secret'))
+      await store.put('deleted', new TextEncoder().encode('an old secret'))
+      await store.append('dropped', [new TextEncoder().encode('an old secret')])
+      await store.put('overwritten', new TextEncoder().encode('a new one'))
+      await store.delete('deleted')
+      await store.dropLog('dropped')
+      await store.scrub()
+      const files = await Promise.all(
+        (await readdir(directory)).map((name) => readFile(join(directory, name), 'latin1')),
+      )
+      expect(files.join('\n')).not.toContain('old secret')
+      expect(files.join('\n')).toContain('a new one')
+    }
+    await store.close()
   })
 })

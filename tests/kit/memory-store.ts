@@ -1,4 +1,4 @@
-import { MeshError, throwIfAborted, type ErrorCode, type LogEntry, type Store } from '../../mesh/base/index.ts'
+import { MeshError, throwIfAborted, type ErrorCode, type LogEntry, type PlatformStore } from '../../mesh/base/index.ts'
 
 /** What a memory store holds. Two stores over one of these are two tabs of one profile. */
 export interface MemoryData {
@@ -18,9 +18,9 @@ export interface WriteFault {
 }
 
 /** A Store in memory whose disk can be made to fail. */
-export interface MemoryStore extends Store {
+export interface MemoryStore extends PlatformStore {
   readonly data: MemoryData
-  /** Writes (put, delete, append, dropLog) so far, failed ones among them. */
+  /** Writes (put, delete, append, dropLog, scrub) so far, failed ones among them. */
   readonly writeCount: number
   failWrites(fault: WriteFault): void
   /** Every read fails with this code until called with undefined. */
@@ -34,7 +34,7 @@ export function createMemoryData(): MemoryData {
   return { records: new Map(), logs: new Map() }
 }
 
-/** A store over `data` (fresh by default). It keeps the contract of `Store` but for injected faults. */
+/** A store over `data` (fresh by default). It keeps the contract of `PlatformStore` but for injected faults. */
 export function createMemoryStore(data: MemoryData = createMemoryData()): MemoryStore {
   let writes = 0
   let fault: { readonly from: number; readonly to: number; readonly spec: WriteFault } | undefined
@@ -126,6 +126,15 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
       await Promise.resolve()
       write(options.signal, nothing)
       data.logs.delete(log)
+    },
+    async logs(options = {}) {
+      await Promise.resolve()
+      read(options.signal)
+      return [...data.logs].flatMap(([log, entries]) => (entries.length === 0 ? [] : [log])).sort()
+    },
+    async scrub(options = {}) {
+      await Promise.resolve()
+      write(options.signal, nothing)
     },
     async close() {
       await Promise.resolve()

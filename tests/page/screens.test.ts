@@ -5,6 +5,7 @@ import { AxeBuilder } from '@axe-core/playwright'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, startChromium, type BrowserDevice, type TestBrowser } from '../kit/chromium.ts'
+import { PASSPHRASE } from '../kit/preview/fake-lock.ts'
 import { HOSTILE_TEXTS } from '../kit/preview/hostile-corpus.ts'
 import { SCENARIOS, type Scenario } from '../kit/preview/scenarios.ts'
 import { servePreview, type ServedPreview } from '../kit/preview/serve.ts'
@@ -262,6 +263,56 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await page.getByRole('link', { name: 'Chats' }).click()
     await page.getByRole('link', { name: /^Lentil soup/ }).waitFor()
     await expect(page.getByRole('link', { name: /^Holiday pictures/ }).count()).resolves.toBe(0)
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('unlock by keyboard alone, say what was wrong, and make one wait', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'locked')
+    // the field is where one is
+    await page.keyboard.type('wrong')
+    await page.keyboard.press('Enter')
+    await page.getByText('That did not open it.').waitFor()
+    await expectAccessible(page)
+    await page.keyboard.press('Enter')
+    await page.getByText(/After so many wrong tries/).waitFor()
+    await expect(page.getByRole('button', { name: 'Unlock' }).isDisabled()).resolves.toBe(true)
+    await page.screenshot({ path: join(SHOTS, 'locked-wrong-phone-light.png') })
+    const field = page.getByRole('textbox', { name: 'Passphrase' })
+    await page.getByRole('button', { name: 'Show what is typed' }).press('Enter')
+    await field.fill(PASSPHRASE)
+    await page.getByRole('button', { name: 'Unlock', disabled: false }).press('Enter')
+    await page.getByRole('textbox', { name: 'Message' }).waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('set a passphrase only when it was typed twice alike, add a passkey, and take both away', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'settings')
+    await page.getByRole('button', { name: 'Set a passphrase' }).click()
+    const [first, again] = [page.getByLabel('Passphrase', { exact: true }), page.getByLabel('Once more')]
+    const lock = page.getByRole('button', { name: 'Lock', exact: true })
+    await first.fill('short')
+    await lock.click()
+    await page.getByText('It needs at least 8 characters.').waitFor()
+    await expectAccessible(page)
+    await page.screenshot({ path: join(SHOTS, 'lock-set-phone-light.png') })
+    await first.fill(PASSPHRASE)
+    await again.fill(`${PASSPHRASE}s`)
+    await page.getByText('The two are not the same.').waitFor()
+    await again.fill(PASSPHRASE)
+    await lock.click()
+    await page.getByText('This page is locked when it closes.').waitFor()
+    await page.getByRole('button', { name: 'Add a passkey' }).click()
+    await page.getByRole('textbox', { name: 'Name of the passkey' }).fill('Fingerprint')
+    await page.keyboard.press('Enter')
+    await page.getByRole('button', { name: 'Remove: Passkey “Fingerprint”' }).click()
+    await page.getByRole('button', { name: 'Remove: Passphrase' }).click()
+    await page.getByText('This page opens by itself.').waitFor()
     expectQuiet(device)
     await device.close()
   })

@@ -30,6 +30,8 @@ const NEED_A_HELPER = [
   ['invite', '--person', 'x', '--role', 'guest'],
   ['invitations'],
   ['uninvite', 'x'],
+  ['lock'],
+  ['lock', 'remove'],
   ['stop'],
 ]
 
@@ -50,6 +52,7 @@ const WRONG = [
   ['invite', '--role', 'guest'],
   ['invite', '--person', 'x', '--role', 'king'],
   ['uninvite'],
+  ['lock', 'explode'],
 ]
 
 test('without a helper every command that needs one ends with 1 and says so', async () => {

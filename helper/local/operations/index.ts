@@ -8,6 +8,7 @@ import { lan, status, stop, token } from './helper.ts'
 import { invitations, invite, open, uninvite } from './invite.ts'
 import { join } from './join.ts'
 import { ledger, verifyLedger } from './ledger.ts'
+import { lockStatus, removeLock, setLock } from './lock.ts'
 import { getModel, listModels, removeModel, useModel } from './models.ts'
 import { people, setRole } from './people.ts'
 
@@ -27,6 +28,9 @@ export const OPERATIONS = {
   lan,
   ledger,
   'ledger-verify': verifyLedger,
+  'lock-remove': removeLock,
+  'lock-set': setLock,
+  'lock-status': lockStatus,
   'models-get': getModel,
   'models-list': listModels,
   'models-remove': removeModel,

@@ -1,5 +1,5 @@
-import { mount } from 'svelte'
-import { Shell } from '../../../app/shell/index.ts'
+import { mount, unmount } from 'svelte'
+import { Shell, Unlock } from '../../../app/shell/index.ts'
 import { wipeBrowser } from '../../../app/ports/wipe.ts'
 import '../../../app/theme/index.ts'
 import { createScene, SCENARIOS } from './scenarios.ts'
@@ -12,5 +12,13 @@ Object.assign(window, { scene })
 window.history.replaceState(null, '', `${window.location.pathname}${scene.search}`)
 
 const target = document.getElementById('app')
-const wipe = (): Promise<void> => wipeBrowser({ window, prefix: 'plexus', close: () => scene.peer.close() })
-if (target !== null) mount(Shell, { target, props: { peer: scene.peer, about: { version: '0.1.0 preview', wipe } } })
+if (target !== null && scene.unlock !== undefined) {
+  const screen = mount(Unlock, { target, props: { lock: scene.unlock } })
+  void scene.unlock.opened.then(() => unmount(screen)).then(() => show(target))
+} else if (target !== null) show(target)
+
+function show(place: HTMLElement): void {
+  const { peer, lock } = scene
+  const wipe = (): Promise<void> => wipeBrowser({ window, prefix: 'plexus', close: () => peer.close() })
+  mount(Shell, { target: place, props: { peer, lock, about: { version: '0.1.0 preview', wipe } } })
+}

@@ -7,10 +7,13 @@ import {
   type MessageId,
 } from '../../../mesh/base/index.ts'
 import type { DeviceView, InvitationPreview, Standing } from '../../../mesh/mesh-types.ts'
+import type { LockView } from '../../../mesh/seal/index.ts'
 import type { MessageView } from '../../../mesh/state/index.ts'
+import type { PageLock } from '../../../app/lock/index.ts'
 import type { AppPeer, PeerState } from '../../../app/peer/app-peer.ts'
 import { createFakeAnswering, FIGURES } from './fake-answering.ts'
 import { createFakeChats, type FakeChats, type Line } from './fake-chats.ts'
+import { createFakeLock, createFakeUnlock, type FakeUnlock } from './fake-lock.ts'
 import { createFakeMesh, fakeDevice, fakeDeviceId, fakeModel, fakeRoute } from './fake-mesh.ts'
 import type { PeopleScript } from '../fake-people.ts'
 import { samplePeople } from '../sample-people.ts'
@@ -48,6 +51,10 @@ export const SCENARIOS = [
   'security-faulty',
   'device-sheet',
   'newcomer',
+  'settings-locked',
+  'locked',
+  'locked-wait',
+  'locked-passkey',
 ] as const
 
 /** One of {@link SCENARIOS}. */
@@ -56,6 +63,9 @@ export type Scenario = (typeof SCENARIOS)[number]
 /** A scene: the peer the shell is given, and where it begins. */
 export interface Scene {
   readonly peer: AppPeer
+  readonly lock: PageLock
+  /** Present: the page is locked. */
+  readonly unlock: FakeUnlock | undefined
   /** The query of the address it begins at. */
   readonly search: string
   /** A text that arrives as an answer to whatever is asked. */
@@ -152,6 +162,9 @@ interface Stage {
   readonly chats?: (chats: FakeChats) => ChatId | undefined
   readonly pending?: boolean
   readonly people?: PeopleScript
+  readonly locks?: readonly LockView[]
+  readonly locked?: boolean
+  readonly waitMs?: number
 }
 
 const PREVIEW: InvitationPreview = {
@@ -164,6 +177,8 @@ const PREVIEW: InvitationPreview = {
   known: false,
   leaves: 0,
 }
+const PASSPHRASE: LockView = { id: 'a', kind: 'passphrase', name: '', createdAt: Date.now() - 3 * 24 * 60 * MINUTE }
+const PASSKEY: LockView = { id: 'b', kind: 'passkey', name: 'Fingerprint', createdAt: Date.now() - 60 * MINUTE }
 const PICTURES = ['🐧', '✈', '🌵', '🔑']
 const ALL = [SELF, DESKTOP, LAPTOP, PHONE, OLD]
 
@@ -309,6 +324,10 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   },
   'device-sheet': { ...PEOPLED, search: `?view=devices&device=${TABLET.id}` },
   newcomer: { devices: [SELF, DESKTOP, NEWCOMER], people: WITH_NEWCOMER, search: '?view=devices' },
+  'settings-locked': { search: '?view=settings', locks: [PASSPHRASE, PASSKEY] },
+  locked: { locks: [PASSPHRASE, PASSKEY], locked: true },
+  'locked-wait': { locks: [PASSPHRASE], locked: true, waitMs: 42_000 },
+  'locked-passkey': { locks: [PASSKEY], locked: true },
 }
 
 function withChat(chats: FakeChats, lines: readonly Line[]): ChatId {
@@ -390,7 +409,14 @@ export function createScene(name: Scenario): Scene {
     },
     close: () => Promise.resolve(),
   }
-  return Object.assign(scene, { peer, search: stage.search ?? (opened === undefined ? '' : `?chat=${opened}`) })
+  const lock = createFakeLock(stage.locks ?? [])
+  const unlock = stage.locked === true ? createFakeUnlock(stage.locks ?? [], stage.waitMs ?? 0) : undefined
+  return Object.assign(scene, {
+    peer,
+    lock,
+    unlock,
+    search: stage.search ?? (opened === undefined ? '' : `?chat=${opened}`),
+  })
 }
 
 function freezeLast(answering: ReturnType<typeof createFakeAnswering>, chat: ChatId, last: MessageView): void {

@@ -140,6 +140,7 @@ export function fakeHost(
     stop: () => Promise.resolve(),
   }
 
+  let locked = false
   const host = {
     removed,
     invited,
@@ -174,6 +175,17 @@ export function fakeHost(
     openLink: () => Promise.resolve({ url: 'http://127.0.0.1:1/#open', expiresAt: 60 }),
     lan: () => ({ lan: false, addresses: [] }),
     setLan: (open: boolean) => Promise.resolve({ lan: open, addresses: [] }),
+    lock: {
+      state: () => Promise.resolve({ isLocked: locked }),
+      set: (passphrase: string) => {
+        locked = passphrase !== ''
+        return Promise.resolve({ isLocked: locked })
+      },
+      remove: () => {
+        locked = false
+        return Promise.resolve({ isLocked: locked })
+      },
+    },
     status: () => ({ pid: 7, peerId: SELF, startedAt: 1, pageUrl: 'http://127.0.0.1:1/', offline: false }),
     requestStop() {
       host.stops++
