@@ -48,6 +48,7 @@ async function commandLine(
       ...{ out, err, env: {}, currentDir: dir, installDir: dir, threads: 1, version: '0', clock: systemClock },
       interruptSignal: () => new AbortController().signal,
       start: () => Promise.reject(new MeshError('bug', 'Nothing is started here.')),
+      askSecret: () => Promise.reject(new MeshError('bug', 'Nothing is asked here.')),
     })
     return {
       code,
