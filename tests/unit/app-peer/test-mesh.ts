@@ -12,7 +12,7 @@ import type { DeviceView, InvitationPreview, JoinProgress, Mesh, MeshEvent } fro
 import type { AskEvent, AskRequest } from '../../../mesh/route/index.ts'
 import { route } from '../state/scene.ts'
 
-const SELF = asId<DeviceId>('12D3KooWSelf')
+const SELF = asId<DeviceId>('12D3KooWThis')
 
 /** A question as the test mesh got it, with the hands to answer it. */
 export interface Asking {
