@@ -155,7 +155,7 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
   // ---- the lock ----
 
   const hold = async (lost: AbortSignal): Promise<void> => {
-    const next = await nextEpoch()
+    const next = await nextEpoch(lost)
     // the lock is had anew, so the term before it was lost without a word
     if (term !== undefined) await endTerm(term, 'fenced')
     if (closing.signal.aborted) return
@@ -195,7 +195,7 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
     await released.promise
   }
 
-  const nextEpoch = async (): Promise<number> => {
+  const nextEpoch = async (lost: AbortSignal): Promise<number> => {
     let stored = 0
     try {
       stored = await ports.readEpoch()
@@ -203,6 +203,8 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
       log.warn('the last epoch could not be read', { error })
     }
     const next = Math.max(stored, epoch) + 1
+    // a lock that was taken away already begins no term: its number would fence the one who leads
+    if (lost.aborted) return next
     try {
       await ports.writeEpoch(next)
     } catch (error) {

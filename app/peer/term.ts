@@ -113,11 +113,12 @@ export function createTerm(ports: TermPorts): Term {
       ending.abort(new MeshError('aborted', 'Stopped.'))
       server.close()
       endOwn()
+      // answers that are left to the next tab are not over: nothing more is told
+      teller.close()
       if (reason === 'fenced') answering.drop()
       // both begin in this turn: neither may reach into a later term
       const written = reason === 'fenced' ? Promise.resolve() : answering.handOver(MOVED)
       await Promise.all([written, own.stop()])
-      teller.close()
     },
   }
 }

@@ -1,7 +1,7 @@
 import type { AppPeer } from '../../../app/peer/app-peer.ts'
 import type { OpenMeshOptions } from '../../../app/peer/own-mesh.ts'
 import { createAppPeer, type LifeEvent } from '../../../app/peer/peer.ts'
-import { createEvents, MeshError, silentLogger, type EventHub } from '../../../mesh/base/index.ts'
+import { createEvents, MeshError, silentLogger, type EventHub, type Store } from '../../../mesh/base/index.ts'
 import { createVirtualClock, settle, type VirtualClock } from '../../kit/clock.ts'
 import { createMemoryData, createMemoryStore, type MemoryData, type MemoryStore } from '../../kit/memory-store.ts'
 import { createSeededRandom } from '../../kit/random.ts'
@@ -28,8 +28,29 @@ export interface Browser {
   openPage(options?: { link?: string; failFirst?: MeshError; deaf?: boolean }): Promise<Page>
 }
 
+/** Hears of every write before it is done: which tab, and the key or log. */
+export type WriteWatch = (tab: Tab, place: string) => void
+
+/** The store with every write told. */
+function watched(store: MemoryStore, tab: Tab, watch: WriteWatch | undefined): Store {
+  if (watch === undefined) return store
+  const told =
+    <Given extends [string, ...unknown[]], Result>(write: (...given: Given) => Result) =>
+    (...given: Given): Result => {
+      watch(tab, given[0])
+      return write(...given)
+    }
+  return {
+    ...store,
+    put: told(store.put),
+    delete: told(store.delete),
+    append: told(store.append),
+    dropLog: told(store.dropLog),
+  }
+}
+
 /** A profile without tabs yet. */
-export function openBrowser(): Browser {
+export function openBrowser(watch?: WriteWatch): Browser {
   const clock = createVirtualClock()
   const profile = createProfile(clock)
   const data = createMemoryData()
@@ -46,7 +67,7 @@ export function openBrowser(): Browser {
       const openings: OpenMeshOptions[] = []
       const peer = await createAppPeer(
         {
-          store: tab.disk(store),
+          store: tab.disk(watched(store, tab, watch)),
           storage: 'durable',
           ...tab,
           random: createSeededRandom(seed++),
