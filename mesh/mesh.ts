@@ -234,6 +234,7 @@ function tellMembership(
     }
     for (const id of before.keys()) if (!now.has(id)) events.emit({ type: 'device-removed', id })
     before = now
+    events.emit({ type: 'people-changed' })
     if (membership.standing() === standing) return
     standing = membership.standing()
     events.emit({ type: 'membership', standing })

@@ -15,10 +15,11 @@ import {
 import type { ChatMessage } from '../../mesh/engine/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
 import type { AskEvent } from '../../mesh/route/index.ts'
-import type { AnswerFigures, AnswerWriter, Chats, MessageView } from '../../mesh/state/index.ts'
-import type { Answering, AskOptions, LiveChange } from './app-peer.ts'
+import type { AnswerFigures, AnswerWriter, Chats, MessageView, UnbegunAnswer } from '../../mesh/state/index.ts'
+import type { Answering, Asked, AskOptions, LiveAnswer, LiveChange } from './app-peer.ts'
 import { trackAnswer, type LiveTrack } from './live-answer.ts'
 import { readinessOf } from './readiness.ts'
+import { movedError } from './remote/moved.ts'
 
 /** How often a waiting or writing answer is told again, in ms, so that its numbers move. */
 export const TICK_MS = 500
@@ -30,16 +31,27 @@ export interface AnsweringPorts {
   readonly log: Logger
   /** The running mesh; undefined while it starts. */
   mesh(): Mesh | undefined
-  /** False in a tab that does not hold the peer. */
-  mayAsk(): boolean
-  /** Mesh or standing changed. */
+  /** The mesh changed. */
   readonly peerChanges: EventSource<void>
 }
 
-/** {@link Answering} with its end, for the owner of the peer. */
+/** {@link Answering} with its beginning and end, for the owner of the peer. */
 export interface AnsweringControl extends Answering {
-  /** Ends every answer on its way as `failed` for this reason, text kept. Resolves once that is stored, or told that it cannot be. */
+  /** From here on questions are taken. */
+  begin(): void
+  /** Goes on with an answer that another tab had begun without a word of it. @throws MeshError of the Store, `conflict`. */
+  resume(answer: UnbegunAnswer, model: ModelId | undefined): Promise<void>
+  /** Every answer on its way, with its text so far. */
+  writing(): readonly { readonly live: LiveAnswer; readonly text: string }[]
+  /**
+   * Ends every answer that has text as `failed` for this reason, its text kept; others wait
+   * for the mesh again. Resolves once that is stored, or told that it cannot be.
+   */
   interrupt(reason: Interruption): Promise<void>
+  /** As {@link interrupt}, and leaves those without text open in the chats, for the tab that leads next. */
+  handOver(reason: Interruption): Promise<void>
+  /** Another tab leads already: nothing more is asked and nothing written. */
+  drop(): void
 }
 
 /** Why answers end that nobody stopped. */
@@ -52,11 +64,14 @@ interface Live {
   readonly chat: ChatId
   readonly writer: AnswerWriter
   readonly track: LiveTrack
-  readonly controller: AbortController
+  /** Of the present try; a new one when it waits for the mesh again. */
+  controller: AbortController
   readonly model: ModelId | undefined
   /** The answer shown before, for one that is asked again. */
   readonly earlier: MessageId | undefined
   interrupted: Interruption | undefined
+  /** Another tab has it now. */
+  dropped: boolean
   done: Promise<void>
 }
 
@@ -71,6 +86,7 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
   /** Chats whose question is being stored right now. */
   const starting = new Set<ChatId>()
   let ticking = false
+  let taking = false
 
   const tell = (live: Live, kind: LiveChange['kind']): void => {
     changes.emit({ chat: live.chat, message: live.writer.id, kind })
@@ -86,13 +102,20 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
   // ---- one answer ----
 
   const run = async (live: Live, prompt: readonly ChatMessage[]): Promise<void> => {
-    const { signal } = live.controller
-    try {
-      const mesh = await waitForDevice(live)
-      const figures = await consume(live, mesh.ask({ messages: prompt, model: live.model, sampling: {} }, { signal }))
-      await live.writer.finish({ state: 'done', figures })
-    } catch (error) {
-      await finishWithout(live, error)
+    for (;;) {
+      const { signal } = live.controller
+      try {
+        const mesh = await waitForDevice(live)
+        const figures = await consume(live, mesh.ask({ messages: prompt, model: live.model, sampling: {} }, { signal }))
+        await live.writer.finish({ state: 'done', figures })
+        return
+      } catch (error) {
+        if (live.dropped) return
+        // interrupted before a word had come: it waits again
+        if (signal !== live.controller.signal) continue
+        await finishWithout(live, error)
+        return
+      }
     }
   }
 
@@ -101,7 +124,6 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
     const { signal } = live.controller
     for (;;) {
       if (signal.aborted) throw abortReason(signal)
-      if (!ports.mayAsk()) throw new MeshError('refused', 'Another tab answers now. Use it here, then ask again.')
       const mesh = ports.mesh()
       const readiness = mesh && readinessOf(mesh.devices(), live.model)
       if (mesh !== undefined && readiness?.ready === true) return mesh
@@ -173,27 +195,27 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
     options: AskOptions,
     earlier?: MessageId,
   ): void => {
-    const view = chats.get(chat)
+    const model = options.model ?? chats.get(chat)?.model
     const live: Live = {
       chat,
       writer,
-      track: trackAnswer(clock, chat, writer.id),
+      track: trackAnswer(clock, chat, writer.id, model),
       controller: new AbortController(),
-      model: options.model ?? view?.model,
+      model,
       earlier,
       interrupted: undefined,
+      dropped: false,
       done: Promise.resolve(),
     }
     lives.set(writer.id, live)
     tell(live, 'started')
-    live.done = run(live, promptOf(view?.path ?? [], question))
+    live.done = run(live, promptOf(chats.branch(chat, question) ?? []))
       .catch((error: unknown) => {
         // the chats tell the person; the text is kept and stored later
         log.warn('an answer could not be stored at its end', { error: messageOf(error) })
       })
       .finally(() => {
-        lives.delete(writer.id)
-        tell(live, 'ended')
+        if (!live.dropped) forget(live)
       })
     if (!ticking) {
       ticking = true
@@ -201,11 +223,22 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
     }
   }
 
+  const forget = (live: Live): void => {
+    lives.delete(live.writer.id)
+    tell(live, 'ended')
+  }
+
+  const abandon = (live: Live): void => {
+    live.dropped = true
+    live.writer.abandon()
+    live.controller.abort(movedError())
+    forget(live)
+  }
+
   // ---- what a person does ----
 
   const claim = async <Value>(chat: ChatId, work: () => Promise<Value>): Promise<Value> => {
-    if (!ports.mayAsk())
-      throw new MeshError('refused', 'Another tab of this browser answers. Use it here to ask from this one.')
+    if (!taking) throw movedError()
     if (starting.has(chat) || [...lives.values()].some((live) => live.chat === chat)) {
       throw new MeshError('busy', 'This chat has an answer on its way. Stop it, or wait for it.')
     }
@@ -219,9 +252,20 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
 
   const need = (chat: ChatId, message: MessageId, author: MessageView['author']): MessageView => {
     const found = chats.get(chat)?.path.find((each) => each.id === message)
-    if (found?.author !== author) throw new MeshError('usage', 'This message is not shown in the chat any more.')
+    if (found?.author !== author) throw gone()
     return found
   }
+
+  const mayStart = (): boolean => taking
+
+  /** What was added under these names already, by a wish whose result got lost. */
+  const done = (chat: ChatId, ids: Asked | undefined): Asked | undefined => {
+    const question = ids && chats.branch(chat, ids.answer)?.at(-2)
+    return question && { question: question.id, answer: ids.answer }
+  }
+
+  const say = (chat: ChatId, parent: MessageId | null, text: string, options: AskOptions): Promise<MessageId> =>
+    chats.addPersonMessage(chat, parent, text, { id: options.ids?.question })
 
   const ask = async (
     chat: ChatId,
@@ -229,31 +273,55 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
     options: AskOptions,
     earlier?: MessageId,
   ): Promise<MessageId> => {
-    const writer = await chats.addAnswer(chat, question)
+    const writer = await chats.addAnswer(chat, question, { id: options.ids?.answer })
+    if (!mayStart()) {
+      writer.abandon()
+      throw movedError()
+    }
     start(chat, writer, question, options, earlier)
     return writer.id
   }
 
+  const interrupt = async (reason: Interruption): Promise<void> => {
+    const all = [...lives.values()].filter((live) => !isEnding(live))
+    for (const live of all) {
+      const { controller } = live
+      if (live.track.text() === '') {
+        live.controller = new AbortController()
+        live.track.waiting('peer')
+      } else {
+        live.interrupted = reason
+      }
+      controller.abort(new MeshError(reason.code, reason.message))
+    }
+    const ending = [...lives.values()].filter((live) => live.interrupted !== undefined || isEnding(live))
+    await Promise.all(ending.map((live) => live.done))
+  }
+
   return {
     changes,
-    send: (chat, text, options = {}) =>
+    send: async (chat, text, options = {}) =>
+      done(chat, options.ids) ??
       claim(chat, async () => {
         const leaf = chats.get(chat)?.path.at(-1)
         // sent before, but its answer could not be begun: the same words are the same question
         const isAgain = leaf?.author === 'person' && leaf.text === text
-        const question = isAgain ? leaf.id : await chats.addPersonMessage(chat, leaf?.id ?? null, text)
+        const question = isAgain ? leaf.id : await say(chat, leaf?.id ?? null, text, options)
         return { question, answer: await ask(chat, question, options) }
       }),
-    regenerate: (chat, answer, options = {}) =>
+    regenerate: async (chat, answer, options = {}) =>
+      done(chat, options.ids)?.answer ??
       claim(chat, async () => {
         const { parent } = need(chat, answer, 'ai')
         if (parent === null) throw new MeshError('usage', 'This answer belongs to no question.')
         return ask(chat, parent, options, answer)
       }),
-    edit: (chat, question, text, options = {}) =>
+    edit: async (chat, question, text, options = {}) =>
+      done(chat, options.ids) ??
       claim(chat, async () => {
-        const { parent } = need(chat, question, 'person')
-        const added = await chats.addPersonMessage(chat, parent, text)
+        const before = chats.branch(chat, question)?.at(-1)
+        if (before?.author !== 'person') throw gone()
+        const added = await say(chat, before.parent, text, options)
         return { question: added, answer: await ask(chat, added, options) }
       }),
     stop(answer) {
@@ -261,23 +329,40 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
     },
     live: (answer) => lives.get(answer)?.track.snapshot(),
     liveIn: (chat) => [...lives.values()].find((live) => live.chat === chat)?.track.snapshot(),
-    async interrupt(reason) {
-      const all = [...lives.values()]
-      for (const live of all) {
-        if (live.controller.signal.aborted) continue
-        live.interrupted = reason
-        live.controller.abort(new MeshError(reason.code, reason.message))
-      }
-      await Promise.all(all.map((live) => live.done))
+    begin() {
+      taking = true
+    },
+    resume: ({ chat, question, message }, model) =>
+      claim(chat, async () => {
+        await ask(chat, question, { model, ids: { question, answer: message } })
+      }),
+    writing: () => [...lives.values()].map(({ track }) => ({ live: track.snapshot(), text: track.text() })),
+    interrupt,
+    async handOver(reason) {
+      taking = false
+      const interrupted = interrupt(reason)
+      for (const live of [...lives.values()]) if (live.interrupted === undefined && !isEnding(live)) abandon(live)
+      await interrupted
+    },
+    drop() {
+      taking = false
+      for (const live of [...lives.values()]) abandon(live)
     },
   }
 }
 
+/** A person stopped it, and that is being written down. */
+function isEnding(live: Live): boolean {
+  return live.controller.signal.aborted
+}
+
+function gone(): MeshError {
+  return new MeshError('usage', 'This message is not shown in the chat any more.')
+}
+
 /** What the engine is told of the chat: the branch up to the question, without answers that have no text. */
-function promptOf(path: readonly MessageView[], question: MessageId): ChatMessage[] {
-  const end = path.findIndex((message) => message.id === question)
+function promptOf(path: readonly MessageView[]): ChatMessage[] {
   return path
-    .slice(0, end + 1)
     .filter((message) => message.text !== '')
     .map((message) => ({
       role: message.author === 'person' ? ('user' as const) : ('assistant' as const),

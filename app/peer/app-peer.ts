@@ -2,11 +2,11 @@ import type { ChatId, EventSource, MeshError, MessageId, ModelId } from '../../m
 import type { InvitationPreview, JoinProgress, Mesh } from '../../mesh/mesh-types.ts'
 import type { AskPhase, Route } from '../../mesh/route/index.ts'
 import type { Chats } from '../../mesh/state/index.ts'
+import type { Shared } from './remote/shape.ts'
 
 /**
  * What this tab is for its browser profile. One tab holds the peer (`leader`); a
- * `follower` shows the same chats and cannot ask. `moving`: the peer is on its way
- * to this tab.
+ * `follower` does everything through it. `moving`: the peer is on its way to this tab.
  */
 export type PeerStanding = 'starting' | 'leader' | 'follower' | 'moving'
 
@@ -23,12 +23,27 @@ export interface PendingInvitation {
   readonly error?: MeshError | undefined
 }
 
+/** The mesh as every tab has it: run here, or reached through the tab that runs it. Nobody but its owner stops it. */
+export type SharedMesh = Omit<Shared<Mesh>, 'stop'>
+
+/**
+ * The chats as every tab has them. Reading is from this tab's own copy; each mutation
+ * resolves once the tab that holds the peer made it durable and it shows here.
+ */
+export type SharedChats = ChatReading & ChatWriting
+
+/** What every tab reads from its own copy of the chats. */
+export type ChatReading = Pick<Chats, 'changes' | 'problems' | 'health' | 'list' | 'get' | 'export' | 'refresh'>
+
+/** What only the tab that holds the peer writes. */
+export type ChatWriting = Pick<Chats, 'create' | 'rename' | 'delete' | 'chooseModel' | 'showBranch'>
+
 /** Everything the screens read of this tab's peer. A new object after each change. */
 export interface PeerState {
   readonly standing: PeerStanding
-  /** The running mesh; only a leader has one, and only once it is up. */
-  readonly mesh: Mesh | undefined
-  /** For followers: the tab that holds the peer did not answer lately. *Use it here* takes over all the same. */
+  /** The running mesh, once it is up here or in the tab that holds the peer. */
+  readonly mesh: SharedMesh | undefined
+  /** For followers: the tab that holds the peer did not answer lately. The next wish takes over by itself, *Use it here* at once. */
   readonly leaderSilent: boolean
   readonly invitation: PendingInvitation | undefined
   /** Why the peer or its storage does not work, in a sentence; `retry()` where it may help. */
@@ -39,7 +54,7 @@ export interface PeerState {
 
 /** This browser profile's peer as one tab has it: the only thing the screens are given. */
 export interface AppPeer {
-  readonly chats: Chats
+  readonly chats: SharedChats
   readonly answering: Answering
   /** Something in `state()` changed. */
   readonly changes: EventSource<void>
@@ -71,6 +86,8 @@ export type WaitsFor = 'peer' | 'device' | 'model'
 export interface LiveAnswer {
   readonly chat: ChatId
   readonly message: MessageId
+  /** The model that was asked for; absent: any. */
+  readonly model?: ModelId | undefined
   readonly phase: LivePhase
   /** For `waiting`. */
   readonly waitsFor?: WaitsFor | undefined
@@ -92,6 +109,8 @@ export interface LiveAnswer {
 export interface AskOptions {
   /** Absent: the model chosen for the chat, else any. */
   readonly model?: ModelId | undefined
+  /** Names for what is added, so that the same wish made twice is done once. Absent: fresh ones. */
+  readonly ids?: Asked | undefined
 }
 
 /** The ids of what `send` and `edit` added. */
@@ -111,7 +130,7 @@ export interface LiveChange {
 /**
  * Asking and what comes back. Calls resolve once question and empty answer are
  * durable; the answer then writes itself. How it ended is in the chat.
- * @throws MeshError `refused` in a tab that does not hold the peer, `busy` while
+ * @throws MeshError `timeout` when no tab of this profile could lead, `busy` while
  * this chat has an answer on its way, `usage` for empty text or unknown ids, and
  * those of the Store: nothing was asked then, and the text stays with the caller.
  */

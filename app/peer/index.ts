@@ -14,8 +14,11 @@ export {
   type PeerStanding,
   type PeerState,
   type PendingInvitation,
+  type SharedChats,
+  type SharedMesh,
   type WaitsFor,
 } from './app-peer.ts'
 export { type ChannelPort, type LockMode, type LockPort } from './leadership.ts'
 export { openMesh } from './open-mesh.ts'
-export { createAppPeer, type LifeEvent, type OpenMesh, type OpenMeshOptions, type PeerPorts } from './peer.ts'
+export { type OpenMesh, type OpenMeshOptions } from './own-mesh.ts'
+export { createAppPeer, type LifeEvent, type PeerPorts } from './peer.ts'

@@ -71,13 +71,24 @@ export interface LeadershipState {
   readonly role: 'starting' | 'leader' | 'follower' | 'moving'
   /** The epoch of the tab that leads, as far as it is known here. */
   readonly epoch: number
+  /** The tab that leads in this epoch, this one or another; undefined while it is not known. */
+  readonly leader: string | undefined
   readonly leaderSilent: boolean
 }
 
 /** Decides which tab of a profile holds the peer. */
 export interface Leadership {
+  /** The name of this tab among the others. */
+  readonly self: string
   readonly changes: EventSource<void>
   state(): LeadershipState
+  /** True while this tab leads and is not about to let go. */
+  leads(): boolean
+  /**
+   * Whether this tab may write for the profile: it leads, or writes down its last words
+   * before it lets go. One that may have slept looks at the written epoch first.
+   */
+  mayWrite(): Promise<boolean>
   /** Moves the peer here. @throws MeshError `conflict` when another tab asked later, `aborted`. */
   takeOver(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
   close(): Promise<void>
@@ -96,6 +107,7 @@ interface Term {
   /** Ends the holding of the lock. */
   readonly letGo: () => void
   ending: Promise<void> | undefined
+  fenced: boolean
 }
 
 interface Move {
@@ -119,6 +131,9 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
 
   let role: LeadershipState['role'] = 'starting'
   let epoch = 0
+  let leader: string | undefined
+  /** When this tab last was surely awake: nobody steals from a tab that was so within {@link STEAL_AFTER_MS}. */
+  let awakeAtMs = clock.monotonic()
   let term: Term | undefined
   let move: Move | undefined
   let line: AbortController | undefined
@@ -140,7 +155,7 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
   // ---- the lock ----
 
   const hold = async (lost: AbortSignal): Promise<void> => {
-    const next = await nextEpoch()
+    const next = await nextEpoch(lost)
     // the lock is had anew, so the term before it was lost without a word
     if (term !== undefined) await endTerm(term, 'fenced')
     if (closing.signal.aborted) return
@@ -158,9 +173,12 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
         released.resolve()
       },
       ending: undefined,
+      fenced: false,
     }
     term = own
     epoch = next
+    leader = self
+    awakeAtMs = clock.monotonic()
     lost.addEventListener(
       'abort',
       () => {
@@ -177,7 +195,7 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
     await released.promise
   }
 
-  const nextEpoch = async (): Promise<number> => {
+  const nextEpoch = async (lost: AbortSignal): Promise<number> => {
     let stored = 0
     try {
       stored = await ports.readEpoch()
@@ -185,6 +203,8 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
       log.warn('the last epoch could not be read', { error })
     }
     const next = Math.max(stored, epoch) + 1
+    // a lock that was taken away already begins no term: its number would fence the one who leads
+    if (lost.aborted) return next
     try {
       await ports.writeEpoch(next)
     } catch (error) {
@@ -195,6 +215,7 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
   }
 
   const endTerm = async (own: Term, reason: 'released' | 'fenced'): Promise<void> => {
+    if (reason === 'fenced') own.fenced = true
     own.ending ??= finishTerm(own, reason)
     await own.ending
   }
@@ -210,11 +231,28 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
     limit.abort()
     if (term === own) term = undefined
     own.letGo()
+    if (leader === self) leader = undefined
     heardAtMs = clock.monotonic()
     if (closing.signal.aborted || term !== undefined) return
     become('follower')
     if (reason === 'fenced') standInLine()
     else standAside()
+  }
+
+  const mayWrite = async (): Promise<boolean> => {
+    const own = term
+    const leads = (): boolean => own !== undefined && term === own && !own.fenced
+    if (own === undefined || !leads()) return false
+    if (clock.monotonic() - awakeAtMs < STEAL_AFTER_MS) return true
+    // a browser that lets a frozen tab go on may tell it last of all that its lock was taken
+    const written = await ports.readEpoch()
+    if (!leads()) return false
+    if (written <= own.epoch) {
+      awakeAtMs = clock.monotonic()
+      return true
+    }
+    void endTerm(own, 'fenced')
+    return false
   }
 
   /** Waits for its turn behind the leader. */
@@ -279,10 +317,12 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
 
   const onLeading = (other: string, otherEpoch: number): void => {
     const known = epoch
+    const before = leader
     heardAtMs = clock.monotonic()
     askedAtMs = undefined
     epoch = Math.max(epoch, otherEpoch)
-    if (leaderSilent) {
+    if (term === undefined && otherEpoch === epoch) leader = other
+    if (leaderSilent || leader !== before || epoch !== known) {
       leaderSilent = false
       changes.emit()
     }
@@ -316,6 +356,7 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
   const beat = (): void => {
     cancelBeat = clock.schedule(BEAT_MS, beat)
     if (term !== undefined) {
+      if (clock.monotonic() - awakeAtMs < STEAL_AFTER_MS) awakeAtMs = clock.monotonic()
       post({ type: 'leading', tab: self, epoch: term.epoch })
       return
     }
@@ -350,8 +391,11 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
   beat()
 
   return {
+    self,
     changes,
-    state: () => ({ role, epoch, leaderSilent }),
+    state: () => ({ role, epoch, leader, leaderSilent }),
+    leads: () => term !== undefined && term.ending === undefined,
+    mayWrite,
     async takeOver({ signal } = {}) {
       if (term !== undefined && term.ending === undefined) return
       if (signal?.aborted === true) throw abortReason(signal)

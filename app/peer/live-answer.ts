@@ -1,5 +1,6 @@
-import type { ChatId, Clock, MessageId } from '../../mesh/base/index.ts'
+import type { ChatId, Clock, MessageId, ModelId } from '../../mesh/base/index.ts'
 import type { AskEvent, Route } from '../../mesh/route/index.ts'
+import { ANSWER_MAX_LENGTH } from '../../mesh/state/index.ts'
 import type { LiveAnswer, LivePhase, WaitsFor } from './app-peer.ts'
 
 /** Follows one answer from the tap on Send and says where it is. */
@@ -10,15 +11,18 @@ export interface LiveTrack {
   hear(event: AskEvent): void
   /** ms from the tap on Send to the first text; undefined before it. */
   firstTokenMs(): number | undefined
+  /** Everything written so far, up to the greatest length of an answer. */
+  text(): string
 }
 
 /** Begins now. */
-export function trackAnswer(clock: Clock, chat: ChatId, message: MessageId): LiveTrack {
+export function trackAnswer(clock: Clock, chat: ChatId, message: MessageId, model?: ModelId): LiveTrack {
   const startedAtMs = clock.monotonic()
   let phase: LivePhase = 'waiting'
   let phaseAtMs = startedAtMs
   let detail: Pick<LiveAnswer, 'waitsFor' | 'ahead' | 'fraction'> = { waitsFor: 'peer' }
   let tokens = 0
+  let text = ''
   let firstTextAtMs: number | undefined
   let firstTokens = 0
   let route: Route | undefined
@@ -39,7 +43,7 @@ export function trackAnswer(clock: Clock, chat: ChatId, message: MessageId): Liv
     snapshot() {
       const now = clock.monotonic()
       const times = { elapsedMs: now - startedAtMs, phaseMs: now - phaseAtMs }
-      return { chat, message, phase, ...detail, ...times, tokens, tokensPerSecond: rate(now), route }
+      return { chat, message, model, phase, ...detail, ...times, tokens, tokensPerSecond: rate(now), route }
     },
     waiting(waitsFor, fraction) {
       enter('waiting', { waitsFor, fraction })
@@ -56,9 +60,11 @@ export function trackAnswer(clock: Clock, chat: ChatId, message: MessageId): Liv
           firstTokens = event.tokenCount
         }
         tokens += event.tokenCount
+        text += event.text.slice(0, ANSWER_MAX_LENGTH - text.length)
         enter('writing', {})
       }
     },
     firstTokenMs: () => (firstTextAtMs === undefined ? undefined : firstTextAtMs - startedAtMs),
+    text: () => text,
   }
 }

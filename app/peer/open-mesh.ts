@@ -1,5 +1,5 @@
 import type { Mesh } from '../../mesh/mesh-types.ts'
-import type { OpenMesh } from './peer.ts'
+import type { OpenMesh } from './own-mesh.ts'
 
 /**
  * Starts the mesh of this browser. The network part of the page is fetched here and

@@ -3,13 +3,12 @@ import type {
   DeviceView,
   InvitationView,
   InviteOptions,
-  Mesh,
   MeshEvent,
   MeshModel,
   PendingJoin,
   Standing,
 } from '../../mesh/mesh-types.ts'
-import type { AppPeer, PeerState } from '../peer/app-peer.ts'
+import type { AppPeer, PeerState, SharedMesh } from '../peer/app-peer.ts'
 
 const LISTED: ReadonlySet<MeshEvent['type']> = new Set([
   'device-changed',
@@ -38,7 +37,7 @@ export class PeerView {
 
   /** Follows the peer until the returned function is called. */
   listen(): () => void {
-    let mesh: Mesh | undefined
+    let mesh: SharedMesh | undefined
     let endMesh: (() => void) | undefined
     const follow = (): void => {
       this.#state = this.#peer.state()
@@ -59,7 +58,7 @@ export class PeerView {
     }
   }
 
-  #read(mesh: Mesh | undefined): void {
+  #read(mesh: SharedMesh | undefined): void {
     this.#devices = mesh?.devices() ?? []
     this.#models = mesh?.models() ?? []
     this.#pending = mesh?.pendingJoins() ?? []
@@ -69,7 +68,7 @@ export class PeerView {
   get state(): PeerState {
     return this.#state
   }
-  /** This device first. Empty in a tab that does not hold the peer. */
+  /** This device first. Empty until the peer runs. */
   get devices(): readonly DeviceView[] {
     return this.#devices
   }

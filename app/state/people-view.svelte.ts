@@ -1,5 +1,5 @@
 import { asMeshError, type DeviceId, type InvitationId } from '../../mesh/base/index.ts'
-import type { Mesh, MeshEvent } from '../../mesh/mesh-types.ts'
+import type { MeshEvent } from '../../mesh/mesh-types.ts'
 import type {
   InvitationLine,
   KeyLine,
@@ -10,7 +10,7 @@ import type {
   PersonView,
   RemovalProgress,
 } from '../../mesh/people-types.ts'
-import type { AppPeer } from '../peer/app-peer.ts'
+import type { AppPeer, SharedMesh } from '../peer/app-peer.ts'
 
 const TOLD: ReadonlySet<MeshEvent['type']> = new Set([
   'people-changed',
@@ -23,7 +23,7 @@ const TOLD: ReadonlySet<MeshEvent['type']> = new Set([
 /** People, ledger, invitations and keys as screens read them: each is read when somebody looks, and again after a change. */
 export class PeopleView {
   readonly #peer: AppPeer
-  #mesh = $state.raw<Mesh | undefined>()
+  #mesh = $state.raw<SharedMesh | undefined>()
   // counts changes: what was read of the mesh is read again after one
   #change = $state(0)
   #check = $state.raw<LedgerCheck | undefined>()
@@ -46,7 +46,7 @@ export class PeopleView {
   /** Follows the peer until the returned function is called. */
   listen(): () => void {
     let endMesh: (() => void) | undefined
-    let followed: Mesh | undefined
+    let followed: SharedMesh | undefined
     const follow = (): void => {
       const { mesh } = this.#peer.state()
       if (mesh === followed) return

@@ -26,8 +26,6 @@ export interface AnswerPorts {
 /** An {@link AnswerWriter} with what the chats need of it. */
 export interface LiveWriter extends AnswerWriter {
   live(): LiveText
-  /** No more timers; what is not stored stays so. */
-  abandon(): void
 }
 
 /**
@@ -61,6 +59,7 @@ export function createAnswerWriter(id: MessageId, ports: AnswerPorts): LiveWrite
       retryMs = RETRY_FIRST_MS
       ports.changed(true)
     } catch (error) {
+      if (gone) return
       dirty = true
       ports.problem(asMeshError(error, 'storage-failed'))
       schedule(nextRetry())
@@ -89,6 +88,8 @@ export function createAnswerWriter(id: MessageId, ports: AnswerPorts): LiveWrite
     return delayMs
   }
 
+  const stopped = (): boolean => gone
+
   const touched = (): void => {
     dirty = true
     ports.changed(false)
@@ -114,12 +115,12 @@ export function createAnswerWriter(id: MessageId, ports: AnswerPorts): LiveWrite
     id,
     live: () => ended ?? { text, state: text === '' ? 'waiting' : 'streaming', route },
     route(next) {
-      if (closed) return
+      if (closed || gone) return
       route = next
       touched()
     },
     append(more) {
-      if (closed || more === '') return
+      if (closed || gone || more === '') return
       text += more.slice(0, ANSWER_MAX_LENGTH - text.length)
       if (text.length === ANSWER_MAX_LENGTH && !truncated) {
         truncated = true
@@ -129,7 +130,7 @@ export function createAnswerWriter(id: MessageId, ports: AnswerPorts): LiveWrite
     },
     async finish(end, options = {}) {
       throwIfAborted(options.signal)
-      if (closed) return
+      if (closed || gone) return
       closed = true
       cancelTimer?.()
       cancelTimer = undefined
@@ -138,6 +139,8 @@ export function createAnswerWriter(id: MessageId, ports: AnswerPorts): LiveWrite
         await ports.commitEnd(end, text, route)
       } catch (error) {
         const failure = asMeshError(error, 'storage-failed')
+        // another tab has the answer now, and says how it stands
+        if (stopped()) throw failure
         const { code, message } = failure
         ended = { text, state: 'failed', route, error: { code, message } }
         ports.changed(false)

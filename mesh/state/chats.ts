@@ -74,6 +74,22 @@ interface Cancellable {
   readonly signal?: AbortSignal | undefined
 }
 
+/** An answer that was begun and of which no text is durable, with nobody writing it. */
+export interface UnbegunAnswer {
+  readonly chat: ChatId
+  /** The person's message it belongs to. */
+  readonly question: MessageId
+  readonly message: MessageId
+}
+
+/**
+ * A name for what is added, chosen by the caller: the same wish made again under the
+ * same name adds nothing. Absent: a fresh one.
+ */
+interface Named<Id> {
+  readonly id?: Id | undefined
+}
+
 /**
  * All chats of this device: an append-only log of tree operations behind the
  * Store port, and its fold. Each mutation resolves once it is durable.
@@ -87,14 +103,24 @@ export interface Chats {
   /** Newest first; deleted ones are not in it. */
   list(): readonly ChatSummary[]
   get(chat: ChatId): ChatView | undefined
-  create(options?: Cancellable): Promise<ChatId>
+  /** The messages from the first one to this one; undefined where the chat has no such message. */
+  branch(chat: ChatId, message: MessageId): readonly MessageView[] | undefined
+  create(options?: Cancellable & Named<ChatId>): Promise<ChatId>
   rename(chat: ChatId, title: string, options?: Cancellable): Promise<void>
   delete(chat: ChatId, options?: Cancellable): Promise<void>
   chooseModel(chat: ChatId, model: ModelId | undefined, options?: Cancellable): Promise<void>
   /** Adds a person's message below `parent` (null: a first message) and shows its branch. */
-  addPersonMessage(chat: ChatId, parent: MessageId | null, text: string, options?: Cancellable): Promise<MessageId>
-  /** Adds an empty answer (`waiting`) below a person's message and shows its branch. */
-  addAnswer(chat: ChatId, parent: MessageId, options?: Cancellable): Promise<AnswerWriter>
+  addPersonMessage(
+    chat: ChatId,
+    parent: MessageId | null,
+    text: string,
+    options?: Cancellable & Named<MessageId>,
+  ): Promise<MessageId>
+  /**
+   * Adds an empty answer (`waiting`) below a person's message and shows its branch. Under the name of
+   * an open answer that nobody writes, it is that one that is gone on with. @throws MeshError `conflict` when it ended or is written.
+   */
+  addAnswer(chat: ChatId, parent: MessageId, options?: Cancellable & Named<MessageId>): Promise<AnswerWriter>
   /** Shows the branch through this message, down to its newest leaf. */
   showBranch(chat: ChatId, message: MessageId, options?: Cancellable): Promise<void>
   /** The whole tree as Markdown (the branch shown) or JSON (everything). */
@@ -104,8 +130,11 @@ export interface Chats {
   /**
    * Writes down that answers nobody writes any more are `failed`, their text kept.
    * Only the tab that holds the peer may call it: others may still be writing else.
+   * With `spareUnbegun` those without any text stay open and are returned, to be asked again.
    */
-  closeAbandoned(options?: Cancellable): Promise<void>
+  closeAbandoned(
+    options?: Cancellable & { readonly spareUnbegun?: boolean | undefined },
+  ): Promise<readonly UnbegunAnswer[]>
 }
 
 /** Writes one answer while it streams. Text is visible at once and durable at least every 500 ms. */
@@ -121,4 +150,6 @@ export interface AnswerWriter {
       | { readonly state: 'failed'; readonly error: { readonly code: ErrorCode; readonly message: string } },
     options?: Cancellable,
   ): Promise<void>
+  /** Leaves the answer open, as it is in the store: another tab writes it now. After it, nothing more is accepted. */
+  abandon(): void
 }

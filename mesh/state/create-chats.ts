@@ -13,14 +13,14 @@ import {
 } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import { createAnswerWriter, type AnswerEnd, type LiveWriter } from './answer-writer.ts'
-import type { ChatChange, Chats, ChatsHealth } from './chats.ts'
+import type { AnswerWriter, ChatChange, Chats, ChatsHealth, UnbegunAnswer } from './chats.ts'
 import { exportJson, exportMarkdown } from './export.ts'
 import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, draftKey, draftOfKey, draftPrefix, DRAFT_PREFIX } from './keys.ts'
 import { PARALLEL_READS, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 import { decodeOperation, encodeOperation, OPERATION_VERSION, type Operation } from './operations.ts'
-import { applyOperation, emptyTree, type ChatTree } from './tree.ts'
+import { applyOperation, emptyTree, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
 import { createTurns } from './turns.ts'
-import { chatSummary, chatView, type LiveText } from './views.ts'
+import { chatSummary, chatView, messageView, type LiveText } from './views.ts'
 
 /** What the chats stand on. */
 export interface ChatsPorts {
@@ -33,6 +33,8 @@ export interface ChatsPorts {
    * without an end reads as it was last seen, and not as failed. Default: never.
    */
   readonly othersMayWrite?: (() => boolean) | undefined
+  /** What the tab that writes an open answer says of it: fresher than what it has stored. Default: nothing. */
+  readonly toldLive?: ((message: MessageId) => LiveText | undefined) | undefined
 }
 
 /** A chat in memory: its fold and how far the log was read. */
@@ -276,7 +278,7 @@ export async function createChats(
       await deleteDrafts(draftPrefix(id, message))
     })
 
-  const createWriter = (chat: ChatId, message: MessageId): LiveWriter => {
+  const createWriter = (chat: ChatId, message: MessageId): AnswerWriter => {
     const writer = createAnswerWriter(message, {
       clock,
       log,
@@ -300,7 +302,22 @@ export async function createChats(
       },
     })
     writers.set(message, writer)
-    return writer
+    return {
+      ...writer,
+      abandon() {
+        writer.abandon()
+        if (writers.get(message) !== writer) return
+        writers.delete(message)
+        changes.emit({ chat, stored: false })
+      },
+    }
+  }
+
+  /** Goes on with an open answer that nobody writes. */
+  const resumeWriter = (chat: OpenChat, message: MessageId): AnswerWriter => {
+    const isOpen = chat.tree.messages.get(message)?.state === 'open' && !writers.has(message)
+    if (!isOpen) throw new MeshError('conflict', 'This answer is written already.')
+    return createWriter(chat.tree.id, message)
   }
 
   const liveIn =
@@ -308,12 +325,22 @@ export async function createChats(
     (message: MessageId): LiveText => {
       const own = writers.get(message)
       if (own !== undefined) return own.live()
+      const told = ports.toldLive?.(message)
+      if (told !== undefined) return told
       const draft = chat.drafts.get(message)
       const text = draft?.text ?? ''
       const route = draft?.route
       if (ports.othersMayWrite?.() === true) return { text, state: text === '' ? 'waiting' : 'streaming', route }
       return { text, state: 'failed', route, error: INTERRUPTED }
     }
+
+  /** Open answers that nobody here writes, with what is stored of their text. */
+  const abandoned = (): { chat: OpenChat; message: TreeMessage; draft: DraftText }[] =>
+    [...open.values()].flatMap((chat) =>
+      [...chat.tree.messages.values()]
+        .filter((message) => message.state === 'open' && !writers.has(message.id))
+        .map((message) => ({ chat, message, draft: chat.drafts.get(message.id) ?? { text: '', route: undefined } })),
+    )
 
   /** Finishes deletions that a closed page left half done, and clears drafts of ended answers. */
   const sweep = async (): Promise<void> => {
@@ -347,10 +374,17 @@ export async function createChats(
       return chat === undefined ? undefined : chatView(chat.tree, liveIn(chat))
     },
 
-    create: ({ signal: cancel } = {}) =>
+    branch(id, message) {
+      const chat = open.get(id)
+      if (chat?.tree.messages.has(message) !== true) return undefined
+      return pathTo(chat.tree, message).map((each) => messageView(chat.tree, each, liveIn(chat)))
+    },
+
+    create: ({ signal: cancel, id } = {}) =>
       inTurn(async () => {
         throwIfAborted(signal)
-        const chat = asId<ChatId>(newId())
+        if (id !== undefined && open.has(id)) return id
+        const chat = id ?? asId<ChatId>(newId())
         const record = encodeOperation(stamp({ op: 'chat', chat }))
         await store.put(chatKey(chat), record, { signal: cancel })
         openChat(chat, record)
@@ -386,27 +420,29 @@ export async function createChats(
     chooseModel: (id, model, { signal: cancel } = {}) =>
       mutate(id, cancel, (chat) => commit(chat, { op: 'model', chat: id, model: model ?? null }, cancel)),
 
-    async addPersonMessage(id, parent, text, { signal: cancel } = {}) {
+    async addPersonMessage(id, parent, text, { signal: cancel, id: named } = {}) {
       if (text.trim() === '') throw new MeshError('usage', 'A message needs at least one character.')
       if (text.length > QUESTION_MAX_LENGTH) {
         const detail = { maxLength: QUESTION_MAX_LENGTH, gotLength: text.length }
         throw new MeshError('too-large', 'This message is too long. Split it, or leave a part out.', { detail })
       }
       return mutate(id, cancel, async (chat) => {
+        if (named !== undefined && chat.tree.messages.has(named)) return named
         if (parent !== null) needMessage(chat, parent)
-        const message = asId<MessageId>(newId())
+        const message = named ?? asId<MessageId>(newId())
         await commit(chat, { op: 'say', chat: id, message, parent, text }, cancel)
         return message
       })
     },
 
-    addAnswer: (id, parent, { signal: cancel } = {}) =>
+    addAnswer: (id, parent, { signal: cancel, id: named } = {}) =>
       mutate(id, cancel, async (chat) => {
         needMessage(chat, parent)
         if (chat.tree.messages.get(parent)?.author !== 'person') {
           throw new MeshError('usage', 'An answer follows a message of a person.')
         }
-        const message = asId<MessageId>(newId())
+        if (named !== undefined && chat.tree.messages.has(named)) return resumeWriter(chat, named)
+        const message = named ?? asId<MessageId>(newId())
         const writer = createWriter(id, message)
         try {
           await commit(chat, { op: 'answer', chat: id, message, parent }, cancel)
@@ -434,18 +470,20 @@ export async function createChats(
         await (chat === undefined ? refreshAll() : refreshOne(chat))
       }),
 
-    closeAbandoned: ({ signal: cancel } = {}) =>
+    closeAbandoned: ({ signal: cancel, spareUnbegun = false } = {}) =>
       inTurn(async () => {
         await refreshAll()
-        for (const chat of open.values()) {
-          for (const message of chat.tree.messages.values()) {
-            if (message.state !== 'open' || writers.has(message.id)) continue
-            const { text, route } = chat.drafts.get(message.id) ?? { text: '', route: undefined }
-            const end = { op: 'end', state: 'failed', chat: chat.tree.id, message: message.id } as const
-            await commit(chat, { ...end, text, route, figures: undefined, error: INTERRUPTED }, cancel)
+        const unbegun: UnbegunAnswer[] = []
+        for (const { chat, message, draft } of abandoned()) {
+          if (spareUnbegun && message.parent !== null && draft.text === '') {
+            unbegun.push({ chat: chat.tree.id, question: message.parent, message: message.id })
+            continue
           }
+          const end = { op: 'end', state: 'failed', chat: chat.tree.id, message: message.id } as const
+          await commit(chat, { ...end, ...draft, figures: undefined, error: INTERRUPTED }, cancel)
         }
         await sweep()
+        return unbegun
       }),
   }
 }

@@ -12,5 +12,8 @@ export {
   type ChatView,
   type MessageState,
   type MessageView,
+  type UnbegunAnswer,
 } from './chats.ts'
 export { createChats, type ChatsPorts } from './create-chats.ts'
+export { ANSWER_MAX_LENGTH, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
+export { type LiveText } from './views.ts'

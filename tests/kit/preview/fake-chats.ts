@@ -17,7 +17,7 @@ interface FakeChat {
 export type Line = Omit<Node, 'id' | 'parent' | 'createdAt'>
 
 /** Chats in memory for the preview, with a way to write scripted ones. */
-export interface FakeChats extends Chats {
+export interface FakeChats extends Omit<Chats, 'branch' | 'closeAbandoned'> {
   script(title: string, ageMs: number, lines: readonly Line[]): ChatId
   /** Replaces parts of a message, as a stream would. */
   patch(chat: ChatId, message: MessageId, change: Partial<Node>): void
@@ -94,6 +94,7 @@ export function createFakeChats(now: () => number): FakeChats {
         tell(null)
         return Promise.resolve()
       },
+      abandon: () => undefined,
     }
   }
 
@@ -101,7 +102,6 @@ export function createFakeChats(now: () => number): FakeChats {
     changes,
     problems: createEvents<MeshError>(() => {}),
     health: () => ({ corruptEntries: 0, newerEntries: 0 }),
-    closeAbandoned: () => Promise.resolve(),
     list: () => [...chats.values()].sort((a, b) => b.updatedAt - a.updatedAt).map(summary),
     get(id): ChatView | undefined {
       const chat = chats.get(id)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createAnswering, type AnsweringControl } from '../../../app/peer/answering.ts'
-import { createEvents, MeshError, silentLogger, type ChatId } from '../../../mesh/base/index.ts'
+import { asId, createEvents, MeshError, silentLogger, type ChatId, type MessageId } from '../../../mesh/base/index.ts'
 import type { Chats, MessageView } from '../../../mesh/state/index.ts'
 import { settle, type VirtualClock } from '../../kit/clock.ts'
 import type { MemoryStore } from '../../kit/memory-store.ts'
@@ -15,27 +15,31 @@ interface Stage {
   readonly chat: ChatId
   readonly mesh: TestMesh
   meshIs(mesh: TestMesh | undefined): void
-  mayAsk(may: boolean): void
+  /** The next tab over the same store; it has not begun to take questions. */
+  again(): Promise<{ readonly chats: Chats; readonly answering: AnsweringControl }>
   path(): readonly MessageView[]
   /** The last question the mesh got. */
   asked(): Asking
 }
 
+function answeringOver(chats: Chats, clock: VirtualClock, mesh: () => TestMesh | undefined): AnsweringControl {
+  return createAnswering({ chats, clock, log: silentLogger, mesh, peerChanges: createEvents<void>(() => undefined) })
+}
+
 async function openStage(options: { deaf?: boolean } = {}): Promise<Stage> {
-  const { chats, store, clock } = await openScene()
+  const { chats, store, clock, again } = await openScene()
   const mesh = createTestMesh(options)
   mesh.setHelper({ state: 'ready' })
   let current: TestMesh | undefined = mesh
-  let may = true
   const peerChanges = createEvents<void>(() => undefined)
   const answering = createAnswering({
     chats,
     clock,
     log: silentLogger,
     mesh: () => current,
-    mayAsk: () => may,
     peerChanges,
   })
+  answering.begin()
   const chat = await chats.create()
   return {
     chats,
@@ -48,9 +52,9 @@ async function openStage(options: { deaf?: boolean } = {}): Promise<Stage> {
       current = next
       peerChanges.emit()
     },
-    mayAsk(next) {
-      may = next
-      peerChanges.emit()
+    async again() {
+      const next = await again()
+      return { chats: next, answering: answeringOver(next, clock, () => current) }
     },
     path: () => chats.get(chat)?.path ?? [],
     asked() {
@@ -161,14 +165,49 @@ describe('a question sent before anything can answer', () => {
     expect(path()[1]?.state).toBe('stopped')
   })
 
-  it('fails with a sentence when this tab turns out not to hold the peer', async () => {
-    const { answering, chat, mayAsk, meshIs, path } = await openStage()
-    meshIs(undefined)
-    await answering.send(chat, 'one')
-    mayAsk(false)
+  it('is left open for the next tab when the peer moves, and gone on with there', async () => {
+    const { answering, chat, mesh, chats, path, again, clock } = await openStage()
+    mesh.setHelper(undefined)
+    const { answer, question } = await answering.send(chat, 'one')
+    await answering.handOver({ code: 'aborted', message: 'It moved.' })
+    expect(answering.live(answer)).toBeUndefined()
+    await expect(answering.send(chat, 'two')).rejects.toMatchObject({ code: 'peer-gone', retryable: true })
+    const next = await again()
+    const unbegun = await next.chats.closeAbandoned({ spareUnbegun: true })
+    expect(unbegun).toEqual([{ chat, question, message: answer }])
+    next.answering.begin()
+    await next.answering.resume({ chat, question, message: answer }, modelId('small'))
+    expect(next.answering.live(answer)).toMatchObject({ phase: 'waiting', model: 'small' })
+    next.answering.stop(answer)
+    await clock.advanceAsync(2_000)
+    await chats.refresh()
+    expect(path()[1]).toMatchObject({ id: answer, state: 'stopped' })
+  })
+
+  it('waits again when the page left before a word had come, and came back', async () => {
+    const { answering, chat, mesh, asked } = await openStage()
+    const { answer } = await answering.send(chat, 'one')
     await settle()
-    expect(path()[1]).toMatchObject({ state: 'failed', error: { code: 'refused' } })
-    await expect(answering.send(chat, 'two')).rejects.toMatchObject({ code: 'refused' })
+    const first = asked()
+    await answering.interrupt({ code: 'aborted', message: 'The page was closed.' })
+    await settle()
+    expect(first.signal.aborted).toBe(true)
+    expect(mesh.asked).toHaveLength(2)
+    expect(answering.live(answer)).toBeDefined()
+    asked().say({ type: 'text', text: 'Here', tokenCount: 1 })
+    asked().say(end)
+    await settle()
+    expect(answering.live(answer)).toBeUndefined()
+  })
+
+  it('is one question under one name, however often it is sent', async () => {
+    const { answering, chat, mesh, path } = await openStage()
+    const ids = { question: asId<MessageId>('question'), answer: asId<MessageId>('answer') }
+    const first = await answering.send(chat, 'one', { ids })
+    expect(await answering.send(chat, 'one', { ids })).toEqual(first)
+    await settle()
+    expect(path().map(({ id }) => id)).toEqual(['question', 'answer'])
+    expect(mesh.asked).toHaveLength(1)
   })
 })
 

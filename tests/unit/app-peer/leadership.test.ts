@@ -121,7 +121,7 @@ describe('leadership', () => {
     await moved
     expect(b.leadership.state()).toMatchObject({ role: 'leader', epoch: 2 })
     expect(a.active).toBe(true)
-    a.tab.thaw()
+    await a.tab.thaw()
     await settle()
     expect(a.story).toHaveLength(2)
     expect(a.active).toBe(false)
@@ -152,7 +152,7 @@ describe('leadership', () => {
     a.tab.freeze()
     await clock.advanceAsync(9_000)
     expect(b.leadership.state().leaderSilent).toBe(true)
-    a.tab.thaw()
+    await a.tab.thaw()
     await clock.advanceAsync(2_000)
     expect(b.leadership.state().leaderSilent).toBe(false)
     expect(roles([a, b])).toEqual(['leader', 'follower'])
@@ -172,7 +172,7 @@ describe('leadership', () => {
     await clock.advanceAsync(5_000)
     await refused
     await second
-    a.tab.thaw()
+    await a.tab.thaw()
     await clock.advanceAsync(10_000)
     expect(roles([a, b, c])).toEqual(['follower', 'follower', 'leader'])
   })
@@ -226,15 +226,15 @@ describe('leadership', () => {
             all.push(opened)
           } else if (what === 'close' || what === 'kill') {
             players = players.filter((each) => each !== player)
-            player.tab.thaw()
+            await player.tab.thaw()
             if (what === 'close') player.leadership.close().catch(() => undefined)
             else player.tab.kill()
           } else if (what === 'freeze') player.tab.freeze()
-          else if (what === 'thaw') player.tab.thaw()
+          else if (what === 'thaw') await player.tab.thaw()
           else if (what === 'take') player.leadership.takeOver().catch(() => undefined)
           await clock.advanceAsync(waitMs)
         }
-        for (const player of players) player.tab.thaw()
+        await Promise.all(players.map(({ tab }) => tab.thaw()))
         await clock.advanceAsync(30_000)
         if (players.length > 0) {
           expect(roles(players).filter((role) => role === 'leader')).toHaveLength(1)

@@ -1,6 +1,6 @@
 import type { ChannelPort, LockMode, LockPort } from '../../../app/peer/leadership.ts'
-import { MeshError, type Clock } from '../../../mesh/base/index.ts'
-import type { VirtualClock } from '../../kit/clock.ts'
+import { MeshError, type Clock, type Store } from '../../../mesh/base/index.ts'
+import { settle, type VirtualClock } from '../../kit/clock.ts'
 
 interface Waiting {
   readonly grant: () => void
@@ -16,9 +16,14 @@ export interface Tab {
   readonly locks: LockPort
   readonly channel: ChannelPort
   readonly clock: Clock
-  /** Timers, messages and the news of a lost lock wait until it is thawed. */
+  /** The disk as this tab has it: what was begun is done, but a frozen tab hears of it later and a dead one never. */
+  disk(store: Store): Store
+  /** Dies at its n-th call of the disk from now: before the write is done, or right after it. */
+  dieAtCall(call: number, when: 'before' | 'after'): void
+  /** Timers, messages, the disk and the news of a lost lock wait until it is thawed. */
   freeze(): void
-  thaw(): void
+  /** What waited comes in its order, each as a task of its own; resolves when all of it came. */
+  thaw(): Promise<void>
   /** The tab dies without a word: its lock is free, nothing of it runs any more. */
   kill(): void
   /** False once killed: what of its code still runs in the test would not in a browser. */
@@ -40,13 +45,51 @@ export function createProfile(clock: VirtualClock): Profile {
   const openTab = (): Tab => {
     let frozen = false
     let dead = false
-    let held: (() => void)[] = []
+    const held: (() => void)[] = []
+    let thawing = false
+    let callsToLive = Infinity
+    let dieWhen: 'before' | 'after' = 'before'
     let release: (() => void) | undefined
     const gate = (work: () => void): void => {
       if (dead) return
-      if (frozen) held.push(work)
+      if (frozen || thawing) held.push(work)
       else work()
     }
+    const letOut = async (): Promise<void> => {
+      while (!frozen) {
+        const work = held.shift()
+        if (work === undefined) break
+        if (!dead) work()
+        await settle(1)
+      }
+      thawing = false
+    }
+    const onDisk = <Value>(call: () => Promise<Value>): Promise<Value> =>
+      new Promise((resolve, reject) => {
+        if (dead) return
+        callsToLive -= 1
+        if (callsToLive === 0 && dieWhen === 'before') {
+          tab.kill()
+          return
+        }
+        const isLast = callsToLive === 0
+        const told = (tell: () => void): void => {
+          if (isLast) tab.kill()
+          gate(tell)
+        }
+        call().then(
+          (value) => {
+            told(() => {
+              resolve(value)
+            })
+          },
+          (error: unknown) => {
+            told(() => {
+              reject(error)
+            })
+          },
+        )
+      })
 
     const take = (hold: (lost: AbortSignal) => Promise<void>): Promise<void> => {
       const lost = new AbortController()
@@ -130,19 +173,41 @@ export function createProfile(clock: VirtualClock): Profile {
       clock: {
         now: () => clock.now(),
         monotonic: () => clock.monotonic(),
-        schedule: (delayMs, callback) =>
-          clock.schedule(delayMs, () => {
-            gate(callback)
-          }),
+        schedule(delayMs, callback) {
+          let cancelled = false
+          const cancel = clock.schedule(delayMs, () => {
+            gate(() => {
+              if (!cancelled) callback()
+            })
+          })
+          return () => {
+            cancelled = true
+            cancel()
+          }
+        },
+      },
+      disk: (store) => ({
+        get: (...given) => onDisk(() => store.get(...given)),
+        put: (...given) => onDisk(() => store.put(...given)),
+        delete: (...given) => onDisk(() => store.delete(...given)),
+        list: (...given) => onDisk(() => store.list(...given)),
+        append: (...given) => onDisk(() => store.append(...given)),
+        readLog: (...given) => onDisk(() => store.readLog(...given)),
+        dropLog: (...given) => onDisk(() => store.dropLog(...given)),
+        close: () => onDisk(() => store.close()),
+      }),
+      dieAtCall(call, when) {
+        callsToLive = call
+        dieWhen = when
       },
       freeze() {
         frozen = true
       },
       thaw() {
         frozen = false
-        const late = held
-        held = []
-        for (const work of late) gate(work)
+        if (thawing) return Promise.resolve()
+        thawing = true
+        return letOut()
       },
       kill() {
         dead = true

@@ -1,20 +1,12 @@
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
-import {
-  asId,
-  createEvents,
-  MeshError,
-  type DeviceId,
-  type EventHub,
-  type InvitationId,
-  type ModelId,
-} from '../../../mesh/base/index.ts'
+import { asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelState } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InvitationPreview, JoinProgress, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
 import type { AskEvent, AskRequest } from '../../../mesh/route/index.ts'
 import { createFakePeople, onePerson } from '../../kit/fake-people.ts'
 import { route } from '../state/scene.ts'
 
-const SELF = asId<DeviceId>('12D3KooWSelf')
+const SELF = asId<DeviceId>('12D3KooWThis')
 
 /** A question as the test mesh got it, with the hands to answer it. */
 export interface Asking {
@@ -35,6 +27,8 @@ export interface TestMesh extends Mesh {
     readonly progress: (progress: JoinProgress) => void
     readonly settle: PromiseWithResolvers<void>
   }[]
+  /** What else was done to it, in words. */
+  readonly done: string[]
   wakes: number
   stopped: boolean
   /** Sets what the helper has; undefined: no helper in reach. */
@@ -48,6 +42,11 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
   })
   let devices: DeviceView[] = [device({ id: SELF, name: 'This browser', kind: 'browser', path: 'self' })]
 
+  const did = (what: string): Promise<void> => {
+    mesh.done.push(what)
+    return Promise.resolve()
+  }
+
   const mesh: TestMesh = {
     ...NO_KNOCKS,
     ...createFakePeople(onePerson(SELF), SELF),
@@ -55,6 +54,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
     events,
     asked: [],
     joins: [],
+    done: [],
     wakes: 0,
     stopped: false,
     setHelper(model) {
@@ -77,8 +77,8 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
     devices: () => devices,
     models: () => [],
     addresses: () => [],
-    rename: () => Promise.resolve(),
-    remove: () => Promise.resolve(),
+    rename: (id, name) => did(`rename ${id} ${name}`),
+    remove: (id) => did(`remove ${id}`),
     invite: () => Promise.reject(new MeshError('unsupported', 'Not here.')),
     preview(link): InvitationPreview {
       if (!link.startsWith('join=')) throw new MeshError('malformed', 'This is no invitation.')
@@ -103,7 +103,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
       return device({ id: route.device, name: 'Laptop' })
     },
     pendingJoins: () => [],
-    settleJoin: (_invitation: InvitationId) => Promise.resolve(),
+    settleJoin: (invitation, admit) => did(`settle ${invitation} ${String(admit)}`),
     ask(request, { signal }) {
       return play(request, signal)
     },

@@ -30,7 +30,7 @@ export const route: Route = {
       score: { rttMs: 1.5, queueMs: 0, loadMs: 0, prefillMs: 80, decodeTokensPerSecond: 34, firstTokenMs: 81.5 },
     },
     {
-      device: asId<DeviceId>('12D3KooWOther'),
+      device: asId<DeviceId>('12D3KooWAnother'),
       deviceName: 'Phone',
       model: undefined,
       verdict: 'refused',

@@ -1,0 +1,74 @@
+import * as z from 'zod/mini'
+import type { Mesh } from '../../../mesh/mesh-types.ts'
+import { ANSWER_MAX_LENGTH } from '../../../mesh/state/index.ts'
+import type { Answering, ChatReading, SharedChats } from '../app-peer.ts'
+import * as s from './schemas.ts'
+import type { Shape } from './shape.ts'
+
+/**
+ * The mesh, as it crosses from the tab that runs it to the others. A method that is
+ * new in `Mesh` gets its line here; the compiler asks for it.
+ */
+export const MESH: Shape<Mesh, 'stop'> = {
+  self: { kind: 'value', value: s.deviceId },
+  events: { kind: 'events', value: s.meshEvent },
+  standing: { kind: 'snapshot', value: s.standing },
+  devices: { kind: 'snapshot', value: s.devices },
+  models: { kind: 'snapshot', value: s.models },
+  addresses: { kind: 'snapshot', value: s.lines },
+  rename: { kind: 'call', args: [s.deviceId, s.line], value: s.nothing },
+  remove: { kind: 'call', args: [s.deviceId], value: s.nothing },
+  invite: { kind: 'call', args: [], options: s.inviteOptions, value: s.invitationView },
+  preview: { kind: 'call', args: [s.line], value: s.invitationPreview },
+  join: { kind: 'call', args: [s.line], taps: { onProgress: s.joinProgress }, value: s.deviceView },
+  pendingJoins: { kind: 'snapshot', value: s.pendingJoins },
+  settleJoin: { kind: 'call', args: [s.invitationName, s.yesNo], value: s.nothing },
+  knock: { kind: 'call', args: [s.door], taps: { onWords: s.lines }, value: s.deviceView },
+  knocks: { kind: 'snapshot', value: s.knocks },
+  findKnock: { kind: 'call', args: [s.line], value: s.knockView },
+  admitKnock: { kind: 'call', args: [s.line], value: s.nothing },
+  people: { kind: 'snapshot', value: s.people },
+  setRole: { kind: 'call', args: [s.line, s.role], value: s.nothing },
+  renamePerson: { kind: 'call', args: [s.line, s.line], value: s.nothing },
+  removePerson: { kind: 'call', args: [s.line], value: s.nothing },
+  ledger: { kind: 'snapshot', value: s.ledgerLines },
+  verifyLedger: { kind: 'call', args: [], value: s.ledgerCheck },
+  invitations: { kind: 'snapshot', value: s.invitationLines },
+  revokeInvitation: { kind: 'call', args: [s.invitationName], value: s.nothing },
+  keys: { kind: 'snapshot', value: s.keyLines },
+  removals: { kind: 'snapshot', value: s.removals },
+  ask: { kind: 'stream', args: [s.askRequest], value: s.askEvent },
+  wake: { kind: 'post', args: [] },
+  // the mesh ends with the term of the tab that runs it, never by another tab's word
+  stop: { kind: 'own' },
+}
+
+/** Above what a chat takes, so that the sentence about its length is the chat's. */
+const question = s.text(ANSWER_MAX_LENGTH)
+
+/** Asking. Answers on their way are told with their text, so each tab reads `live` from what it heard. */
+export const ANSWERING: Shape<Answering, 'changes' | 'live' | 'liveIn'> = {
+  changes: { kind: 'own' },
+  send: { kind: 'call', args: [s.chatId, question, s.askOptions], value: s.asked },
+  regenerate: { kind: 'call', args: [s.chatId, s.messageId, s.askOptions], value: s.messageId },
+  edit: { kind: 'call', args: [s.chatId, s.messageId, question, s.askOptions], value: s.asked },
+  stop: { kind: 'post', args: [s.messageId] },
+  live: { kind: 'own' },
+  liveIn: { kind: 'own' },
+}
+
+/** Chats: every tab reads the store itself, and one writes. */
+export const CHATS: Shape<SharedChats, keyof ChatReading> = {
+  changes: { kind: 'own' },
+  problems: { kind: 'own' },
+  health: { kind: 'own' },
+  list: { kind: 'own' },
+  get: { kind: 'own' },
+  export: { kind: 'own' },
+  refresh: { kind: 'own' },
+  create: { kind: 'call', args: [], options: z.object({ id: z.optional(s.chatId) }), value: s.chatId },
+  rename: { kind: 'call', args: [s.chatId, s.line], value: s.nothing },
+  delete: { kind: 'call', args: [s.chatId], value: s.nothing },
+  chooseModel: { kind: 'call', args: [s.chatId, z.optional(s.modelId)], value: s.nothing },
+  showBranch: { kind: 'call', args: [s.chatId, s.messageId], value: s.nothing },
+}
