@@ -12,6 +12,10 @@ export type ChatId = Branded<'ChatId'>
 export type MessageId = Branded<'MessageId'>
 /** One question on its way to an engine. */
 export type RequestId = Branded<'RequestId'>
+/** The owner of devices: 32 lower-case hex digits. */
+export type PersonId = Branded<'PersonId'>
+/** A conversation of people and AI. */
+export type RoomId = Branded<'RoomId'>
 /** A single-use invitation: the public half of its secret. */
 export type InvitationId = Branded<'InvitationId'>
 

@@ -28,7 +28,9 @@ export {
   type InvitationId,
   type MessageId,
   type ModelId,
+  type PersonId,
   type RequestId,
+  type RoomId,
 } from './ids.ts'
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
@@ -54,6 +56,18 @@ export {
   REDIAL_FIRST_MS,
   REDIAL_MAX_MS,
   REDIAL_UNSEEN_MAX_MS,
+  ROOM_ATTACHMENTS_MAX,
+  ROOM_HEADS_MAX,
+  ROOM_MENTIONS_MAX,
+  ROOM_MISSING_MAX,
+  ROOM_NAME_MAX_LENGTH,
+  ROOM_OPERATION_MAX_BYTES,
+  ROOM_ORDER_MAX,
+  ROOM_PART_MAX_LENGTH,
+  ROOM_PRESENCE_EVERY_MS,
+  ROOM_PRESENCE_LIFETIME_MS,
+  ROOM_PRESENCE_MAX_BYTES,
+  ROOM_TEXT_MAX_LENGTH,
   SECOND_ATTEMPT_MS,
   SILENT_MS,
   STRANGER_CONNECTION_MS,
