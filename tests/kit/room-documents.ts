@@ -48,6 +48,7 @@ interface Replica {
   readonly erased: Set<string>
   readonly receipts: Map<string, Set<DeviceId>>
   readonly presence: Map<DeviceId, { bytes: Uint8Array; at: number }>
+  readonly presenceSeen: Map<DeviceId, number>
   changes: EventHub<DocumentChange>
   presenceChanges: EventHub<void>
   fault: ErrorCode | undefined
@@ -59,6 +60,7 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
   const replicas = new Map<DeviceId, Replica>()
   const letters: Letter[] = []
   const parted = new Set<string>()
+  let presenceTold = 0
   const pair = (a: DeviceId, b: DeviceId): string => [a, b].sort().join(' ')
   const raise = (error: unknown): never => {
     throw error
@@ -105,6 +107,7 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
       erased: new Set(),
       receipts: new Map(),
       presence: new Map(),
+      presenceSeen: new Map(),
       changes: createEvents<DocumentChange>(raise),
       presenceChanges: createEvents<void>(raise),
       fault: undefined,
@@ -179,7 +182,11 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
         durableOn: (id) => replica.receipts.get(id) ?? new Set(),
         awareness: {
           set(bytes) {
+            const told = ++presenceTold
             send(replica, (to) => {
+              // the last word counts, whatever came first
+              if ((to.presenceSeen.get(device) ?? 0) > told) return
+              to.presenceSeen.set(device, told)
               to.presence.set(device, { bytes, at: clock.now() })
               if (!to.closed) to.presenceChanges.emit()
             })

@@ -9,7 +9,6 @@ import {
   type Store,
 } from '../../base/index.ts'
 import { decode, encode } from '../../wire/index.ts'
-import { idText } from '../operations.ts'
 import type { MessageNode } from './fold.ts'
 import { ARRIVALS_RECORD_MAX_BYTES, LATE_AFTER_MS, SETTLED_AFTER_MS } from './limits.ts'
 import type { Late } from './rooms.ts'
@@ -33,7 +32,8 @@ export interface Arrivals {
   settled(): Promise<void>
 }
 
-const recordSchema = z.object({ at: z.number(), live: z.boolean(), messages: z.array(idText) })
+// ids as one text: ten thousand are written when a long room is first opened
+const recordSchema = z.object({ at: z.number(), live: z.boolean(), messages: z.string() })
 /** Ids in one record, so that it stays below its bound. */
 const IDS_PER_RECORD = 500
 
@@ -62,7 +62,7 @@ export async function openArrivals(
         maxBytes: ARRIVALS_RECORD_MAX_BYTES,
         what: 'A record of arrivals',
       })
-      take(messages, at, live)
+      take(messages.split(' '), at, live)
     } catch (error) {
       // it costs the mark "late" of a few messages, and never a message
       ports.log.warn('a record of arrivals could not be read', { room, error: asMeshError(error).code })
@@ -77,7 +77,7 @@ export async function openArrivals(
       take(fresh, at, live)
       const records: Uint8Array[] = []
       for (let start = 0; start < fresh.length; start += IDS_PER_RECORD) {
-        records.push(encode({ at, live, messages: fresh.slice(start, start + IDS_PER_RECORD) }))
+        records.push(encode({ at, live, messages: fresh.slice(start, start + IDS_PER_RECORD).join(' ') }))
       }
       writing = writing
         .then(() => ports.store.append(name, records))

@@ -22,6 +22,8 @@ export interface MessageNode extends Place {
   readonly head: RoomEntry<Head>
   /** Messages whose author had seen this one. */
   readonly children: Set<MessageNode>
+  /** What its author had seen last, as far as it is here. */
+  readonly parents: Set<MessageNode>
   /** Operations about it, by their ids. Whether they count is asked when it is shown. */
   readonly about: ReadonlyMap<string, RoomEntry<About>>
   /** Its number on this device, for sets of messages. */
@@ -114,6 +116,7 @@ export function createRoomFold(): RoomFold {
   const link = (parent: MessageNode, child: MessageNode): void => {
     if (comparePlaces(parent, child) >= 0) return
     parent.children.add(child)
+    child.parents.add(parent)
     heads.delete(parent)
   }
 
@@ -128,6 +131,7 @@ export function createRoomFold(): RoomFold {
       order: head.operation.order,
       head,
       children: new Set(),
+      parents: new Set(),
       about: about(id),
       slot: slots++,
     }
@@ -160,6 +164,7 @@ export function createRoomFold(): RoomFold {
         if (waiting?.size === 0) missing.delete(parent)
       } else if (found.children.delete(node) && found.children.size === 0) heads.add(found)
     }
+    for (const child of node.children) child.parents.delete(node)
     // all who named it, believed or not
     for (const child of sorted) if (child.head.operation.parents.includes(id)) wait(id, child)
     ancestryChanged = true

@@ -79,6 +79,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
   const contents = new Map<MessageId, MessageContent | AnswerContent>()
   const drawn = new Map<MessageId, Drawn>()
   const deliveries = new Map<MessageId, Delivery>()
+  const ownDevices = new Map<DeviceId, boolean>()
   let late: ReadonlyMap<MessageId, Late> = new Map()
   const seen = createSeenBy(fold, personOf)
 
@@ -98,7 +99,15 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
       )
   }
 
-  const isOwn = (node: MessageNode): boolean => isSamePerson(node.head.author, self, personOf)
+  const isOwn = (node: MessageNode): boolean => {
+    const { author } = node.head
+    let own = ownDevices.get(author)
+    if (own === undefined) {
+      own = isSamePerson(author, self, personOf)
+      ownDevices.set(author, own)
+    }
+    return own
+  }
 
   const contentOf = (node: MessageNode): MessageContent | AnswerContent => {
     let content = contents.get(node.id)
@@ -332,6 +341,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
       contents.clear()
       drawn.clear()
       deliveries.clear()
+      ownDevices.clear()
       seen.forget('all')
     },
   }

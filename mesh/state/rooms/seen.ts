@@ -1,6 +1,5 @@
 import { ROOM_HEADS_MAX, ROOM_MISSING_MAX, type DeviceId, type MessageId, type PersonId } from '../../base/index.ts'
 import type { MessageNode, RoomFold } from './fold.ts'
-import { comparePlaces } from './order.ts'
 import type { RoomOperationOf } from './operations.ts'
 
 /**
@@ -37,28 +36,37 @@ export function createSeenBy(fold: RoomFold, personOf: (device: DeviceId) => Per
 }
 
 const SEEN = 1
-/** Seen, and so is all that stands above it. */
+/** Seen, and so is all that stands above it: a mark without exceptions was here. */
 const SEEN_WHOLE = 2
 
 function cover(fold: RoomFold, mark: RoomOperationOf<'read'>, slots: Uint8Array): void {
   const excepted = new Set<MessageId>(mark.missing)
-  const value = excepted.size === 0 ? SEEN_WHOLE : SEEN
-  const walked = new Set<MessageNode>()
-  const open: MessageNode[] = []
-  const visit = (id: MessageId): void => {
-    const node = excepted.has(id) ? undefined : fold.node(id)
-    if (node === undefined || slots[node.slot] === SEEN_WHOLE || walked.has(node)) return
-    walked.add(node)
-    slots[node.slot] = Math.max(slots[node.slot] ?? 0, value)
-    open.push(node)
+  if (excepted.size === 0) {
+    walk(fold, mark.heads, (node) => {
+      if (slots[node.slot] === SEEN_WHOLE) return false
+      slots[node.slot] = SEEN_WHOLE
+      return true
+    })
+    return
   }
-  for (const head of mark.heads) visit(head)
+  const walked = new Set<MessageNode>()
+  walk(fold, mark.heads, (node) => {
+    if (excepted.has(node.id) || slots[node.slot] === SEEN_WHOLE || walked.has(node)) return false
+    walked.add(node)
+    slots[node.slot] = SEEN
+    return true
+  })
+}
+
+/** Goes up from some messages wherever `enter` says so. */
+function walk(fold: RoomFold, from: readonly MessageId[], enter: (node: MessageNode) => boolean): void {
+  const open: MessageNode[] = []
+  for (const id of from) {
+    const node = fold.node(id)
+    if (node !== undefined && enter(node)) open.push(node)
+  }
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    for (const parent of node.head.operation.parents) {
-      const found = fold.node(parent)
-      // a parent that stands below its child was never seen by its author
-      if (found !== undefined && comparePlaces(found, node) < 0) visit(parent)
-    }
+    for (const parent of node.parents) if (enter(parent)) open.push(parent)
   }
 }
 
