@@ -51,7 +51,15 @@ const candidateFields = z.object({
   verdict: z.enum(['chosen', 'possible', 'refused']),
   score: z.optional(scoreSchema),
   refusal: z.optional(
-    z.enum(['not-asked-for', 'no-model', 'no-engine', 'model-missing', 'model-not-ready', 'unreachable']),
+    z.enum([
+      'not-asked-for',
+      'not-in-room',
+      'no-model',
+      'no-engine',
+      'model-missing',
+      'model-not-ready',
+      'unreachable',
+    ]),
   ),
 })
 

@@ -108,7 +108,7 @@ describe('a room folded from its operations', () => {
           const visible = createRoomFold()
           for (const node of fold.messages.slice(0, sees % (fold.messages.length + 1))) {
             visible.put(node.id, {
-              bytes: encodeRoomOperation(node.head.operation as RoomHappening),
+              bytes: encodeRoomOperation(node.head.operation),
               author: node.head.author,
               at: 0,
             })

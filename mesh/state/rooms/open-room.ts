@@ -220,7 +220,10 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     const [written] = await write([begin], signal)
     const id = asId<MessageId>(written ?? '')
     const prompt = promptFor(question)
-    const answer = runRoomAnswer(id, (cancel) => ports.ask({ messages: prompt, sampling: {} }, { signal: cancel }), {
+    // what was said here is read by devices the room is open to, and by no other
+    const ask = (cancel: AbortSignal): AsyncIterable<AskEvent> =>
+      ports.ask({ messages: prompt, among: ports.record().devices, sampling: {} }, { signal: cancel })
+    const answer = runRoomAnswer(id, ask, {
       clock,
       log,
       write: (happenings) => write(happenings),

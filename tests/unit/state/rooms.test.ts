@@ -296,6 +296,8 @@ describe('the AI in a room', () => {
     await scene.calm()
     expect(bob.asks).toEqual([])
     const [ask] = alice.asks
+    // the room is open to these devices, so the question may be read by them alone
+    expect(ask?.request.among).toEqual(alice.view().record.devices)
     expect(answerOf(bob)).toMatchObject({ state: 'waiting', question, asker: personId('alice') })
 
     ask?.events.push({ type: 'route', route })
