@@ -11,6 +11,8 @@ export {
   getNotices,
   getPeer,
   getPreferences,
+  getRooms,
+  getRoomsIfAny,
   getRouter,
   provideAbout,
   provideAppState,
@@ -21,5 +23,6 @@ export { Keeping, type KeepingState } from './keeping.svelte.ts'
 export { Notices } from './notices.svelte.ts'
 export { PeerView } from './peer-view.svelte.ts'
 export { Preferences, type Memory } from './preferences.svelte.ts'
+export { Rooming } from './rooming.svelte.ts'
 export { placeFromSearch, Router, searchFromPlace, type Place } from './router.svelte.ts'
 export { Ticker } from './ticker.svelte.ts'
