@@ -20,7 +20,15 @@ const chat = (title: string, updatedAt: number, excerpt = ''): ChatSummary => ({
 
 describe('places in the address', () => {
   it('come back from the address as they went into it', () => {
-    for (const search of ['', '?view=devices', '?chat=abc', '?list=1', '?view=devices&device=12D3', '?view=settings', '?view=rooms&room=abc']) {
+    for (const search of [
+      '',
+      '?view=devices',
+      '?chat=abc',
+      '?list=1',
+      '?view=devices&device=12D3',
+      '?view=settings',
+      '?view=rooms&room=abc',
+    ]) {
       expect(searchFromPlace(placeFromSearch(search))).toBe(search)
     }
   })

@@ -8,6 +8,11 @@ export function personName(rooms: Rooming, person: PersonId | undefined): string
   return rooms.person(person)?.name ?? t('room.unknownPerson')
 }
 
+/** A person in the middle of a sentence: *you*, or their name. */
+export function personInside(rooms: Rooming, person: PersonId | undefined): string {
+  return person === rooms.self ? t('room.youInside') : personName(rooms, person)
+}
+
 /** The first letter of a person's own name, for their circle. */
 export function personLetter(rooms: Rooming, person: PersonId | undefined): string | undefined {
   const name = rooms.person(person)?.name ?? ''
