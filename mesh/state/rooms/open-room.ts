@@ -88,12 +88,13 @@ const ABANDONED = {
 
 /** Takes in a document that was opened, and follows it. */
 export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
-  const { self, clock, log, document, arrivals, personOf } = ports
+  const { self, clock, log, arrivals, personOf } = ports
+  const replica = ports.document
   const fold = createRoomFold()
   const running = new Map<MessageId, RunningAnswer>()
   const onScreen = new Set<MessageId>()
   const inTurn = createTurns()
-  const presence = createPresence(document.awareness, clock, ports.changed)
+  const presence = createPresence(replica.awareness, clock, ports.changed)
   const views = createRoomViews({
     ...ports,
     fold,
@@ -108,7 +109,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
   // ---- taking in ----
 
   const takeIn = (ids: Iterable<string>, live: boolean): void => {
-    const operations = document.operations()
+    const operations = replica.operations()
     const messages: MessageId[] = []
     for (const id of ids) {
       const stored = operations.get(id)
@@ -160,7 +161,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     operations: readonly { readonly id: string; readonly bytes: Uint8Array }[],
     signal?: AbortSignal,
   ): Promise<string[]> => {
-    await document.write(operations, { signal })
+    await replica.write(operations, { signal })
     const ids = operations.map((operation) => operation.id)
     takeIn(ids, true)
     ports.changed()
@@ -169,7 +170,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
 
   const erase = async (ids: readonly string[]): Promise<void> => {
     for (const id of ids) {
-      await document.erase(id)
+      await replica.erase(id)
       fold.erase(id)
     }
     ports.changed()
@@ -301,8 +302,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     })
   }
 
-  takeIn(document.operations().keys(), false)
-  const endDocument = document.changes.subscribe(onChange)
+  takeIn(replica.operations().keys(), false)
+  const endDocument = replica.changes.subscribe(onChange)
 
   return {
     running,
@@ -450,7 +451,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       for (const answer of running.values()) answer.abandon()
       endDocument()
       await arrivals.settled()
-      await document.close()
+      await replica.close()
     },
   }
 
