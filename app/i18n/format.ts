@@ -76,6 +76,11 @@ export function formatDate(at: number): string {
   return new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric' }).format(at)
 }
 
+/** A day as one speaks of it, for the line above its messages. */
+export function formatDay(at: number): string {
+  return new Intl.DateTimeFormat(locale, { weekday: 'long', day: 'numeric', month: 'long' }).format(at)
+}
+
 /** A day and the time of it. */
 export function formatDateTime(at: number): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(at)

@@ -10,6 +10,7 @@ export {
   formatCountdown,
   formatDate,
   formatDateTime,
+  formatDay,
   formatDuration,
   formatNumber,
   formatPercent,

@@ -3,6 +3,7 @@ import type { InvitationPreview, JoinProgress, Mesh } from '../../mesh/mesh-type
 import type { AskPhase, Route } from '../../mesh/route/index.ts'
 import type { Chats } from '../../mesh/state/index.ts'
 import type { Shared } from './remote/shape.ts'
+import type { RoomsPort } from './rooms-port.ts'
 
 /**
  * What this tab is for its browser profile. One tab holds the peer (`leader`); a
@@ -56,6 +57,8 @@ export interface PeerState {
 export interface AppPeer {
   readonly chats: SharedChats
   readonly answering: Answering
+  /** Absent where there are no rooms: the page then shows no place for them. */
+  readonly rooms?: RoomsPort | undefined
   /** Something in `state()` changed. */
   readonly changes: EventSource<void>
   state(): PeerState

@@ -1,4 +1,5 @@
 import { createContext } from 'svelte'
+import { MeshError } from '../../mesh/base/index.ts'
 import type { AppPeer } from '../peer/app-peer.ts'
 import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
@@ -9,6 +10,7 @@ import { createBrowserMemory } from './memory.ts'
 import { Newcomers } from './newcomers.svelte.ts'
 import { Notices } from './notices.svelte.ts'
 import { PeopleView } from './people-view.svelte.ts'
+import { Rooming } from './rooming.svelte.ts'
 import { PeerView } from './peer-view.svelte.ts'
 import { Preferences } from './preferences.svelte.ts'
 import { Router } from './router.svelte.ts'
@@ -20,6 +22,8 @@ export interface AppState {
   readonly newcomers: Newcomers
   readonly chats: Chatting
   readonly locking: Locking
+  /** Absent: this page has no rooms. */
+  readonly rooms: Rooming | undefined
   readonly notices: Notices
   readonly preferences: Preferences
   readonly router: Router
@@ -30,6 +34,7 @@ const [getPeople, setPeople] = createContext<PeopleView>()
 const [getNewcomers, setNewcomers] = createContext<Newcomers>()
 const [getChats, setChats] = createContext<Chatting>()
 const [getLocking, setLocking] = createContext<Locking>()
+const [getRoomsIfAny, setRooms] = createContext<Rooming | undefined>()
 const [getNotices, setNotices] = createContext<Notices>()
 const [getPreferences, setPreferences] = createContext<Preferences>()
 const [getRouter, setRouter] = createContext<Router>()
@@ -44,8 +49,16 @@ export {
   getPeer,
   getPeople,
   getPreferences,
+  getRoomsIfAny,
   getRouter,
   provideAbout,
+}
+
+/** The rooms of this page. Only screens that are not shown without rooms may ask. @throws MeshError `bug` */
+export function getRooms(): Rooming {
+  const rooms = getRoomsIfAny()
+  if (rooms === undefined) throw new MeshError('bug', 'This page has no rooms.')
+  return rooms
 }
 
 /** Makes the state of one page over its peer. */
@@ -57,6 +70,7 @@ export function createAppState(peer: AppPeer, lock: PageLock | undefined, window
     newcomers: new Newcomers(memory),
     chats: new Chatting(peer),
     locking: new Locking(lock),
+    rooms: peer.rooms === undefined ? undefined : new Rooming(peer.rooms),
     notices: new Notices(),
     preferences: new Preferences(memory),
     router: new Router(window),
@@ -70,6 +84,7 @@ export function provideAppState(state: AppState): () => void {
   setNewcomers(state.newcomers)
   setChats(state.chats)
   setLocking(state.locking)
+  setRooms(state.rooms)
   setNotices(state.notices)
   setPreferences(state.preferences)
   setRouter(state.router)
@@ -78,11 +93,12 @@ export function provideAppState(state: AppState): () => void {
     state.peer.listen(),
     state.people.listen(),
     state.chats.listen(),
+    state.rooms?.listen(),
     state.router.listen(),
     listenToLocks(state),
   ]
   return () => {
-    for (const end of ends) end()
+    for (const end of ends) end?.()
   }
 }
 

@@ -14,6 +14,8 @@ export {
   getPeer,
   getPeople,
   getPreferences,
+  getRooms,
+  getRoomsIfAny,
   getRouter,
   provideAbout,
   provideAppState,
@@ -28,5 +30,6 @@ export { Notices } from './notices.svelte.ts'
 export { PeerView } from './peer-view.svelte.ts'
 export { PeopleView } from './people-view.svelte.ts'
 export { Preferences, type Memory } from './preferences.svelte.ts'
+export { Rooming } from './rooming.svelte.ts'
 export { placeFromSearch, Router, searchFromPlace, type Place } from './router.svelte.ts'
 export { Ticker } from './ticker.svelte.ts'

@@ -1,4 +1,4 @@
-import type { ChatId } from '../../mesh/base/index.ts'
+import type { ChatId, RoomId } from '../../mesh/base/index.ts'
 import { applyLook, CONTRASTS, THEMES, type Contrast, type Look, type Theme } from '../theme/look.ts'
 
 /** Port: small texts that survive a reload where the browser allows it. */
@@ -40,11 +40,11 @@ export class Preferences {
     this.#memory.write('contrast', contrast)
     applyLook(this.look)
   }
-  /** What was being written in a chat (absent: in a new one). */
-  draft(chat: ChatId | undefined): string {
+  /** What was being written in a chat or room (absent: in a new chat). */
+  draft(chat: ChatId | RoomId | undefined): string {
     return this.#memory.read(`draft.${chat ?? NEW_CHAT}`) ?? ''
   }
-  keepDraft(chat: ChatId | undefined, text: string): void {
+  keepDraft(chat: ChatId | RoomId | undefined, text: string): void {
     this.#memory.write(`draft.${chat ?? NEW_CHAT}`, text === '' ? undefined : text)
   }
 }

@@ -1,10 +1,12 @@
-import { asId, ID_MAX_LENGTH, type ChatId, type DeviceId } from '../../mesh/base/index.ts'
+import { asId, ID_MAX_LENGTH, type ChatId, type DeviceId, type RoomId } from '../../mesh/base/index.ts'
 
 /** Where the person is: a view, and what is open in it. */
 export interface Place {
   readonly view: string
   /** The open chat. */
   readonly chat?: ChatId | undefined
+  /** The open room. */
+  readonly room?: RoomId | undefined
   /** On phones: the list of chats instead of one. */
   readonly list?: boolean | undefined
   /** The device whose sheet is open. */
@@ -27,6 +29,7 @@ export function placeFromSearch(search: string): Place {
     return value === null || value === '' || value.length > ID_MAX_LENGTH ? undefined : value
   }
   const chat = read('chat')
+  const room = read('room')
   const device = read('device')
   const person = read('person')
   const tab = read('tab')
@@ -34,6 +37,7 @@ export function placeFromSearch(search: string): Place {
     view: read('view') ?? HOME,
     ...(read('list') === undefined ? {} : { list: true }),
     ...(chat === undefined ? {} : { chat: asId<ChatId>(chat) }),
+    ...(room === undefined ? {} : { room: asId<RoomId>(room) }),
     ...(device === undefined ? {} : { device: asId<DeviceId>(device) }),
     ...(person === undefined ? {} : { person }),
     ...(tab === undefined ? {} : { tab }),
@@ -48,6 +52,7 @@ export function searchFromPlace(place: Place): string {
   if (place.list === true) query.set('list', '1')
   if (place.chat !== undefined) query.set('chat', place.chat)
   if (place.tab !== undefined) query.set('tab', place.tab)
+  if (place.room !== undefined) query.set('room', place.room)
   if (place.device !== undefined) query.set('device', place.device)
   if (place.person !== undefined) query.set('person', place.person)
   if (place.remove === true) query.set('remove', '1')

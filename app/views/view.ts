@@ -2,7 +2,7 @@ import type { Component } from 'svelte'
 import type { MessageKey } from '../i18n/index.ts'
 
 /** Names of the places one can go to. */
-export type ViewId = 'chat' | 'devices' | 'add' | 'security' | 'settings'
+export type ViewId = 'chat' | 'rooms' | 'devices' | 'add' | 'security' | 'settings'
 
 /** One place: everything that navigation and router need to know of it. */
 export interface ViewDescriptor {
@@ -11,6 +11,8 @@ export interface ViewDescriptor {
   readonly icon: Component<{ class?: string }>
   /** Which group of the rail it stands in. */
   readonly group: 'talk' | 'mesh' | 'self'
+  /** What must be there for this place to be; absent: nothing. */
+  readonly needs?: 'rooms' | undefined
   /** Loads the screen; its bytes come when it is first opened. */
   readonly load: () => Promise<{ default: Component }>
 }

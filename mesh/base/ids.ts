@@ -12,15 +12,15 @@ export type ChatId = Branded<'ChatId'>
 export type MessageId = Branded<'MessageId'>
 /** One question on its way to an engine. */
 export type RequestId = Branded<'RequestId'>
+/** The owner of devices: 32 lower-case hex digits. */
+export type PersonId = Branded<'PersonId'>
+/** A conversation of people and AI. */
+export type RoomId = Branded<'RoomId'>
 /** A single-use invitation: the public half of its secret. */
 export type InvitationId = Branded<'InvitationId'>
 
 /** A mesh: the hash of its first ledger entry, 64 hex digits. */
 export type MeshId = Branded<'MeshId'>
-/** A person, owner of devices: 32 hex digits. */
-export type PersonId = Branded<'PersonId'>
-/** A room: the beginning of the hash of the entry that made it, 32 hex digits. */
-export type RoomId = Branded<'RoomId'>
 /** A ledger entry: the hash of its context and body, 64 hex digits. */
 export type EntryHash = Branded<'EntryHash'>
 

@@ -104,3 +104,27 @@ export const ARCHIVE_CHUNK_BYTES = 64 * 1024
 export const ARCHIVE_HEAD_MAX_BYTES = 1_024
 /** Largest record in an archive, in bytes. */
 export const ARCHIVE_RECORD_MAX_BYTES = 4 * 1024 * 1024
+/** Largest operation of a room, in bytes: a text at its limit, three bytes a unit, and what stands beside it. */
+export const ROOM_OPERATION_MAX_BYTES = 160 * 1024
+/** Longest text of one message of a room, in UTF-16 units. */
+export const ROOM_TEXT_MAX_LENGTH = 32_768
+/** Longest piece of an AI answer in one operation, in UTF-16 units; an answer is as many as it takes. */
+export const ROOM_PART_MAX_LENGTH = 32_768
+/** Messages an operation names as the last its author saw. */
+export const ROOM_HEADS_MAX = 16
+/** Messages a read mark names as known of and not here. */
+export const ROOM_MISSING_MAX = 64
+/** People one message may address. */
+export const ROOM_MENTIONS_MAX = 32
+/** Files one message may refer to. */
+export const ROOM_ATTACHMENTS_MAX = 16
+/** Longest name of a room, in UTF-16 units. */
+export const ROOM_NAME_MAX_LENGTH = 120
+/** Greatest place in the order of a room: ms of the year 2200. There the order goes on by id. */
+export const ROOM_ORDER_MAX = 7_258_118_400_000
+/** Largest presence of a device in a room, in bytes. */
+export const ROOM_PRESENCE_MAX_BYTES = 1_024
+/** A device tells its presence in a room at most this often, in ms. */
+export const ROOM_PRESENCE_EVERY_MS = 3_000
+/** Presence not told again within this time is gone, in ms. */
+export const ROOM_PRESENCE_LIFETIME_MS = 30_000

@@ -134,3 +134,14 @@ test('whatever the devices are, the chosen one can answer and no candidate score
     { numRuns: 1_000 },
   )
 })
+
+test('only the devices that may read a question are candidates, however fast another is', () => {
+  const devices = [
+    device('member', { models: [model('small', 'ready', 50)] }),
+    device('fast', { models: [model('small', 'ready', 5_000)] }),
+  ]
+  const route = decideRoute({ ...ask, among: ['member' as DeviceId] }, devices, 0)
+  expect(route.device).toBe('member')
+  expect(route.candidates.find((one) => one.device === 'fast')?.refusal).toBe('not-in-room')
+  expect(() => decideRoute({ ...ask, among: [] }, devices, 0)).toThrow()
+})

@@ -85,6 +85,7 @@ function refusalOf(
   model: ModelRecord | undefined,
 ): RouteRefusal | undefined {
   if (request.device !== undefined && request.device !== device.id) return 'not-asked-for'
+  if (request.among?.includes(device.id) === false) return 'not-in-room'
   if (device.path === 'none') return 'unreachable'
   if (device.load.slots === 0) return 'no-engine'
   if (model !== undefined) return undefined

@@ -28,7 +28,7 @@ export interface RouteCandidate {
 
 /** Why a device was not a candidate. */
 export type RouteRefusal =
-  'not-asked-for' | 'no-model' | 'no-engine' | 'model-missing' | 'model-not-ready' | 'unreachable'
+  'not-asked-for' | 'not-in-room' | 'no-model' | 'no-engine' | 'model-missing' | 'model-not-ready' | 'unreachable'
 
 /** Why the chosen one was chosen. */
 export type RouteReason = 'only-one' | 'fastest-first-word' | 'asked-for'
@@ -52,6 +52,8 @@ export interface AskRequest {
   readonly model?: ModelId | undefined
   /** Absent: any device. */
   readonly device?: DeviceId | undefined
+  /** Only these devices may read the question; absent: all of the mesh. */
+  readonly among?: readonly DeviceId[] | undefined
   readonly sampling: Sampling
 }
 

@@ -17,3 +17,33 @@ export {
 export { createChats, type ChatsPorts } from './create-chats.ts'
 export { ANSWER_MAX_LENGTH, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 export { type LiveText } from './views.ts'
+export {
+  createRooms,
+  type Attachment,
+  type Delivery,
+  type DocumentAwareness,
+  type DocumentChange,
+  type Late,
+  type Mention,
+  type Receipts,
+  type RoomAnswer,
+  type RoomAnswerState,
+  type RoomChange,
+  type RoomDirectory,
+  type RoomDocument,
+  type RoomGap,
+  type RoomHistory,
+  type RoomItem,
+  type RoomLine,
+  type RoomMessage,
+  type RoomRecord,
+  type RoomRule,
+  type Rooms,
+  type RoomSeam,
+  type RoomSearch,
+  type RoomsPorts,
+  type RoomSummary,
+  type RoomView,
+  type SayOptions,
+  type StoredOperation,
+} from './rooms/index.ts'

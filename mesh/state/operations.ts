@@ -14,7 +14,8 @@ import { ANSWER_MAX_LENGTH, ENTRY_MAX_BYTES, QUESTION_MAX_LENGTH, TITLE_MAX_LENG
 /** The version written into every entry. A higher one is kept and skipped. */
 export const OPERATION_VERSION = 1
 
-const idText = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))
+/** The form of every id this peer makes. */
+export const idText = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))
 const chatId = z.pipe(
   idText,
   z.transform((value) => asId<ChatId>(value)),
@@ -50,7 +51,15 @@ const candidateFields = z.object({
   verdict: z.enum(['chosen', 'possible', 'refused']),
   score: z.optional(scoreSchema),
   refusal: z.optional(
-    z.enum(['not-asked-for', 'no-model', 'no-engine', 'model-missing', 'model-not-ready', 'unreachable']),
+    z.enum([
+      'not-asked-for',
+      'not-in-room',
+      'no-model',
+      'no-engine',
+      'model-missing',
+      'model-not-ready',
+      'unreachable',
+    ]),
   ),
 })
 
@@ -78,8 +87,10 @@ const figuresSchema = z.object({
 })
 
 // a newer word in a route must not cost the text it stands beside, so these fall back to absent
-const route = z.catch(z.optional(routeSchema), undefined)
-const figures = z.catch(z.optional(figuresSchema), undefined)
+/** Which device answers and why; absent where it cannot be read. */
+export const route = z.catch(z.optional(routeSchema), undefined)
+/** Figures of an answer; absent where they cannot be read. */
+export const figures = z.catch(z.optional(figuresSchema), undefined)
 
 const shared = { v: z.literal(OPERATION_VERSION), id: idText, at: figure }
 
@@ -176,8 +187,8 @@ function headOf(value: unknown): { readonly v: number; readonly op: string } | u
   return Number.isSafeInteger(v) && typeof v === 'number' && v >= 1 && typeof op === 'string' ? { v, op } : undefined
 }
 
-/** dag-cbor knows neither `undefined` nor NaN. */
-function encodable(value: unknown): unknown {
+/** A value that dag-cbor takes: it knows neither `undefined` nor NaN. */
+export function encodable(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value : 0
   if (Array.isArray(value)) return value.map(encodable)
   if (typeof value !== 'object' || value === null) return value

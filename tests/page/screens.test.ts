@@ -238,6 +238,102 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await device.close()
   })
 
+  it('show rooms only where there are some', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'empty')
+    await expect(page.getByRole('link', { name: 'Rooms' }).count()).resolves.toBe(0)
+    await page.goto(`${preview.origin}/below/?scenario=rooms`)
+    await page.getByRole('link', { name: 'Rooms' }).first().waitFor()
+    await page.getByRole('link', { name: /^Book circle/ }).click()
+    await page.getByRole('heading', { name: 'Book circle' }).waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('write in a room, address by name with the keyboard, and tell how far a message came', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'room')
+    const composer = page.getByRole('textbox', { name: 'Message', exact: true })
+    await expect(composer.count()).resolves.toBe(1)
+    await expect(page.getByRole('button', { name: 'Send', exact: true }).count()).resolves.toBe(1)
+    await expect(page.getByRole('button', { name: 'Stop', exact: true }).count()).resolves.toBe(0)
+    await page.getByText('Alice is writing').waitFor()
+
+    await composer.pressSequentially('Ask @')
+    await page.getByRole('option', { name: /^ai/ }).waitFor()
+    await expectAccessible(page)
+    await page.keyboard.type('b')
+    await page.getByRole('option', { name: 'Bob' }).waitFor()
+    await expect(page.getByRole('option').count()).resolves.toBe(1)
+    await page.keyboard.press('Enter')
+    expect(await composer.inputValue()).toBe('Ask @Bob ')
+    await page.keyboard.type('about it')
+    await page.keyboard.press('Enter')
+    const said = page.locator('article.msg-own').last()
+    await said.getByText('Ask @Bob about it').waitFor()
+    expect(await said.locator('.mention').textContent()).toBe('@Bob')
+    await said.getByRole('button', { name: 'On 2 of 6 devices' }).click()
+    await page.getByRole('heading', { name: 'Where this message is' }).waitFor()
+    await expect(page.getByText('Has it').count()).resolves.toBe(2)
+    await expectAccessible(page)
+    await page.keyboard.press('Escape')
+
+    // only who wrote a message may change it
+    await page.locator('article', { hasText: 'nine o’clock ferry' }).hover()
+    await page
+      .locator('article', { hasText: 'nine o’clock ferry' })
+      .getByRole('button', { name: 'More about this message' })
+      .click()
+    await expect(page.getByRole('menuitem', { name: 'Delete' }).count()).resolves.toBe(0)
+    await page.keyboard.press('Escape')
+    await said.hover()
+    await said.getByRole('button', { name: 'More about this message' }).click()
+    await page.getByRole('menuitem', { name: 'Delete' }).click()
+    await page.getByRole('button', { name: 'Delete', exact: true }).click()
+    await said.getByText('This message was deleted.').waitFor()
+
+    await page.getByRole('button', { name: 'Search in this room' }).click()
+    await page.getByRole('searchbox', { name: 'Search in this room' }).fill('cartridges')
+    await page.getByText('1 message found').waitFor()
+    await expectAccessible(page)
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('take an unread message as read only once it was in sight', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'rooms')
+    await page.getByText('2 unread messages').waitFor({ state: 'attached' })
+    await page.getByRole('link', { name: /^Book circle/ }).click()
+    await page.getByText('Unread from here').waitFor()
+    await page.getByText('Chapter nine by Thursday?').waitFor()
+    await page.getByRole('link', { name: 'Back' }).click()
+    await page.getByText('2 unread messages').waitFor({ state: 'detached' })
+    await device.close()
+  })
+
+  it('make a room of chosen people', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'rooms-empty')
+    await page.getByRole('button', { name: 'Make a room' }).click()
+    await page.getByRole('textbox', { name: 'Name' }).fill('Garden')
+    await page.getByRole('checkbox', { name: 'Bob' }).check()
+    await expectAccessible(page)
+    await page.getByRole('button', { name: 'Make the room' }).click()
+    await page.getByRole('heading', { name: 'Garden' }).waitFor()
+    await page.getByRole('button', { name: 'About this room' }).click()
+    await page.getByText(/^Bob, /).waitFor()
+    await page.getByRole('radio', { name: 'After every message' }).click()
+    await page.getByRole('radio', { name: 'After every message', checked: true }).waitFor()
+    await expectAccessible(page)
+    expectQuiet(device)
+    await device.close()
+  })
+
   it('move to this tab on request, and rename, save and delete a chat', async () => {
     const device = await browser.device({ size: 'phone' })
     const { page } = device

@@ -345,6 +345,7 @@ const candidate = object<RouteCandidate>({
   refusal: optional(
     one<RouteRefusal>({
       'not-asked-for': true,
+      'not-in-room': true,
       'no-model': true,
       'no-engine': true,
       'model-missing': true,
@@ -380,6 +381,7 @@ export const askRequest = object<AskRequest>({
   messages: list(chatMessage, PROMPT_MAX_MESSAGES),
   model: optional(modelId),
   device: optional(deviceId),
+  among: optional(many(deviceId)),
   sampling,
 })
 const usage = object<Usage>({ promptTokens: count, cachedTokens: count, completionTokens: count })

@@ -14,6 +14,7 @@ import type { AppPeer, PeerState } from '../../../app/peer/app-peer.ts'
 import { createFakeAnswering, FIGURES } from './fake-answering.ts'
 import { createFakeChats, type FakeChats, type Line } from './fake-chats.ts'
 import { createFakeLock, createFakeUnlock, type FakeUnlock } from './fake-lock.ts'
+import { createFakeRooms, fakePerson, type FakeRoom, type FakeRoomsOptions } from './fake-rooms.ts'
 import { createFakeMesh, fakeDevice, fakeDeviceId, fakeModel, fakeRoute } from './fake-mesh.ts'
 import type { PeopleScript } from '../fake-people.ts'
 import { samplePeople } from '../sample-people.ts'
@@ -55,6 +56,10 @@ export const SCENARIOS = [
   'locked',
   'locked-wait',
   'locked-passkey',
+  'rooms-empty',
+  'rooms',
+  'room',
+  'room-later',
 ] as const
 
 /** One of {@link SCENARIOS}. */
@@ -153,6 +158,112 @@ const QUESTIONS = [
   person('Good. Write the script and show what three names would become.'),
 ] as const
 
+const YOU = fakePerson('Maya')
+const BOB = fakePerson('Bob')
+const ALICE = fakePerson('Alice')
+const BOBS_PHONE = fakeDevice('Bob’s phone', { kind: 'browser', person: 'Bob' })
+const ALICES_LAPTOP = fakeDevice('Alice’s laptop', {
+  person: 'Alice',
+  state: 'asleep',
+  path: 'none',
+  rttMs: null,
+  load: { slots: 1, busy: 0, queued: 0 },
+})
+const ROOM_DEVICES: FakeRoomsOptions['devices'] = [
+  { device: SELF, person: YOU },
+  { device: DESKTOP, person: YOU },
+  { device: BOBS_PHONE, person: BOB },
+  { device: ALICES_LAPTOP, person: ALICE },
+  { device: LAPTOP, person: YOU },
+  { device: PHONE, person: YOU },
+]
+const KNOWN_BY = (count: number) => ROOM_DEVICES.slice(0, count).map(({ device }) => device.id)
+
+const CABIN: FakeRoom = {
+  name: 'Cabin weekend',
+  people: [YOU, BOB, ALICE],
+  typing: [ALICE],
+  present: [BOB, ALICE],
+  items: ({ says, answers, now }) => {
+    const late = { writtenAt: now - 158 * MINUTE, arrivedAt: now - 8 * MINUTE }
+    return [
+      says(BOB, BOBS_PHONE, 26 * 60 * MINUTE, 'Stove and gas are packed. Who has the big pot?'),
+      says(YOU, SELF, 162 * MINUTE, 'In my car. @ai nine people, two warm meals a day, two days: how much gas?', {
+        mentions: ['ai'],
+        delivery: { kind: 'seen', people: [BOB.id], devices: KNOWN_BY(5), of: 6 },
+      }),
+      answers(
+        YOU,
+        SELF,
+        161 * MINUTE,
+        'About 1,100 g. A litre of water takes 12 g of gas; nine people use 5 to 6 litres a meal, four meals, and wind at the lake adds a half. Three 450 g cartridges leave a reserve.',
+        { route: fakeRoute(DESKTOP, [LAPTOP]), figures: FIGURES },
+      ),
+      { kind: 'seam', id: 'seam-1', device: ALICES_LAPTOP.id, count: 1, ...late },
+      says(ALICE, ALICES_LAPTOP, 158 * MINUTE, 'I can only come on Saturday morning. Take the small tent without me.', {
+        late,
+      }),
+      says(BOB, BOBS_PHONE, 7 * MINUTE, 'Then I fetch you from the nine o’clock ferry.', {
+        attachments: [{ name: 'ferry-times.pdf', sizeBytes: 182_400, sha256: 'a'.repeat(64), type: 'application/pdf' }],
+      }),
+      says(YOU, SELF, 6 * MINUTE, 'Good. I put Alice down for Saturday.', {
+        edited: true,
+        delivery: { kind: 'spread', devices: KNOWN_BY(3), of: 6 },
+      }),
+      says(BOB, BOBS_PHONE, 5 * MINUTE, '', { state: 'deleted' }),
+      answers(BOB, BOBS_PHONE, 4 * MINUTE, 'The ferry at nine takes', {
+        state: 'streaming',
+        route: fakeRoute(DESKTOP, [LAPTOP]),
+      }),
+      says(YOU, SELF, 2 * MINUTE, 'Keys are under the third stone.', { delivery: { kind: 'saved', of: 6 } }),
+      says(BOB, BOBS_PHONE, MINUTE, '@Maya which stone, counted from the door?', {
+        unread: true,
+        mentions: [YOU.id],
+      }),
+    ]
+  },
+}
+
+const LATER: FakeRoom = {
+  name: 'The house on the hill, and everything that has to be thought of before winter',
+  people: [BOB, ALICE, YOU],
+  cameLater: true,
+  items: ({ says, answers, now }) => [
+    { kind: 'gap', id: 'gap-before', reason: 'before-joining', count: 3, since: now - 7 * 24 * 60 * MINUTE },
+    says(ALICE, ALICES_LAPTOP, 300 * MINUTE, 'a-word-without-any-break-in-it-that-goes-on-and-on-and-on-and-on-and-on'),
+    { kind: 'gap', id: 'gap-2', reason: 'fetching', count: 12 },
+    says(BOB, BOBS_PHONE, 200 * MINUTE, '', { state: 'coming' }),
+    answers(ALICE, ALICES_LAPTOP, 190 * MINUTE, 'Half a sent', { state: 'interrupted' }),
+    answers(BOB, BOBS_PHONE, 180 * MINUTE, 'Hidden text', { hiddenBy: ALICE.id, route: fakeRoute(LAPTOP, []) }),
+    answers(YOU, SELF, 170 * MINUTE, 'Once upon a', { state: 'stopped', stoppedBy: BOB.id }),
+    answers(YOU, SELF, 160 * MINUTE, '', {
+      state: 'failed',
+      error: { code: 'offline', message: 'No device could be reached.' },
+    }),
+    answers(YOU, SELF, MINUTE, '', { state: 'waiting', writingHere: true, phase: 'loading' }),
+  ],
+}
+
+const OTHER_ROOMS: readonly FakeRoom[] = [
+  {
+    name: 'Book circle',
+    people: [YOU, ALICE],
+    items: ({ says }) => [
+      says(ALICE, ALICES_LAPTOP, 3 * 60 * MINUTE, 'Chapter nine by Thursday?', { unread: true }),
+      says(
+        ALICE,
+        ALICES_LAPTOP,
+        2 * 60 * MINUTE,
+        'Or is that too much for a week like this one, with the fair and all?',
+        {
+          unread: true,
+        },
+      ),
+    ],
+  },
+  { name: '', people: [YOU], items: () => [], ageMs: 4 * 24 * 60 * MINUTE },
+]
+
 interface Stage {
   readonly standing?: Standing
   readonly devices?: readonly DeviceView[]
@@ -165,6 +276,9 @@ interface Stage {
   readonly locks?: readonly LockView[]
   readonly locked?: boolean
   readonly waitMs?: number
+  /** The rooms of the scene; the first is opened where `opensRoom`. Absent: the page has none. */
+  readonly rooms?: readonly FakeRoom[]
+  readonly opensRoom?: boolean
 }
 
 const PREVIEW: InvitationPreview = {
@@ -328,6 +442,10 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   locked: { locks: [PASSPHRASE, PASSKEY], locked: true },
   'locked-wait': { locks: [PASSPHRASE], locked: true, waitMs: 42_000 },
   'locked-passkey': { locks: [PASSKEY], locked: true },
+  'rooms-empty': { search: '?view=rooms', rooms: [] },
+  rooms: { search: '?view=rooms', rooms: [CABIN, ...OTHER_ROOMS] },
+  room: { rooms: [CABIN, ...OTHER_ROOMS], opensRoom: true },
+  'room-later': { rooms: [LATER, CABIN], opensRoom: true },
 }
 
 function withChat(chats: FakeChats, lines: readonly Line[]): ChatId {
@@ -375,6 +493,10 @@ export function createScene(name: Scenario): Scene {
         answers.map((text) => answer(text)),
       ),
   }
+  const rooms =
+    stage.rooms === undefined
+      ? undefined
+      : createFakeRooms({ self: YOU, people: [YOU, BOB, ALICE], devices: ROOM_DEVICES, rooms: stage.rooms })
   const answering = createFakeAnswering(
     chats,
     () => {
@@ -388,6 +510,7 @@ export function createScene(name: Scenario): Scene {
   const peer: AppPeer = {
     chats,
     answering,
+    rooms: rooms?.port,
     changes,
     state: () => state,
     takeOver() {
@@ -411,11 +534,13 @@ export function createScene(name: Scenario): Scene {
   }
   const lock = createFakeLock(stage.locks ?? [])
   const unlock = stage.locked === true ? createFakeUnlock(stage.locks ?? [], stage.waitMs ?? 0) : undefined
+  const roomSearch =
+    stage.opensRoom === true && rooms?.ids[0] !== undefined ? `?view=rooms&room=${rooms.ids[0]}` : undefined
   return Object.assign(scene, {
     peer,
     lock,
     unlock,
-    search: stage.search ?? (opened === undefined ? '' : `?chat=${opened}`),
+    search: roomSearch ?? stage.search ?? (opened === undefined ? '' : `?chat=${opened}`),
   })
 }
 

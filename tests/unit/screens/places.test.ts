@@ -27,6 +27,7 @@ describe('places in the address', () => {
       '?view=devices&device=12D3',
       '?view=settings',
       '?view=security&tab=people&person=0a1b&remove=1',
+      '?view=rooms&room=abc',
     ]) {
       expect(searchFromPlace(placeFromSearch(search))).toBe(search)
     }

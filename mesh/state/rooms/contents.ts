@@ -1,0 +1,107 @@
+import type { DeviceId, PersonId } from '../../base/index.ts'
+import type { Route } from '../../route/index.ts'
+import { joinParts } from './answer-text.ts'
+import { placeOf, type MessageNode, type RoomEntry } from './fold.ts'
+import type { Attachment, Mention, RoomOperation, RoomOperationOf } from './operations.ts'
+import { comparePlaces } from './order.ts'
+
+/** Port: whose a device is. Undefined: nobody's that is known here. */
+export type PersonOf = (device: DeviceId) => PersonId | undefined
+
+/** What counts of everything said about a message of a person. */
+export interface MessageContent {
+  readonly state: 'here' | 'deleted' | 'coming'
+  readonly text: string
+  readonly mentions: readonly Mention[]
+  readonly attachments: readonly Attachment[]
+  readonly edited: boolean
+  /** The operation the text is in. */
+  readonly textId: string | undefined
+}
+
+/** What counts of everything said about an answer. */
+export interface AnswerContent {
+  readonly text: string
+  readonly route: Route | undefined
+  readonly end: RoomOperationOf<'end'> | undefined
+  readonly stoppedBy: DeviceId | undefined
+  readonly hiddenBy: DeviceId | undefined
+}
+
+/** True when both devices are one, or of one known person. */
+export function isSamePerson(a: DeviceId, b: DeviceId, personOf: PersonOf): boolean {
+  if (a === b) return true
+  const person = personOf(a)
+  return person !== undefined && person === personOf(b)
+}
+
+function ofKind<Name extends RoomOperation['op']>(
+  node: MessageNode,
+  name: Name,
+  counts: (author: DeviceId) => boolean,
+): RoomEntry<RoomOperationOf<Name>>[] {
+  const entries: RoomEntry[] = []
+  for (const entry of node.about.values()) if (entry.operation.op === name && counts(entry.author)) entries.push(entry)
+  return entries as RoomEntry<RoomOperationOf<Name>>[]
+}
+
+function last<Entry extends RoomEntry<Extract<RoomOperation, { order: number }>>>(
+  entries: readonly Entry[],
+): Entry | undefined {
+  return entries.reduce<Entry | undefined>(
+    (best, entry) => (best === undefined || comparePlaces(placeOf(best), placeOf(entry)) < 0 ? entry : best),
+    undefined,
+  )
+}
+
+/** The message as it stands: the last words of its author's person, unless that person deleted it. */
+export function messageContent(node: MessageNode, personOf: PersonOf): MessageContent {
+  const byAuthor = (author: DeviceId): boolean => isSamePerson(author, node.head.author, personOf)
+  const text = last(ofKind(node, 'text', byAuthor))
+  const isDeleted = ofKind(node, 'delete', byAuthor).length > 0
+  if (isDeleted || text === undefined) {
+    const state = isDeleted ? 'deleted' : 'coming'
+    return { state, text: '', mentions: [], attachments: [], edited: false, textId: undefined }
+  }
+  const { operation } = text
+  return {
+    state: 'here',
+    text: operation.text,
+    mentions: operation.mentions ?? [],
+    attachments: operation.attachments ?? [],
+    // the first words carry the place of the message itself
+    edited: operation.order !== node.order,
+    textId: text.id,
+  }
+}
+
+/** The answer as it stands. Its text and end are written by the device that began it and by no other. */
+export function answerContent(node: MessageNode): AnswerContent {
+  const byWriter = (author: DeviceId): boolean => author === node.head.author
+  const anyone = (): boolean => true
+  const end = firstId(ofKind(node, 'end', byWriter))?.operation
+  const stop = ofKind(node, 'stop', anyone)
+  const hide = last(ofKind(node, 'hide', anyone))
+  return {
+    text: joinParts(ofKind(node, 'part', byWriter).map((entry) => entry.operation)),
+    route: firstId(ofKind(node, 'route', byWriter))?.operation.route,
+    end,
+    stoppedBy: stop.sort((a, b) => comparePlaces(placeOf(a), placeOf(b)))[0]?.author,
+    hiddenBy: hide?.operation.hidden === true ? hide.author : undefined,
+  }
+}
+
+/** Own operations that hold text of a deleted message, or earlier words of an edited one. */
+export function textToErase(node: MessageNode, self: DeviceId, personOf: PersonOf): string[] {
+  const kept = messageContent(node, personOf).textId
+  return ofKind(node, 'text', (author) => author === self)
+    .map((entry) => entry.id)
+    .filter((id) => id !== kept)
+}
+
+function firstId<Entry extends RoomEntry>(entries: readonly Entry[]): Entry | undefined {
+  return entries.reduce<Entry | undefined>(
+    (best, entry) => (best === undefined || entry.id < best.id ? entry : best),
+    undefined,
+  )
+}

@@ -1,0 +1,161 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { asId, ROOM_ORDER_MAX, type DeviceId, type MessageId } from '../../base/index.ts'
+import { createRoomFold, type RoomFold } from './fold.ts'
+import { encodeRoomOperation, type RoomHappening } from './operations.ts'
+import { nextOrder } from './order.ts'
+import { createSeenBy, readMark } from './seen.ts'
+
+const FULL = process.env['PLEXUS_TEST_FULL'] === '1'
+const IDS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'] as unknown as MessageId[]
+const AUTHORS = ['x', 'y', 'z'] as unknown as DeviceId[]
+
+const order = fc.oneof(fc.integer({ min: 0, max: 12 }), fc.constant(ROOM_ORDER_MAX))
+const id = fc.constantFrom(...IDS)
+/** Anything members may write, liars and circles among them. */
+const happening: fc.Arbitrary<RoomHappening> = fc.oneof(
+  fc.record({ op: fc.constant('say' as const), order, parents: fc.array(id, { maxLength: 4 }) }),
+  fc.record({ op: fc.constant('answer' as const), order, parents: fc.array(id, { maxLength: 4 }), question: id }),
+  fc.record({ op: fc.constant('text' as const), order, message: id, text: fc.string({ maxLength: 3 }) }),
+  fc.record({ op: fc.constant('delete' as const), order, message: id }),
+  fc.record({
+    op: fc.constant('part' as const),
+    answer: id,
+    from: fc.integer({ min: 0, max: 3 }),
+    text: fc.string({ maxLength: 3 }),
+  }),
+  fc.record({ op: fc.constant('hide' as const), order, answer: id, hidden: fc.boolean() }),
+  fc.record({ op: fc.constant('name' as const), order, name: fc.constantFrom('one', 'two', 'three') }),
+  fc.record({
+    op: fc.constant('read' as const),
+    heads: fc.array(id, { maxLength: 3 }),
+    missing: fc.array(id, { maxLength: 3 }),
+  }),
+)
+
+interface Written {
+  readonly id: string
+  readonly happening: RoomHappening
+  readonly author: DeviceId
+}
+const written = fc.record({
+  id: fc.oneof(
+    id as fc.Arbitrary<string>,
+    fc.string({ unit: fc.constantFrom('p', 'q', 'r'), minLength: 1, maxLength: 4 }),
+  ),
+  happening,
+  author: fc.constantFrom(...AUTHORS),
+})
+const room = fc.uniqueArray(written, { selector: (each) => each.id, maxLength: 24 })
+
+function put(fold: RoomFold, each: Written): void {
+  fold.put(each.id, { bytes: encodeRoomOperation(each.happening), author: each.author, at: 5 })
+}
+
+/** Everything of a fold that can be seen from outside. */
+function picture(fold: RoomFold): unknown {
+  const seen = createSeenBy(fold, (device) => asId(device))
+  return {
+    messages: fold.messages.map((node) => ({
+      id: node.id,
+      author: node.head.author,
+      children: [...node.children].map((child) => child.id).sort(),
+      about: [...node.about.keys()].sort(),
+      seenBy: AUTHORS.filter((author) => seen.has(asId(author), node)),
+    })),
+    heads: fold
+      .heads()
+      .map((node) => node.id)
+      .sort(),
+    missing: [...fold.missing()].map(([missing, by]) => [missing, [...by].map((node) => node.id).sort()]).sort(),
+    name: fold.setting('name')?.id,
+  }
+}
+
+describe('a room folded from its operations', () => {
+  it('is the same in whatever order they came, how often, and after whatever was erased', () => {
+    fc.assert(
+      fc.property(
+        room,
+        fc.infiniteStream(fc.nat()),
+        fc.array(written, { maxLength: 4 }),
+        (operations, chance, gone) => {
+          const straight = createRoomFold()
+          for (const each of operations) put(straight, each)
+
+          const crooked = createRoomFold()
+          const ids = new Set(operations.map((each) => each.id))
+          const erased = gone.filter((each) => !ids.has(each.id))
+          const shuffled = [...operations, ...operations, ...erased]
+            .map((each) => ({ each, key: chance.next().value }))
+            .sort((a, b) => a.key - b.key)
+          for (const { each } of shuffled) put(crooked, each)
+          for (const each of erased) crooked.erase(each.id)
+
+          expect(picture(crooked)).toEqual(picture(straight))
+        },
+      ),
+      { numRuns: FULL ? 20_000 : 500 },
+    )
+  })
+
+  it('places causes before effects, whoever lies about the time', () => {
+    fc.assert(
+      fc.property(fc.array(fc.record({ clock: fc.integer(), sees: fc.nat() }), { maxLength: 30 }), (steps) => {
+        const fold = createRoomFold()
+        steps.forEach(({ clock, sees }, index) => {
+          // each author saw some prefix of what there was
+          const visible = createRoomFold()
+          for (const node of fold.messages.slice(0, sees % (fold.messages.length + 1))) {
+            visible.put(node.id, {
+              bytes: encodeRoomOperation(node.head.operation),
+              author: node.head.author,
+              at: 0,
+            })
+          }
+          put(fold, {
+            id: `m${String(index)}`,
+            author: asId<DeviceId>('x'),
+            happening: {
+              op: 'say',
+              order: nextOrder(clock, visible.lastOrder),
+              parents: visible
+                .heads()
+                .map((node) => node.id)
+                .slice(-16),
+            },
+          })
+        })
+        const at = new Map(fold.messages.map((node, index) => [node.id, index]))
+        for (const node of fold.messages) {
+          for (const parent of node.head.operation.parents) {
+            expect(at.get(parent)).toBeLessThan(at.get(node.id) ?? -1)
+          }
+        }
+      }),
+      { numRuns: FULL ? 5_000 : 200 },
+    )
+  })
+
+  it('tells of each message exactly whether it was seen, by a mark read back', () => {
+    fc.assert(
+      fc.property(room, fc.infiniteStream(fc.boolean()), (operations, chance) => {
+        const fold = createRoomFold()
+        for (const each of operations) if (each.happening.op !== 'read') put(fold, each)
+        const seen = new Set(fold.messages.filter(() => chance.next().value === true))
+        const mark = readMark(fold, (node) => seen.has(node))
+        if (mark === undefined) return
+        put(fold, { id: 'mark', author: asId<DeviceId>('reader'), happening: { op: 'read', ...mark } })
+        const read = createSeenBy(fold, (device) => asId(device))
+        for (const node of fold.messages) {
+          // it may tell less where there are very many ends, and never more
+          if (read.has(asId('reader'), node)) expect(seen.has(node)).toBe(true)
+        }
+        if (mark.heads.length < 16) {
+          expect(fold.messages.filter((node) => read.has(asId('reader'), node)).length).toBe(seen.size)
+        }
+      }),
+      { numRuns: FULL ? 5_000 : 300 },
+    )
+  })
+})

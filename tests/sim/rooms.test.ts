@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest'
+import { asId, randomInt, type DeviceId, type MessageId, type Random } from '../../mesh/base/index.ts'
+import type { RoomItem } from '../../mesh/state/index.ts'
+import { createSeededRandom } from '../kit/random.ts'
+import {
+  answerWith,
+  createRoomScene,
+  personId,
+  ROOM,
+  type RoomMember,
+  type RoomScene,
+} from '../unit/state/room-scene.ts'
+
+const FULL = process.env['PLEXUS_TEST_FULL'] === '1'
+const SEEDS = FULL ? 1_000 : 20
+const STEPS = FULL ? 120 : 60
+const DEVICES = ['alice-phone', 'alice-laptop', 'bob-phone', 'carol-phone', 'mallory-phone'] as const
+
+/** What must be the same on every device: all but what each knows for itself. */
+function common(items: readonly RoomItem[]): unknown[] {
+  return items.flatMap((item): unknown[] => {
+    if (item.kind === 'message') {
+      const { id, device, person, state, text, mentions, edited } = item
+      return [{ id, device, person, state, text, mentions, edited }]
+    }
+    if (item.kind === 'answer') {
+      const { id, device, asker, question, state, text, figures, hiddenBy, stoppedBy } = item
+      return [{ id, device, asker, question, state, text, figures, hiddenBy, stoppedBy }]
+    }
+    return item.kind === 'gap' ? [item] : []
+  })
+}
+
+async function act(scene: RoomScene, member: RoomMember, random: Random, step: number): Promise<void> {
+  const messages = member.messages()
+  const own = messages.filter((item) => item.kind === 'message' && item.own && item.state === 'here')
+  const answers = messages.filter((item) => item.kind === 'answer')
+  const any = <Value>(values: readonly Value[]): Value | undefined =>
+    values[randomInt(random, Math.max(1, values.length))]
+  const target = any(own)
+  const answer = any(answers)
+  switch (randomInt(random, 10)) {
+    case 0:
+      if (target !== undefined) await member.rooms.edit(ROOM, target.id, `edited ${String(step)}`)
+      return
+    case 1:
+      if (target !== undefined) await member.rooms.delete(ROOM, target.id)
+      return
+    case 2:
+      await member.rooms.rename(ROOM, `room ${String(step)}`)
+      return
+    case 3:
+      if (answer !== undefined) await member.rooms.stop(ROOM, answer.id)
+      return
+    case 4:
+      if (answer !== undefined) await member.rooms.hide(ROOM, answer.id, randomInt(random, 2) === 0)
+      return
+    case 5:
+      member.rooms.markSeen(ROOM, messages.map((item) => item.id).slice(randomInt(random, 4)))
+      return
+    case 6:
+      await member.rooms.say(ROOM, `@ai ${String(step)}`, { mentions: ['ai', personId('bob')] })
+      return
+    default:
+      await member.rooms.say(ROOM, `${member.device} ${String(step)}`)
+  }
+}
+
+describe('rooms on five devices', () => {
+  it(`are the same after ${String(SEEDS)} histories of partitions, wrong clocks and any order of delivery`, async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const scene = createRoomScene({ seed })
+      const random = createSeededRandom(`room ${String(seed)}`)
+      const members = new Map<string, RoomMember>()
+      for (const device of DEVICES) members.set(device, await scene.member(device))
+      const said = new Map<MessageId, DeviceId>()
+      const pick = (): RoomMember => {
+        const member = members.get(DEVICES[randomInt(random, DEVICES.length)] ?? 'alice-phone')
+        if (member === undefined) throw new TypeError('nobody')
+        return member
+      }
+      for (let step = 0; step < STEPS; step++) {
+        const member = pick()
+        await act(scene, member, random, step)
+        for (const item of member.messages()) if (item.device === member.device) said.set(item.id, item.device)
+        for (const ask of member.asks) if (randomInt(random, 3) === 0) answerWith(ask, [`answer ${String(step)}`])
+        if (randomInt(random, 8) === 0) scene.network.part(pick().device, pick().device)
+        if (randomInt(random, 16) === 0) scene.network.join()
+        if (randomInt(random, 12) === 0) scene.clock.jumpWallClock((randomInt(random, 48) - 24) * 3_600_000)
+        // a page that closed without a word
+        if (randomInt(random, 30) === 0) members.set(member.device, await scene.member(member.device as never))
+        scene.network.deliver(randomInt(random, 40))
+        await scene.clock.advanceAsync(randomInt(random, 2_000))
+      }
+      scene.network.join()
+      for (const member of members.values()) for (const ask of member.asks) ask.events.end()
+      await scene.clock.advanceAsync(40_000)
+      await scene.calm()
+      await scene.clock.advanceAsync(5_000)
+      await scene.calm()
+
+      const [first, ...others] = [...members.values()]
+      if (first === undefined) throw new TypeError('nobody')
+      const wanted = { items: common(first.view().items), name: first.view().name }
+      expect(wanted.items.length).toBeGreaterThan(10)
+      for (const other of others) {
+        expect({ items: common(other.view().items), name: other.view().name }, `seed ${String(seed)}`).toEqual(wanted)
+      }
+      // nothing acknowledged is lost
+      const there = new Set(first.messages().map((item) => item.id))
+      for (const [id, device] of said) expect(there.has(id), `seed ${String(seed)}, ${id} of ${device}`).toBe(true)
+      // who seems to have seen a message holds it
+      for (const member of members.values()) {
+        for (const item of member.messages()) {
+          if (item.kind !== 'message' || item.delivery?.kind !== 'seen') continue
+          for (const person of item.delivery.people) {
+            const holders = DEVICES.filter((device) => members.get(device)?.rooms.self === person)
+            expect(holders.some((device) => members.get(device)?.document.operations().has(item.id))).toBe(true)
+          }
+        }
+      }
+      expect(first.view().health).toEqual({ corruptOperations: 0, newerOperations: 0 })
+      expect(asId<DeviceId>(first.device)).toBe(first.device)
+    }
+  }, 3_600_000)
+})

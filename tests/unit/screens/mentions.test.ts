@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest'
+import { matching, mentionAt, mentionsIn, segmentsOf, addresseesOf } from '../../../app/views/rooms/parts/mentions.ts'
+import { threadRows } from '../../../app/views/rooms/parts/thread-rows.ts'
+import { asId, type DeviceId, type MessageId } from '../../../mesh/base/index.ts'
+import type { RoomMessage } from '../../../mesh/state/index.ts'
+import { fakePerson } from '../../kit/preview/fake-rooms.ts'
+
+const bob = fakePerson('Bob')
+const bobby = fakePerson('Bob Martin')
+const everybody = addresseesOf([bob, bobby])
+
+describe('addressing in a room', () => {
+  it('finds whom a text addresses, the longest name first, without regard to case', () => {
+    expect(mentionsIn('@AI and @bob martin, hello', everybody)).toEqual(['ai', bobby.id])
+    expect(mentionsIn('@Bob, are you there?', everybody)).toEqual([bob.id])
+    expect(mentionsIn('(@ai)', everybody)).toEqual(['ai'])
+  })
+
+  it('addresses nobody by a longer word, an address of mail or a name that is not here', () => {
+    expect(mentionsIn('@aid @Bobby mail@ai.example @Carol @', everybody)).toEqual([])
+  })
+
+  it('keeps every character of the text in its pieces', () => {
+    for (const text of ['@ai', 'a @Bob b @ai c', '@@ai', 'none', '']) {
+      expect(
+        segmentsOf(text, everybody)
+          .map((segment) => segment.text)
+          .join(''),
+      ).toBe(text)
+    }
+  })
+
+  it('offers names while one is written behind an @', () => {
+    expect(mentionAt('hello @b', 8)).toEqual({ from: 6, wanted: 'b' })
+    expect(mentionAt('hello @b and', 12)).toBeUndefined()
+    expect(mentionAt('a@b', 3)).toBeUndefined()
+    expect(matching(everybody, 'b').map((each) => each.name)).toEqual(['Bob', 'Bob Martin'])
+    expect(matching(everybody, 'mar').map((each) => each.name)).toEqual(['Bob Martin'])
+    expect(matching(everybody, '').map((each) => each.name)).toEqual(['ai', 'Bob', 'Bob Martin'])
+  })
+})
+
+describe('the lines of a room', () => {
+  const at = (day: number): RoomMessage => ({
+    kind: 'message',
+    id: asId<MessageId>(`m${String(day)}`),
+    device: asId<DeviceId>('d'),
+    writtenAt: new Date(2026, 10, day, 12).getTime(),
+    unread: false,
+    person: bob.id,
+    own: false,
+    state: 'here',
+    text: '',
+    mentions: [],
+    attachments: [],
+    edited: false,
+  })
+
+  it('begin each day and what is unread, and are the last ones only', () => {
+    const items = [at(1), { ...at(1), id: asId<MessageId>('again') }, at(2), at(3)]
+    const kinds = threadRows(items, 10, asId<MessageId>('m3')).map((row) => row.kind)
+    expect(kinds).toEqual(['day', 'message', 'message', 'day', 'message', 'day', 'unread', 'message'])
+    expect(threadRows(items, 2, undefined).map((row) => row.kind)).toEqual(['day', 'message', 'day', 'message'])
+  })
+})
