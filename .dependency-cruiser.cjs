@@ -172,10 +172,10 @@ module.exports = {
       to: { path: 'node_modules/(?:@libp2p|libp2p)/', pathNot: 'node_modules/@libp2p/(?:crypto|peer-id|interface)/' },
     },
     {
-      name: 'yjs-nowhere',
-      comment: 'Shared documents are not part of this form; when they come, only mesh/sync touches Yjs.',
+      name: 'yjs-in-sync',
+      comment: 'Only mesh/sync knows how shared documents merge, so that a swap touches one folder.',
       severity: 'error',
-      from: { path: '^(?:mesh|app|helper|relay)/' },
+      from: { path: '^(?:mesh|app|helper|relay)/', pathNot: ['^mesh/sync/'] },
       to: { path: 'node_modules/(?:yjs|y-protocols)/' },
     },
     {

@@ -14,6 +14,10 @@ export type MessageId = Branded<'MessageId'>
 export type RequestId = Branded<'RequestId'>
 /** A single-use invitation: the public half of its secret. */
 export type InvitationId = Branded<'InvitationId'>
+/** Who may read something: `mesh`, `person:<PersonId>` or `room:<RoomId>`. */
+export type ScopeId = Branded<'ScopeId'>
+/** A shared document within its scope: `[a-z0-9-]`, at most 64 characters. */
+export type DocumentId = Branded<'DocumentId'>
 
 /** Longest id accepted from outside, in characters. */
 export const ID_MAX_LENGTH = 128
