@@ -21,7 +21,7 @@ export interface Chain {
   /** By sequence - 1: first clock, time, and place in the log. */
   readonly froms: number[]
   readonly ats: number[]
-  readonly positions: number[]
+  positions: number[]
   /** Its clocks that its author erased, wherever it said so. */
   erased: Clocks
   /** Envelopes of this chain that erase, with what. */
