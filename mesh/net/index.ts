@@ -15,4 +15,13 @@ export { askDevice, type RemoteEvent } from './protocols/infer/infer.ts'
 export { proveInvitation, type Admission, type ProofGiven } from './protocols/join/join.ts'
 export { askKeeper, type ChangeList } from './protocols/membership/membership.ts'
 export { type MembershipReply, type MembershipRequest } from './protocols/membership/messages.ts'
+export { type ReaderFrame, type SourceFrame } from './protocols/sync/messages.ts'
+export {
+  openSync,
+  syncProtocol,
+  type ReaderChannel,
+  type SourceChannel,
+  type SyncChannel,
+  type SyncHost,
+} from './protocols/sync/sync.ts'
 export { isRelayed } from './stream.ts'

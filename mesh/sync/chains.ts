@@ -77,6 +77,11 @@ export function loadChains(document: string, saved: Uint8Array): Chains {
 
 /** When the entry at a clock was written. */
 export function timeOf(chain: Chain, clock: number): number {
+  return chain.ats[sequenceOf(chain, clock) - 1] ?? 0
+}
+
+/** In which envelope of its chain the entry at a clock came. */
+export function sequenceOf(chain: Chain, clock: number): number {
   let low = 0
   let high = chain.froms.length
   // the last envelope that begins at or before it; those that add nothing come before the one that does
@@ -85,7 +90,7 @@ export function timeOf(chain: Chain, clock: number): number {
     if ((chain.froms[middle] ?? 0) <= clock) low = middle
     else high = middle
   }
-  return chain.ats[low] ?? 0
+  return low + 1
 }
 
 /** True when everything an envelope added was erased. */

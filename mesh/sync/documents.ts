@@ -23,6 +23,8 @@ export interface StoredEvent {
   readonly replica: Replica
   /** Who sent it, or this device. */
   readonly from: DeviceId
+  /** What others sent. */
+  readonly envelopes: readonly { readonly chain: number; readonly head: { readonly sequence: number } }[]
 }
 
 /** Every document this device keeps. */
@@ -70,8 +72,8 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   const load = (key: string, name: DocumentName): Promise<Replica> => {
     const known = replicas.get(key)
     if (known !== undefined) return known
-    const onStored = (replica: Replica, from: DeviceId): void => {
-      changes.emit({ replica, from })
+    const onStored = (replica: Replica, from: DeviceId, envelopes: StoredEvent['envelopes']): void => {
+      changes.emit({ replica, from, envelopes })
     }
     // not bound to the signal of who asked first: others wait for the same
     const loading = openReplica(name, { ports, quarantines, onStored }, {})

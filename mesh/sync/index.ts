@@ -17,7 +17,9 @@ export {
 export { createDocuments, type Documents, type StoredEvent } from './documents.ts'
 export { documentKey } from './envelope.ts'
 export { type EpochKey, type Keyring, type Options, type Signer, type SyncPorts, type Writers } from './ports.ts'
+export { type Presence, type Present } from './presence.ts'
 export { type Replica } from './replica.ts'
+export { createSyncer, type SyncLinks, type Syncer } from './syncer.ts'
 export {
   createWatchedDecoder,
   replyTo,

@@ -1,12 +1,12 @@
 import { asMeshError, createEvents, MeshError, type DeviceId } from '../base/index.ts'
-import { createChains, loadChains } from './chains.ts'
+import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isCompactionDue } from './compact.ts'
 import { createContent } from './content.ts'
 import type { Document, DocumentChange, DocumentName, Vector } from './document.ts'
 import { openDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
 import { readVerified, takeIn, type Received } from './intake.ts'
-import { KINDS } from './kinds.ts'
+import { entryPlace, KINDS } from './kinds.ts'
 import { readLogEntry } from './log-entry.ts'
 import type { Options, SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
@@ -29,6 +29,8 @@ export interface Replica {
   /** See {@link nextBatch}. */
   next(sent: Map<number, number>, options: Options): Promise<Batch>
   isComplete(sent: ReadonlyMap<number, number>): boolean
+  /** The envelope an operation came in: its chain and its place there. */
+  placeOf(operation: string): { readonly chain: number; readonly sequence: number } | undefined
   /** @throws MeshError `storage-failed`, `storage-corrupt` */
   open(options: Options): Promise<Document>
   /** Keys came: reads what could not be read before. */
@@ -44,7 +46,7 @@ interface ReplicaPorts {
   readonly ports: SyncPorts
   readonly quarantines: Quarantines
   /** Told after envelopes became durable here. */
-  readonly onStored: (replica: Replica, from: DeviceId) => void
+  readonly onStored: (replica: Replica, from: DeviceId, envelopes: Received['stored']) => void
 }
 
 /** Reads a document's heads; its content is read when somebody opens it. */
@@ -66,8 +68,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       })
   }
 
-  const stored = (from: DeviceId): void => {
-    onStored(replica, from)
+  const stored = (from: DeviceId, envelopes: Received['stored']): void => {
+    onStored(replica, from, envelopes)
     compactIfDue()
   }
 
@@ -88,7 +90,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       })
     const announced = async <Value>(work: Promise<Value>): Promise<Value> => {
       const value = await work
-      stored(ports.signer.id)
+      stored(ports.signer.id, [])
       return value
     }
     return {
@@ -115,11 +117,17 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     async receive(envelopes, via, how) {
       const verified = await readVerified(state, envelopes)
       const received = await turns.run(() => takeIn(state, verified, via, how))
-      if (received.stored.length > 0) stored(via)
+      if (received.stored.length > 0) stored(via, received.stored)
       return received
     },
     next: (sent, how) => turns.run(() => nextBatch(state, sent, how)),
     isComplete: (sent) => isComplete(state, sent),
+    placeOf(operation) {
+      const place = entryPlace(operation)
+      const chain = place === undefined ? undefined : state.chains.get(place.chain)
+      if (place === undefined || chain === undefined || place.clock >= chain.clock) return undefined
+      return { chain: chain.number, sequence: sequenceOf(chain, place.clock) }
+    },
     open: (how) =>
       turns.run(async () => {
         await readContent(how)

@@ -9,6 +9,7 @@ import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission } from './join/join.ts'
 import { membershipProtocol, type ChangeList } from './membership/membership.ts'
+import { syncProtocol, type SyncHost } from './sync/sync.ts'
 
 /** What the protocols serve from. */
 export interface ProtocolHosts {
@@ -16,6 +17,8 @@ export interface ProtocolHosts {
   readonly engines: EngineHost | undefined
   readonly admission: Admission
   readonly changeList: ChangeList
+  /** Absent where no documents are shared. */
+  readonly documents?: SyncHost | undefined
 }
 
 /** All protocols, bound to this device. */
@@ -28,5 +31,6 @@ export function createProtocols(
     inferProtocol(hosts.engines, ports),
     joinProtocol(hosts.admission),
     membershipProtocol(hosts.changeList),
+    ...(hosts.documents === undefined ? [] : [syncProtocol(hosts.documents)]),
   ]
 }
