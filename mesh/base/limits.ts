@@ -76,6 +76,8 @@ export const SYNC_COMPACT_BYTES = 1024 * 1024
 /** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
 export const SYNC_DECODE_TIMEOUT_MS = 500
 export const SYNC_DECODE_HEAP_MIB = 256
+/** How long a decoder's worker may take to start, in ms. */
+export const SYNC_DECODE_START_MS = 20_000
 /** Updates that may wait for the decoder. */
 export const SYNC_DECODE_QUEUE_MAX = 1_024
 /** Bytes of envelopes that may be on their way to a device before it grants more, and the steps it grants in. */

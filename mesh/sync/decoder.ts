@@ -28,3 +28,9 @@ export interface Decoder {
   decode(update: Uint8Array, options?: Options): Promise<DecodedUpdate>
   close(): Promise<void>
 }
+
+/** What a decoder's worker says: once that it is there, then to each update. */
+export type DecoderMessage =
+  | { readonly type: 'ready' }
+  | { readonly type: 'decoded'; readonly decoded: DecodedUpdate }
+  | { readonly type: 'malformed'; readonly reason: string }

@@ -4,7 +4,7 @@
  * acknowledged is durable, that devices with the same envelopes show the same, and
  * that an author who breaks the rules stops nobody but itself.
  */
-export { type DecodedStruct, type DecodedUpdate, type Decoder } from './decoder.ts'
+export { type DecodedStruct, type DecodedUpdate, type Decoder, type DecoderMessage } from './decoder.ts'
 export {
   type Document,
   type DocumentChange,
@@ -20,10 +20,4 @@ export { type EpochKey, type Keyring, type Options, type Signer, type SyncPorts,
 export { type Presence, type Present } from './presence.ts'
 export { type Replica } from './replica.ts'
 export { createSyncer, type SyncLinks, type Syncer } from './syncer.ts'
-export {
-  createWatchedDecoder,
-  replyTo,
-  type DecoderReply,
-  type DecoderWorker,
-  type StartDecoderWorker,
-} from './watched-decoder.ts'
+export { createWatchedDecoder, type DecoderWorker, type StartDecoderWorker } from './watched-decoder.ts'

@@ -2,16 +2,17 @@ import { createEvents, type DeviceId, type EventHub, type Random, type ScopeId }
 import { loadDeviceKey, type DeviceKey } from '../../mesh/identity/index.ts'
 import { secretKey } from '../../mesh/seal/index.ts'
 import type { Decoder, EpochKey, Keyring, SyncPorts, Writers } from '../../mesh/sync/index.ts'
-import { replyTo } from '../../mesh/sync/index.ts'
-import { MeshError, silentLogger, type Clock, type Store } from '../../mesh/base/index.ts'
+import { replyTo } from '../../mesh/sync/decoding.ts'
+import { MeshError, silentLogger, throwIfAborted, type Clock, type Store } from '../../mesh/base/index.ts'
 import { createMemoryStore } from './memory-store.ts'
 
 /** A decoder in this very thread, for tests that need no watchdog. */
 export const directDecoder: Decoder = {
-  async decode(update) {
+  async decode(update, { signal } = {}) {
+    throwIfAborted(signal)
     const reply = replyTo(update)
-    if (reply.ok) return reply.decoded
-    throw new MeshError('malformed', reply.reason)
+    if (reply.type === 'decoded') return reply.decoded
+    throw new MeshError('malformed', reply.type === 'malformed' ? reply.reason : 'It answered nothing.')
   },
   async close() {},
 }

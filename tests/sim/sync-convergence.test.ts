@@ -101,6 +101,8 @@ async function history(seed: number): Promise<void> {
   }
   for (const flight of air) await deliver(world, flight)
   await settleAll(world)
+  expect((documents[0] as Document).operations().size).toBeGreaterThan(OPERATIONS)
+  expect(world.peers.flatMap((peer) => peer.documents.quarantined())).toEqual([])
   await expectSame(world)
   for (const peer of world.peers) await (await peer.documents.adopt(ROOM, {})).compact({})
   for (let index = 0; index < PEERS; index++) await world.restart(index)
