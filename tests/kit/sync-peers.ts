@@ -1,6 +1,7 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { createEvents, type DeviceId, type EventHub, type Random, type ScopeId } from '../../mesh/base/index.ts'
 import { loadDeviceKey, type DeviceKey } from '../../mesh/identity/index.ts'
-import { secretKey } from '../../mesh/seal/index.ts'
+import type { SecretKey } from '../../mesh/seal/index.ts'
 import type { Decoder, EpochKey, Keyring, SyncPorts, Writers } from '../../mesh/sync/index.ts'
 import { replyTo } from '../../mesh/sync/decoding.ts'
 import { MeshError, silentLogger, throwIfAborted, type Clock, type Store } from '../../mesh/base/index.ts'
@@ -15,6 +16,29 @@ export const directDecoder: Decoder = {
     throw new MeshError('malformed', reply.type === 'malformed' ? reply.reason : 'It answered nothing.')
   },
   async close() {},
+}
+
+/**
+ * As `secretKey`, and done at once: the platform's own works in other threads, which
+ * virtual time cannot wait for.
+ */
+function promptKey(key: Uint8Array): SecretKey {
+  return {
+    async seal(plain, context, random) {
+      const nonce = random.bytes(12)
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(context)
+      return new Uint8Array(Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]))
+    },
+    async open(box, context) {
+      try {
+        const decipher = createDecipheriv('aes-256-gcm', key, box.subarray(0, 12)).setAAD(context)
+        decipher.setAuthTag(box.subarray(-16))
+        return new Uint8Array(Buffer.concat([decipher.update(box.subarray(12, -16)), decipher.final()]))
+      } catch (error) {
+        throw new MeshError('integrity', 'This was not sealed with that key.', { cause: error })
+      }
+    },
+  }
 }
 
 /** The rights and keys of a make-believe mesh, changed at will by a test. */
@@ -95,7 +119,7 @@ export function createTestScopes(random: Random): TestScopes {
         if (given.has('read')) holders.add(device)
         if (given.has('write')) wrote.add(`${scope}/${device}/${id}`)
       }
-      epochs.set(scope, [...known, { id, generation: known.length + 1, key: await secretKey(bytes), holders }])
+      epochs.set(scope, [...known, { id, generation: known.length + 1, key: promptKey(bytes), holders }])
       changes.emit()
     },
   }
