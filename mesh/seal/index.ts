@@ -4,6 +4,7 @@
  * no protocol and no store.
  */
 export { BOX_OVERHEAD_BYTES, cryptoKey, SECRET_KEY_BYTES, secretKey, type PlatformKey, type SecretKey } from './aead.ts'
+export { digest } from './digest.ts'
 export {
   createSealingKeyPair,
   openSealed,

@@ -1,7 +1,7 @@
 import type { DeviceId } from '../base/index.ts'
 import type { ContentChange } from './content.ts'
 import { logEntry } from './log-entry.ts'
-import type { Options } from './ports.ts'
+import type { Options } from './options.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
 
 /**

@@ -3,13 +3,17 @@ import { isSpent } from './chains.ts'
 import type { SavedPart } from './document-log.ts'
 import { hollow, type Envelope } from './envelope.ts'
 import { logEntry, readLogEntry } from './log-entry.ts'
-import type { Options } from './ports.ts'
+import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
 import { sealSnapshot } from './snapshots.ts'
 
-/** True when the log has grown enough since its last snapshot. */
-export function isCompactionDue({ grown }: ReplicaState): boolean {
-  return grown.envelopes >= SYNC_COMPACT_ENVELOPES || grown.bytes >= SYNC_COMPACT_BYTES
+/**
+ * True when the log has grown enough since its last snapshot; of a large document by
+ * half of what it was, so that the whole is not written anew for every megabyte.
+ */
+export function isCompactionDue({ grown, snapshotBytes }: ReplicaState): boolean {
+  const enough = Math.max(SYNC_COMPACT_BYTES, snapshotBytes / 2)
+  return grown.envelopes >= SYNC_COMPACT_ENVELOPES || grown.bytes >= enough
 }
 
 /**
@@ -28,6 +32,7 @@ async function partsNow(state: ReplicaState, options: Options): Promise<{ index:
   const through = state.lastPosition
   const index = { through, bytes: state.chains.save() }
   const content = await contentNow(state, options)
+  state.snapshotBytes = content?.byteLength ?? state.snapshotBytes
   return content === undefined ? { index } : { index, content: { through, bytes: content } }
 }
 

@@ -1,4 +1,4 @@
-import type { Options } from './ports.ts'
+import type { Options } from './options.ts'
 
 /** One struct of a Yjs update, described without Yjs. */
 export interface DecodedStruct {

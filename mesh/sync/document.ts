@@ -1,5 +1,5 @@
 import type { DeviceId, DocumentId, EventSource, ScopeId } from '../base/index.ts'
-import type { Options } from './ports.ts'
+import type { Options } from './options.ts'
 
 /** How the content of a document merges; see kinds.ts. */
 export type DocumentKind = 'operations' | 'settings'

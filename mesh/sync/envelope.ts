@@ -14,7 +14,8 @@ import { verifyBy } from '../identity/index.ts'
 import { BOX_OVERHEAD_BYTES, type SecretKey } from '../seal/index.ts'
 import { bytes, decode, deviceId, encode, exactBytes, list, toHex, whole } from '../wire/index.ts'
 import type { DocumentName } from './document.ts'
-import type { Options, Signer } from './ports.ts'
+import type { Options } from './options.ts'
+import type { Signer } from './ports.ts'
 import type { ClockRange } from './update.ts'
 
 /** The format: a Yjs update of version 1 in an AES-GCM box. Another number is another format, and refused. */

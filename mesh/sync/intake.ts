@@ -2,7 +2,7 @@ import { MeshError, SYNC_WAITING_PER_AUTHOR_MAX_BYTES, type DeviceId } from '../
 import { isHeld, judge, mayCome } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
-import type { Options } from './ports.ts'
+import type { Options } from './options.ts'
 import { examineOrQuarantine } from './replay.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
 import type { UpdateEntry } from './update.ts'

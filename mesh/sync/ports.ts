@@ -1,11 +1,7 @@
 import type { Clock, DeviceId, EventSource, Logger, Random, ScopeId, Store } from '../base/index.ts'
 import type { SecretKey } from '../seal/index.ts'
 import type { Decoder } from './decoder.ts'
-
-/** Options of everything that takes time. */
-export interface Options {
-  readonly signal?: AbortSignal | undefined
-}
+import type { Options } from './options.ts'
 
 /** A generation of a scope's key. */
 export interface EpochKey {

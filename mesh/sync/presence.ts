@@ -12,7 +12,8 @@ import {
 import { encode, toHex } from '../wire/index.ts'
 import type { DocumentName } from './document.ts'
 import { documentKey } from './envelope.ts'
-import type { Options, SyncPorts } from './ports.ts'
+import type { Options } from './options.ts'
+import type { SyncPorts } from './ports.ts'
 
 /** What another device says of itself in a document now. */
 export interface Present {

@@ -12,7 +12,7 @@ import { decode, deviceId, encode, list, text, whole } from '../wire/index.ts'
 import { documentKey } from './envelope.ts'
 import { documentName } from './names.ts'
 import type { DocumentName, Quarantine } from './document.ts'
-import type { Options } from './ports.ts'
+import type { Options } from './options.ts'
 
 const KEY = 'sync/quarantines'
 

@@ -28,6 +28,8 @@ export interface ReplicaState {
   /** Last place in the log that is accounted for. */
   lastPosition: number
   /** Added to the log since the last snapshot. */
+  /** Size of the last snapshot of the content. */
+  snapshotBytes: number
   grown: { envelopes: number; bytes: number; erasing: number }
 }
 

@@ -8,7 +8,8 @@ import { documentKey } from './envelope.ts'
 import { readVerified, takeIn, type Received } from './intake.ts'
 import { entryPlace, KINDS } from './kinds.ts'
 import { readLogEntry } from './log-entry.ts'
-import type { Options, SyncPorts } from './ports.ts'
+import type { Options } from './options.ts'
+import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
 import { replay } from './replay.ts'
 import type { ReplicaState } from './replica-state.ts'
@@ -167,6 +168,7 @@ async function loadState(
     content: undefined,
     unreadableBytes: new Map(),
     lastPosition: through,
+    snapshotBytes: 0,
     grown: { envelopes: 0, bytes: 0, erasing: 0 },
   }
   for (const { sequence: position, bytes } of await log.read(through, options)) {
@@ -186,6 +188,7 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
   const { name, kind, chains, ports, log } = state
   const part = await log.part('content', options)
   const saved = part === undefined ? undefined : await openSnapshot(name, part.bytes, ports)
+  state.snapshotBytes = part?.bytes.byteLength ?? 0
   const content = createContent(kind, chains, ports.clock, saved)
   const rest = await log.read(saved === undefined || part === undefined ? 0 : part.through, options)
   await replay({ ...state, content }, rest, options)

@@ -1,7 +1,7 @@
 import { SYNC_BATCH_BYTES, SYNC_BATCH_ENVELOPES } from '../base/index.ts'
 import { commonClocks } from './clock-ranges.ts'
 import { readLogEntry } from './log-entry.ts'
-import type { Options } from './ports.ts'
+import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
 import type { Envelope } from './envelope.ts'
 

@@ -1,12 +1,13 @@
-import { sha256 } from '@noble/hashes/sha2.js'
 import { hexToBytes } from '@noble/hashes/utils.js'
 import * as z from 'zod/mini'
 import { verifyBy } from '../identity/index.ts'
+import { digest } from '../seal/index.ts'
 import { decode, encode, exactBytes, toHex, whole } from '../wire/index.ts'
 import type { Content } from './content.ts'
 import type { DocumentName } from './document.ts'
 import { documentKey } from './envelope.ts'
-import type { EpochKey, Options, SyncPorts } from './ports.ts'
+import type { Options } from './options.ts'
+import type { EpochKey, SyncPorts } from './ports.ts'
 
 type Saved = ReturnType<Content['save']>
 
@@ -24,7 +25,7 @@ export async function sealSnapshot(
 ): Promise<Uint8Array> {
   const context = contextOf(name)
   const box = await epoch.key.seal(encode({ state: saved.state, applied: saved.applied }), context, ports.random)
-  const signature = await ports.signer.sign(signedText(context, box), options)
+  const signature = await ports.signer.sign(await signedText(context, box), options)
   return encode({ epoch: hexToBytes(epoch.id), box, signature })
 }
 
@@ -37,7 +38,8 @@ export async function openSnapshot(
   const { epoch, box, signature } = decode(bytes, snapshot, LIMITS)
   const context = contextOf(name)
   const key = ports.keyring.get(name.scope, toHex(epoch))?.key
-  if (key === undefined || !(await verifyBy(ports.signer.id, signedText(context, box), signature))) return undefined
+  if (key === undefined || !(await verifyBy(ports.signer.id, await signedText(context, box), signature)))
+    return undefined
   return decode(await key.open(box, context), content, LIMITS)
 }
 
@@ -51,6 +53,6 @@ function contextOf(name: DocumentName): Uint8Array {
   return encode(['plexus/snapshot', documentKey(name)])
 }
 
-function signedText(context: Uint8Array, box: Uint8Array): Uint8Array {
-  return encode([context, sha256(box)])
+async function signedText(context: Uint8Array, box: Uint8Array): Promise<Uint8Array> {
+  return encode([context, await digest(box)])
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { randomInt, type Random } from '../../mesh/base/index.ts'
+import { MeshError, messageOf, randomInt, type Random } from '../../mesh/base/index.ts'
 import type { Document } from '../../mesh/sync/index.ts'
 import { createSyncWorld, pick, ROOM, stateOf, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
@@ -115,7 +115,7 @@ test(
   async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       await history(seed).catch((error: unknown) => {
-        throw new Error(`seed ${String(seed)}: ${String(error)}`, { cause: error })
+        throw new MeshError('bug', `seed ${String(seed)}: ${messageOf(error)}`, { cause: error })
       })
     }
   },
