@@ -54,10 +54,11 @@ async function settleAll(world: SyncWorld): Promise<void> {
 }
 
 async function expectSame(world: SyncWorld): Promise<void> {
-  const states = await Promise.all(world.peers.map(async (peer) => stateOf(await peer.open(ROOM))))
+  const states = await Promise.all(world.peers.map(async (peer) => JSON.stringify(stateOf(await peer.open(ROOM)))))
   const digests = await Promise.all(world.peers.map(async (peer) => (await peer.documents.adopt(ROOM, {})).digest()))
   expect(new Set(digests).size).toBe(1)
-  for (const state of states) expect(state).toEqual(states[0])
+  // by text: a deep comparison of thousands takes longer than the history
+  expect(states.every((state) => state === states[0])).toBe(true)
 }
 
 async function history(seed: number): Promise<void> {
@@ -119,5 +120,5 @@ test(
       })
     }
   },
-  IS_FULL ? 3_600_000 : 240_000,
+  IS_FULL ? 10_800_000 : 600_000,
 )

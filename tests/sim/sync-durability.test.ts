@@ -90,5 +90,5 @@ for (const [name, fault] of [
     // a session with fewer ways to the disk would prove less
     expect(writes).toBeGreaterThan(20)
     for (let atWrite = 1; atWrite <= writes; atWrite++) await killAt(atWrite, fault)
-  })
+  }, 120_000)
 }

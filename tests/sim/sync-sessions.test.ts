@@ -61,7 +61,7 @@ test('a session cut at whichever frame goes on where it stopped', async () => {
     expect(stateOf(there), `cut after ${String(frames)} frames`).toEqual(stateOf(here))
     await world.stop()
   }
-})
+}, 120_000)
 
 test('a device that takes nothing costs its peer no memory and no other device its speed', async () => {
   const world = await createSyncWorld('slow', 3, { online: false })

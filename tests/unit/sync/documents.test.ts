@@ -108,7 +108,7 @@ test('what is erased is gone from every disk, and only its author can erase it',
   const here = await alice.documents.open(ID, WHAT)
   const [first = '', second = ''] = await here
     .write([{ bytes: text('keep') }])
-    .then(async (one) => [...one, ...(await here.write([{ bytes: text('secret') }]))])
+    .then(async (one) => [...one, ...(await here.write([{ bytes: new Uint8Array(100_000).fill(7) }]))])
   const there = await bob.documents.open(ID, WHAT)
   await pull(alice, bob)
   await expect(there.erase([second])).rejects.toMatchObject({ code: 'unauthorized' })
@@ -118,10 +118,9 @@ test('what is erased is gone from every disk, and only its author can erase it',
   const replica = await bob.documents.adopt({ id: ID, ...WHAT }, {})
   const sizeOf = (): number =>
     [...bob.store.data.logs.values()].flat().reduce((sum, entry) => sum + entry.bytes.byteLength, 0)
-  const before = sizeOf()
+  expect(sizeOf()).toBeGreaterThan(100_000)
   await replica.compact({})
-  expect(sizeOf()).toBeGreaterThan(0)
-  expect(before).toBeGreaterThan(0)
+  expect(sizeOf()).toBeLessThan(5_000)
   // a third device learns it from the one that has only the head any more
   const third = await carol.documents.open(ID, WHAT)
   await pull(bob, carol)
@@ -218,7 +217,7 @@ test('a change larger than one envelope is split, and taken whole', async () => 
   await expect(here.write([{ bytes: new Uint8Array(257 * 1024) }])).rejects.toMatchObject({ code: 'too-large' })
 })
 
-test('10,000 operations open in 500 ms', async () => {
+test('10,000 operations open in 500 ms of the processor', async () => {
   const { peers } = await world(1)
   let alice = peers[0] as Peer
   const document = await alice.documents.open(ID, WHAT)
@@ -228,10 +227,12 @@ test('10,000 operations open in 500 ms', async () => {
   const writing = performance.now() - started
   await alice.documents.idle()
   alice = await alice.restart()
-  const before = performance.now()
+  // the processor's time: what others do on the machine is not ours
+  const before = process.cpuUsage()
   const again = await alice.documents.open(ID, WHAT)
-  const opening = performance.now() - before
+  const { user, system } = process.cpuUsage(before)
+  const opening = (user + system) / 1_000
   console.log(`10,000 writes ${writing.toFixed(0)} ms, open ${opening.toFixed(0)} ms`)
   expect(again.operations().size).toBe(10_000)
-  expect(opening).toBeLessThan(process.env['CI'] === undefined ? 500 : 2_000)
-})
+  expect(opening).toBeLessThan(500)
+}, 120_000)
