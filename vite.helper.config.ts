@@ -14,6 +14,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   cli: at('helper/cli.ts'),
   relay: at('relay/main.ts'),
   'llama-worker': at('helper/engines/llama/worker.ts'),
+  'decode-worker': at('helper/ports/decode-worker.ts'),
 }
 const BENCH: Readonly<Record<string, string>> = {
   run: at('tests/bench/run.ts'),

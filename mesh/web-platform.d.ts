@@ -79,6 +79,7 @@ interface SubtleCrypto {
     message: Uint8Array<ArrayBuffer>,
   ): Promise<boolean>
   encrypt(algorithm: AesGcmParams, key: CryptoKey, plain: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
+  digest(algorithm: 'SHA-256', bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
   decrypt(algorithm: AesGcmParams, key: CryptoKey, sealed: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>
 }
 

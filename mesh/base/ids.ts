@@ -18,6 +18,10 @@ export type PersonId = Branded<'PersonId'>
 export type RoomId = Branded<'RoomId'>
 /** A single-use invitation: the public half of its secret. */
 export type InvitationId = Branded<'InvitationId'>
+/** Who may read something: `mesh`, `person:<PersonId>` or `room:<RoomId>`. */
+export type ScopeId = Branded<'ScopeId'>
+/** A shared document within its scope: `[a-z0-9-]`, at most 64 characters. */
+export type DocumentId = Branded<'DocumentId'>
 
 /** A mesh: the hash of its first ledger entry, 64 hex digits. */
 export type MeshId = Branded<'MeshId'>

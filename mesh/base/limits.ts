@@ -128,3 +128,52 @@ export const ROOM_PRESENCE_MAX_BYTES = 1_024
 export const ROOM_PRESENCE_EVERY_MS = 3_000
 /** Presence not told again within this time is gone, in ms. */
 export const ROOM_PRESENCE_LIFETIME_MS = 30_000
+/** Largest Yjs update in one envelope, in bytes; what is larger is split. */
+export const SYNC_UPDATE_MAX_BYTES = 512 * 1024
+/** Largest envelope, in bytes: the update, its box, a head that erases as much as it may, a signature. */
+export const SYNC_ENVELOPE_MAX_BYTES = 528 * 1024
+/** Largest single operation, in bytes. */
+export const SYNC_OPERATION_MAX_BYTES = 256 * 1024
+/** Most operations in one envelope. */
+export const SYNC_OPERATIONS_MAX = 256
+/** Most ranges that one envelope erases. */
+export const SYNC_ERASES_MAX = 256
+/** Most documents one device keeps. */
+export const SYNC_DOCUMENTS_MAX = 16_384
+/** Most chains in one document, and of one author in it. */
+export const SYNC_CHAINS_MAX = 65_536
+export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
+/** Most bytes of one document that wait for a key or for what comes before them, and an author's share of it. */
+export const SYNC_WAITING_MAX_BYTES = 1024 * 1024
+export const SYNC_WAITING_PER_AUTHOR_MAX_BYTES = 256 * 1024
+/** A document's log is compacted when this much was added since, in envelopes or bytes. */
+export const SYNC_COMPACT_ENVELOPES = 5_000
+export const SYNC_COMPACT_BYTES = 1024 * 1024
+/** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
+export const SYNC_DECODE_TIMEOUT_MS = 500
+export const SYNC_DECODE_HEAP_MIB = 256
+/** How long a decoder's worker may take to start, in ms. */
+export const SYNC_DECODE_START_MS = 20_000
+/** Updates that may wait for the decoder. */
+export const SYNC_DECODE_QUEUE_MAX = 1_024
+/** Bytes of envelopes that may be on their way to a device before it grants more, and the steps it grants in. */
+export const SYNC_WINDOW_BYTES = 1024 * 1024
+export const SYNC_GRANT_BYTES = 256 * 1024
+/** Bytes of envelopes gathered into one frame, unless a single one is larger. */
+export const SYNC_BATCH_BYTES = 128 * 1024
+/** Most envelopes in one frame. */
+export const SYNC_BATCH_ENVELOPES = 256
+/** Documents named in one frame. */
+export const SYNC_OFFER_MAX = 256
+/** Streams of documents one connection may have open, each way. */
+export const SYNC_STREAMS_MAX = 4
+/** Pause before a session that ended is opened again, in ms. */
+export const SYNC_RETRY_MS = 2_000
+/** How far ahead of this device's clock the stamp of a setting may be and still count, in ms. */
+export const SYNC_SETTING_AHEAD_MS = 24 * 60 * 60_000
+/** Quarantines kept. */
+export const SYNC_QUARANTINES_MAX = 1_024
+/** Largest presence, in bytes; how many of one author a second are heard; how long one holds, in ms. */
+export const AWARENESS_MAX_BYTES = 1_024
+export const AWARENESS_PER_SECOND = 5
+export const AWARENESS_HOLDS_MS = 30_000

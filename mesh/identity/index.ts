@@ -2,7 +2,7 @@
  * Who a device is and who belongs: keys, invitations, the signed ledger, rights and
  * the keys of what is shared. Pure data and storage; knows no network and no screen.
  */
-export { isDeviceId, loadDeviceKey, type DeviceKey } from './device-key.ts'
+export { isDeviceId, loadDeviceKey, verifyBy, type DeviceKey } from './device-key.ts'
 export { loadEarlierLists, type EarlierDevice, type EarlierLists } from './earlier-list.ts'
 export { formatInvitation, LINK_MAX_ADDRESSES, parseInvitation, type InvitationLink } from './invitation-link.ts'
 export { INVITATION_LIFETIME_MS, INVITATION_MAX_LIFETIME_MS, INVITATIONS_MAX_OPEN } from './invitation-terms.ts'

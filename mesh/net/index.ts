@@ -13,4 +13,13 @@ export { type CapabilityRecord } from './protocols/control/messages.ts'
 export { createProtocols } from './protocols/index.ts'
 export { askDevice, type RemoteEvent } from './protocols/infer/infer.ts'
 export { knockAt, proveEarlier, proveInvitation, type Admission, type ProofGiven } from './protocols/join/join.ts'
+export { type ReaderFrame, type SourceFrame } from './protocols/sync/messages.ts'
+export {
+  openSync,
+  syncProtocol,
+  type ReaderChannel,
+  type SourceChannel,
+  type SyncChannel,
+  type SyncHost,
+} from './protocols/sync/sync.ts'
 export { isRelayed } from './stream.ts'

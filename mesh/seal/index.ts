@@ -5,6 +5,7 @@
  * device, no protocol and no platform.
  */
 export { BOX_OVERHEAD_BYTES, cryptoKey, SECRET_KEY_BYTES, secretKey, type PlatformKey, type SecretKey } from './aead.ts'
+export { digest } from './digest.ts'
 export {
   createSealingKeyPair,
   openSealed,

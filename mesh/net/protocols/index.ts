@@ -9,6 +9,7 @@ import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission, type Knocking } from './join/join.ts'
 import { ledgerProtocol } from './ledger/ledger.ts'
+import { syncProtocol, type SyncHost } from './sync/sync.ts'
 
 /** What the protocols serve from. */
 export interface ProtocolHosts {
@@ -16,6 +17,8 @@ export interface ProtocolHosts {
   readonly engines: EngineHost | undefined
   readonly admission: Admission
   readonly knocking: Knocking
+  /** Absent where no documents are shared. */
+  readonly documents?: SyncHost | undefined
 }
 
 /** All protocols, bound to this device. */
@@ -28,5 +31,6 @@ export function createProtocols(
     inferProtocol(hosts.engines, ports),
     joinProtocol(hosts.admission, hosts.knocking),
     ledgerProtocol(hosts.control.ledger),
+    ...(hosts.documents === undefined ? [] : [syncProtocol(hosts.documents)]),
   ]
 }

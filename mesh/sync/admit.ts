@@ -1,0 +1,112 @@
+import {
+  isMeshError,
+  MeshError,
+  SYNC_CHAINS_MAX,
+  SYNC_CHAINS_PER_AUTHOR_MAX,
+  throwIfAborted,
+  type DeviceId,
+} from '../base/index.ts'
+import type { Chain, Chains } from './chains.ts'
+import { hasClocks } from './clock-ranges.ts'
+import { NO_ENVELOPE, openEnvelope, type Envelope } from './envelope.ts'
+import { checkContent, type KindDescriptor } from './kinds.ts'
+import type { Options } from './options.ts'
+import type { EpochKey, SyncPorts } from './ports.ts'
+import { scanUpdate, type UpdateEntry } from './update.ts'
+import type { Waiting } from './waiting.ts'
+
+/** What becomes of an envelope by its head alone. */
+export type Judgement =
+  | { readonly verdict: 'known' | 'next' | 'waits' }
+  /** Not now, and nobody is to blame: its author may have rights that this device has not heard of. */
+  | { readonly verdict: 'refused'; readonly reason: 'rights' | 'full' | 'quarantine' }
+  /** Signed by its author and against the rules. */
+  | { readonly verdict: 'violation'; readonly reason: string }
+
+const KNOWN: Judgement = { verdict: 'known' }
+const WAITS: Judgement = { verdict: 'waits' }
+const violation = (reason: string): Judgement => ({ verdict: 'violation', reason })
+
+/** True when this exact envelope, or a later one of its chain, is held. */
+export function isHeld(chains: Chains, { chain: number, head, hash }: Envelope): boolean {
+  const chain = chains.get(number)
+  if (chain === undefined || head.sequence > chain.sequence) return false
+  return head.sequence < chain.sequence || same(chain.tip, hash)
+}
+
+/** Judges a verified envelope by its place among those held. Pure. */
+export function judge(envelope: Envelope, chains: Chains, waiting: Waiting): Judgement {
+  const { head } = envelope
+  const chain = chains.get(envelope.chain)
+  const held = chain?.sequence ?? 0
+  if (isHeld(chains, envelope)) return KNOWN
+  // a device that forks its chain tells different devices different things
+  if (head.sequence === held) return violation('It signed two different envelopes for one place.')
+  if (chain === undefined && chains.countOf(head.author) >= SYNC_CHAINS_PER_AUTHOR_MAX)
+    return violation('It began too many chains.')
+  if (chain === undefined && chains.all.size >= SYNC_CHAINS_MAX) return { verdict: 'refused', reason: 'full' }
+  if (head.sequence > held + 1) return WAITS
+  if (!same(head.previous, chain?.tip ?? NO_ENVELOPE)) return violation('Its envelope does not follow the one before.')
+  if (head.from !== (chain?.clock ?? 0)) return violation('Its envelope leaves a gap or goes back.')
+  return judgeErasing(envelope, chain, chains, waiting)
+}
+
+function judgeErasing(envelope: Envelope, chain: Chain | undefined, chains: Chains, waiting: Waiting): Judgement {
+  const { head, box } = envelope
+  for (const { chain: number, clock, count } of head.erases) {
+    const target = chains.get(number)
+    if (target !== undefined && target.author !== head.author) return violation('It erases what others wrote.')
+    if (target !== undefined && clock + count <= target.clock) continue
+    if (number === envelope.chain) return violation('It erases what it never wrote.')
+    return WAITS
+  }
+  if (box !== undefined) return { verdict: 'next' }
+  // who forwards it says that everything in it was erased: its author has to have said so
+  const erased = waiting.erasedBy(head.author, envelope.chain, chain?.erased ?? [])
+  return head.count > 0 && hasClocks(erased, head.from, head.count) ? { verdict: 'next' } : WAITS
+}
+
+/**
+ * Whether an author's envelope is taken from this sender: it may write, or it could
+ * once and somebody else who belongs here kept it.
+ */
+export function mayCome(
+  { head }: Envelope,
+  via: DeviceId,
+  scope: Parameters<SyncPorts['writers']['mayWrite']>[1],
+  { writers, signer }: Pick<SyncPorts, 'writers' | 'signer'>,
+): boolean {
+  if (writers.mayWrite(head.author, scope)) return true
+  if (via === head.author || writers.mayHaveWritten?.(head.author, scope, head.epoch) !== true) return false
+  return via === signer.id || writers.mayRead(via, scope) || writers.mayStore(via, scope)
+}
+
+/**
+ * Opens a foreign envelope and looks at everything in it. Yjs reads it in the
+ * decoder's worker; what comes back are plain entries.
+ * @throws MeshError `malformed`, `integrity`, `timeout`, `too-large`: its author broke the rules
+ */
+export async function examine(
+  envelope: Envelope,
+  epoch: EpochKey,
+  kind: KindDescriptor,
+  ports: Pick<SyncPorts, 'decoder'>,
+  options: Options,
+): Promise<readonly UpdateEntry[]> {
+  const { head, chain } = envelope
+  const place = { chain, clock: head.from, count: head.count }
+  const update = await openEnvelope(envelope, epoch.key)
+  scanUpdate(update, place)
+  return checkContent(kind, place, await ports.decoder.decode(update, options))
+}
+
+/** The reason to quarantine an author, or undefined for a failure that is not its. Rethrows a cancel. */
+export function violationOf(error: unknown, { signal }: Options): string | undefined {
+  throwIfAborted(signal)
+  const blamed = (['malformed', 'integrity', 'timeout', 'too-large'] as const).some((code) => isMeshError(error, code))
+  return blamed && error instanceof MeshError ? error.message : undefined
+}
+
+function same(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
+}

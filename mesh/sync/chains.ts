@@ -1,0 +1,201 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import { hexToBytes } from '@noble/hashes/utils.js'
+import * as z from 'zod/mini'
+import type { DeviceId } from '../base/index.ts'
+import { decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/index.ts'
+import { hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
+import type { Vector } from './document.ts'
+import { chainOf, NO_ENVELOPE, type Envelope } from './envelope.ts'
+import type { ClockRange } from './update.ts'
+
+/** What is known of one chain from the heads of its envelopes; readable or not makes no difference. */
+export interface Chain {
+  readonly number: number
+  readonly author: DeviceId
+  readonly run: Uint8Array
+  readonly epoch: string
+  /** Sequence, next clock and hash of the last envelope held. */
+  sequence: number
+  clock: number
+  tip: Uint8Array
+  /** By sequence - 1: first clock, time, and place in the log. */
+  readonly froms: number[]
+  readonly ats: number[]
+  positions: number[]
+  /** Its clocks that its author erased, wherever it said so. */
+  erased: Clocks
+  /** Envelopes of this chain that erase, with what. */
+  readonly erasers: { readonly sequence: number; readonly ranges: readonly ClockRange[] }[]
+}
+
+/** The chains of one document. */
+export interface Chains {
+  readonly all: ReadonlyMap<number, Chain>
+  get(number: number): Chain | undefined
+  countOf(author: DeviceId): number
+  /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
+  take(envelope: Envelope, position: number): () => void
+  vector(): Vector
+  /** A short name of exactly what is held; the same on two devices that hold the same. */
+  digest(): string
+  /** Everything, for {@link loadChains}. */
+  save(): Uint8Array
+}
+
+/** No chains yet. */
+export function createChains(): Chains {
+  return chainsOf(new Map())
+}
+
+/** The chains of {@link Chains.save}. @throws MeshError `malformed` */
+export function loadChains(document: string, saved: Uint8Array): Chains {
+  const rows = decode(saved, savedChains, { maxBytes: Number.MAX_SAFE_INTEGER, what: 'The index of a document' })
+  const all = new Map<number, Chain>()
+  for (const { author, run, epoch: epochBytes, sequence, clock, tip, froms, ats, positions, erased, erasers } of rows) {
+    const epoch = toHex(epochBytes)
+    const number = chainOf({ document, author, run, epoch })
+    all.set(number, {
+      number,
+      author,
+      run,
+      epoch,
+      sequence,
+      clock,
+      tip,
+      froms,
+      ats,
+      positions,
+      erased,
+      erasers: erasers.map(([at, ranges]) => ({
+        sequence: at,
+        ranges: ranges.map(([chain, first, count]) => ({ chain, clock: first, count })),
+      })),
+    })
+  }
+  return chainsOf(all)
+}
+
+/** When the entry at a clock was written. */
+export function timeOf(chain: Chain, clock: number): number {
+  return chain.ats[sequenceOf(chain, clock) - 1] ?? 0
+}
+
+/** In which envelope of its chain the entry at a clock came. */
+export function sequenceOf(chain: Chain, clock: number): number {
+  let low = 0
+  let high = chain.froms.length
+  // the last envelope that begins at or before it; those that add nothing come before the one that does
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if ((chain.froms[middle] ?? 0) <= clock) low = middle
+    else high = middle
+  }
+  return low + 1
+}
+
+/** True when everything an envelope added was erased. */
+export function isSpent(chain: Chain, from: number, count: number): boolean {
+  return count > 0 && hasClocks(chain.erased, from, count)
+}
+
+function chainsOf(all: Map<number, Chain>): Chains {
+  const counts = new Map<DeviceId, number>()
+  for (const { author } of all.values()) counts.set(author, (counts.get(author) ?? 0) + 1)
+  let digest: string | undefined
+
+  const add = (envelope: Envelope): Chain => {
+    const { author, run, epoch } = envelope.head
+    const chain: Chain = {
+      number: envelope.chain,
+      author,
+      run,
+      epoch,
+      sequence: 0,
+      clock: 0,
+      tip: NO_ENVELOPE,
+      froms: [],
+      ats: [],
+      positions: [],
+      erased: [],
+      erasers: [],
+    }
+    all.set(chain.number, chain)
+    counts.set(author, (counts.get(author) ?? 0) + 1)
+    return chain
+  }
+
+  const forget = (chain: Chain): void => {
+    all.delete(chain.number)
+    counts.set(chain.author, (counts.get(chain.author) ?? 1) - 1)
+  }
+
+  return {
+    all,
+    get: (number) => all.get(number),
+    countOf: (author) => counts.get(author) ?? 0,
+    take(envelope, position) {
+      digest = undefined
+      const { head } = envelope
+      const chain = all.get(envelope.chain) ?? add(envelope)
+      const { sequence, clock, tip } = chain
+      chain.sequence = head.sequence
+      chain.clock = head.from + head.count
+      chain.tip = envelope.hash
+      chain.froms.push(head.from)
+      chain.ats.push(head.at)
+      chain.positions.push(position)
+      if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
+      const before = head.erases.map(({ chain: number, clock: first, count }) => {
+        const target = all.get(number)
+        const erased = target?.erased ?? []
+        if (target !== undefined) target.erased = withClocks(erased, first, count)
+        return { target, erased }
+      })
+      return () => {
+        digest = undefined
+        for (const { target, erased } of before.reverse()) if (target !== undefined) target.erased = erased
+        if (head.erases.length > 0) chain.erasers.pop()
+        for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
+        Object.assign(chain, { sequence, clock, tip })
+        if (sequence === 0) forget(chain)
+      }
+    },
+    vector: () => new Map([...all.values()].map((chain) => [chain.number, chain.sequence])),
+    digest() {
+      digest ??= digestOf(all)
+      return digest
+    },
+    save: () =>
+      encode(
+        [...all.values()].map(({ number: _number, epoch, erasers, ...rest }) => ({
+          ...rest,
+          epoch: hexToBytes(epoch),
+          erasers: erasers.map(({ sequence, ranges }) => [
+            sequence,
+            ranges.map(({ chain, clock, count }) => [chain, clock, count]),
+          ]),
+        })),
+      ),
+  }
+}
+
+function digestOf(all: ReadonlyMap<number, Chain>): string {
+  const rows = [...all.values()].sort((a, b) => a.number - b.number)
+  return toHex(sha256(encode(rows.map(({ number, sequence, tip }) => [number, sequence, tip]))).subarray(0, 16))
+}
+
+const savedChains = z.array(
+  z.object({
+    author: deviceId,
+    run: exactBytes(16),
+    epoch: exactBytes(32),
+    sequence: whole(),
+    clock: whole(),
+    tip: exactBytes(32),
+    froms: z.array(whole()),
+    ats: z.array(whole()),
+    positions: z.array(whole()),
+    erased: z.array(z.tuple([whole(), whole()])),
+    erasers: z.array(z.tuple([whole(), z.array(z.tuple([whole(), whole(), whole()]))])),
+  }),
+)

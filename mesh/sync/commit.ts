@@ -1,0 +1,69 @@
+import type { DeviceId } from '../base/index.ts'
+import type { ContentChange } from './content.ts'
+import { logEntry } from './log-entry.ts'
+import type { Options } from './options.ts'
+import type { ReplicaState, Staged } from './replica-state.ts'
+
+/**
+ * Makes staged envelopes durable, then visible. When the disk fails nothing was
+ * taken: heads and content are as before.
+ * @throws MeshError `storage-full`, `storage-failed`, `aborted`
+ */
+export async function commit(state: ReplicaState, staged: readonly Staged[], options: Options): Promise<void> {
+  if (staged.length === 0) return
+  const entries = staged.map(({ envelope, entries: known }) => logEntry(envelope, known !== undefined))
+  let first: number
+  try {
+    first = await state.log.append(entries, options)
+  } catch (error) {
+    takeBack(staged)
+    throw error
+  }
+  staged.forEach(({ envelope }, index) => {
+    const chain = state.chains.get(envelope.chain)
+    if (chain !== undefined) chain.positions[envelope.head.sequence - 1] = first + index
+  })
+  state.lastPosition = first + staged.length - 1
+  state.grown.envelopes += staged.length
+  state.grown.bytes += entries.reduce((sum, entry) => sum + entry.byteLength, 0)
+  state.grown.erasing += staged.filter(({ envelope }) => envelope.head.erases.length > 0).length
+  show(state, staged)
+}
+
+/** Takes back what was staged, newest first. */
+export function takeBack(staged: readonly Staged[]): void {
+  for (const { undo } of [...staged].reverse()) undo()
+}
+
+function show(state: ReplicaState, staged: readonly Staged[]): void {
+  const { content } = state
+  if (content === undefined) return
+  const byAuthor = new Map<DeviceId, ContentChange>()
+  content.batch(() => {
+    for (const { envelope, entries } of staged) {
+      const { author } = envelope.head
+      const change = byAuthor.get(author) ?? { added: new Set(), erased: new Set() }
+      byAuthor.set(author, change)
+      addEnvelope(state, { envelope, entries }, change)
+    }
+  })
+  for (const [author, { added, erased }] of byAuthor) {
+    if (added.size + erased.size > 0) state.changes.emit({ added: [...added], erased: [...erased], author })
+  }
+}
+
+/** Adds the next envelope of a chain to the content; one that cannot be read holds up its chain, not its erasing. */
+export function addEnvelope(
+  { content, chains }: ReplicaState,
+  { envelope, entries }: Pick<Staged, 'envelope' | 'entries'>,
+  change: ContentChange,
+): void {
+  const { head } = envelope
+  const chain = chains.get(envelope.chain)
+  if (content === undefined || chain === undefined) return
+  if (content.applied(chain.number) === head.sequence - 1) {
+    if (entries !== undefined) content.add(chain, head.sequence, head.from, entries, change)
+    else if (envelope.box === undefined) content.skip(chain, head.sequence, head.from, head.count)
+  }
+  if (head.erases.length > 0) content.erase(head.erases, change)
+}

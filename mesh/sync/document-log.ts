@@ -1,0 +1,174 @@
+import * as z from 'zod/mini'
+import { MeshError, messageOf, type LogEntry, type Logger, type Store } from '../base/index.ts'
+import { digest } from '../seal/index.ts'
+import { decode, encode, exactBytes, whole } from '../wire/index.ts'
+import type { Options } from './options.ts'
+
+/** A snapshot beside the log: what it covers, and its bytes. */
+export interface SavedPart {
+  /** Place in the log up to which it holds everything. */
+  readonly through: number
+  readonly bytes: Uint8Array
+}
+
+/** What lies beside the log: of the heads for every document, of the content for those that were open. */
+export type PartName = 'index' | 'content'
+
+/**
+ * The durable log of one document and its snapshots. Envelopes are only appended;
+ * a snapshot or a shorter log takes effect by one write of a small record, after it
+ * was read back. A kill at any moment leaves the one before in force.
+ */
+export interface DocumentLog {
+  /** Appends, all or none; resolves to the place of the first once durable. */
+  append(entries: readonly Uint8Array[], options: Options): Promise<number>
+  /** Entries after a place. */
+  read(after: number, options: Options): Promise<LogEntry[]>
+  /** A snapshot, or undefined when there is none or it does not read back as it was written. */
+  part(name: PartName, options: Options): Promise<SavedPart | undefined>
+  /** Puts snapshots in force. */
+  save(parts: Partial<Record<PartName, SavedPart>>, options: Options): Promise<void>
+  /** Puts a shorter log in force, with snapshots that fit its places. */
+  rewrite(entries: readonly Uint8Array[], parts: Partial<Record<PartName, SavedPart>>, options: Options): Promise<void>
+}
+
+/** Bytes of a snapshot in one entry of its own log. */
+const CHUNK_BYTES = 256 * 1024
+
+const savedPart = z.nullable(z.object({ number: whole(), through: whole(), hash: exactBytes(32) }))
+const record = z.object({ generation: whole(), index: savedPart, content: savedPart })
+type Pointer = z.output<typeof record>
+
+/** Opens the log of a document by its key. */
+export async function openDocumentLog(
+  { store, log }: { readonly store: Store; readonly log: Logger },
+  key: string,
+  options: Options,
+): Promise<DocumentLog> {
+  const recordKey = `sync/document/${key}`
+  const stored = await store.get(recordKey, options)
+  let pointer: Pointer =
+    stored === undefined
+      ? { generation: 1, index: null, content: null }
+      : decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
+
+  const logName = (generation: number): string => `sync/document/${key}/log-${String(generation)}`
+  const partName = (name: PartName, number: number): string => `sync/document/${key}/${name}-${String(number)}`
+
+  const readPart = async (name: PartName, number: number, given: Options): Promise<Uint8Array> =>
+    joined((await store.readLog(partName(name, number), 0, given)).map((entry) => entry.bytes))
+
+  /** Writes a snapshot beside the one in force and reads it back. */
+  const writePart = async (name: PartName, part: SavedPart, given: Options): Promise<Pointer['index']> => {
+    const number = (pointer[name]?.number ?? 0) + 1
+    // what a kill may have left there, and behind
+    await store.dropLog(partName(name, number), given)
+    if (number > 2) await store.dropLog(partName(name, number - 2), given)
+    await store.append(partName(name, number), chunksOf(part.bytes), given)
+    const hash = await digest(part.bytes)
+    if (!equal(await digest(await readPart(name, number, given)), hash)) throw notKept()
+    return { number, through: part.through, hash }
+  }
+
+  /** Set when a write of the record failed: it may have been written all the same. */
+  let unsure = false
+
+  /** Nothing is appended to a log that may not be the one in force after a restart. */
+  const makeSure = async (given: Options): Promise<void> => {
+    if (!unsure) return
+    await store.put(recordKey, encode(pointer), given)
+    unsure = false
+  }
+
+  const forget = async (name: string, given: Options): Promise<void> => {
+    try {
+      await store.dropLog(name, given)
+    } catch (error) {
+      log.warn('an old log could not be dropped and is tried again later', { name, reason: messageOf(error) })
+    }
+  }
+
+  const putInForce = async (next: Pointer, given: Options): Promise<void> => {
+    await makeSure(given)
+    const before = pointer
+    unsure = true
+    await store.put(recordKey, encode(next), given)
+    unsure = false
+    pointer = next
+    for (const name of ['index', 'content'] as const) {
+      const old = before[name]
+      if (old !== null && old.number !== next[name]?.number) await forget(partName(name, old.number), given)
+    }
+    if (before.generation !== next.generation) await forget(logName(before.generation), given)
+  }
+
+  const withParts = async (
+    next: Pointer,
+    parts: Partial<Record<PartName, SavedPart>>,
+    given: Options,
+  ): Promise<Pointer> => ({
+    ...next,
+    ...(parts.index === undefined ? {} : { index: await writePart('index', parts.index, given) }),
+    ...(parts.content === undefined ? {} : { content: await writePart('content', parts.content, given) }),
+  })
+
+  return {
+    async append(entries, given) {
+      await makeSure(given)
+      const last = await store.append(logName(pointer.generation), entries, given)
+      return last - entries.length + 1
+    },
+    read: (after, given) => store.readLog(logName(pointer.generation), after, given),
+    async part(name, given) {
+      const part = pointer[name]
+      if (part === null) return undefined
+      const bytes = await readPart(name, part.number, given)
+      return equal(await digest(bytes), part.hash) ? { through: part.through, bytes } : undefined
+    },
+    async save(parts, given) {
+      await putInForce(await withParts(pointer, parts, given), given)
+    },
+    async rewrite(entries, parts, given) {
+      const generation = pointer.generation + 1
+      await store.dropLog(logName(generation), given)
+      if (generation > 2) await store.dropLog(logName(generation - 2), given)
+      await store.append(logName(generation), entries, given)
+      const back = await store.readLog(logName(generation), 0, given)
+      const kept =
+        back.length === entries.length &&
+        back.every(({ sequence, bytes }, index) => sequence === index + 1 && equal(bytes, entries[index]))
+      if (!kept) throw notKept()
+      // snapshots that do not come along would name places of the old log
+      const next = await withParts({ generation, index: null, content: null }, parts, given)
+      await putInForce(next, given)
+    },
+  }
+}
+
+function notKept(): MeshError {
+  return new MeshError('storage-failed', 'What was written did not read back the same.')
+}
+
+function chunksOf(bytes: Uint8Array): Uint8Array[] {
+  const chunks: Uint8Array[] = []
+  for (let start = 0; start < bytes.byteLength; start += CHUNK_BYTES)
+    chunks.push(bytes.subarray(start, start + CHUNK_BYTES))
+  return chunks
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0))
+  let offset = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, offset)
+    offset += chunk.byteLength
+  }
+  return whole
+}
+
+function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  if (b === undefined || a.byteLength !== b.byteLength) return false
+  // a plain loop: these are megabytes
+  for (let index = 0; index < a.byteLength; index++) if (a[index] !== b[index]) return false
+  return true
+}

@@ -1,0 +1,63 @@
+import type { DeviceId, DocumentId, EventSource, ScopeId } from '../base/index.ts'
+import type { Options } from './options.ts'
+
+/** How the content of a document merges; see kinds.ts. */
+export type DocumentKind = 'operations' | 'settings'
+
+/** What identifies a document: the three together. Nobody can give a known document another scope or kind. */
+export interface DocumentName {
+  readonly id: DocumentId
+  readonly kind: DocumentKind
+  readonly scope: ScopeId
+}
+
+/** One operation, or the value of one setting. */
+export interface Operation {
+  readonly bytes: Uint8Array
+  readonly author: DeviceId
+  /** The author's wall clock when it was written, ms since 1970: a claim. */
+  readonly at: number
+}
+
+/** What changed in a document that is open. */
+export interface DocumentChange {
+  /** Ids that are new or have another value. */
+  readonly added: readonly string[]
+  readonly erased: readonly string[]
+  readonly author: DeviceId
+}
+
+/** Up to which sequence each chain is held: chain to sequence. */
+export type Vector = ReadonlyMap<number, number>
+
+/** A document in use. */
+export interface Document {
+  readonly name: DocumentName
+  vector(): Vector
+  /** By operation id, or by name of the setting. What is in it is durable. Not to be changed by the caller. */
+  operations(): ReadonlyMap<string, Operation>
+  /**
+   * Adds operations, or sets settings (`id` is then the setting's name, and must be
+   * absent otherwise). All or none; resolves to their ids once they are durable here.
+   * @throws MeshError `too-large`, `usage`, `unauthorized`, `storage-full`, `storage-failed`, `aborted`
+   */
+  write(entries: readonly { readonly id?: string; readonly bytes: Uint8Array }[], options?: Options): Promise<string[]>
+  /**
+   * Forgets own operations for good, here and on every device that hears of it; or unsets settings.
+   * @throws MeshError `unauthorized` for another author's operation, and as `write`
+   */
+  erase(ids: readonly string[], options?: Options): Promise<void>
+  readonly changes: EventSource<DocumentChange>
+  /** Stops keeping it in memory; it is still stored and synchronised. */
+  close(): void
+}
+
+/** An author cut off for one document. */
+export interface Quarantine {
+  readonly document: DocumentName
+  readonly author: DeviceId
+  /** What it did, in words. */
+  readonly reason: string
+  /** When it was seen here, ms since 1970. */
+  readonly at: number
+}

@@ -1,0 +1,127 @@
+import { MeshError, SYNC_WAITING_PER_AUTHOR_MAX_BYTES, type DeviceId } from '../base/index.ts'
+import { isHeld, judge, mayCome } from './admit.ts'
+import { commit, takeBack } from './commit.ts'
+import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
+import type { Options } from './options.ts'
+import { examineOrQuarantine } from './replay.ts'
+import type { ReplicaState, Staged } from './replica-state.ts'
+import type { UpdateEntry } from './update.ts'
+
+/** What became of envelopes that were received. */
+export interface Received {
+  /** Durable here now, some of which may have waited before. */
+  readonly stored: readonly Envelope[]
+  /** Held before. */
+  readonly known: number
+  /** For others that come before them. */
+  readonly waiting: number
+  /** Not taken: rights, room, or a quarantined author. May be asked for again later. */
+  readonly refused: number
+}
+
+/**
+ * Reads and verifies envelopes, before anything else is done with them.
+ * @throws MeshError `malformed`, `too-large`, `unsupported`, `integrity`: who sent them is to blame
+ */
+export async function readVerified(state: ReplicaState, given: readonly Uint8Array[]): Promise<Envelope[]> {
+  const envelopes = given.map(readEnvelope)
+  if (envelopes.some(({ head }) => head.document !== state.key))
+    throw new MeshError('malformed', 'An envelope of another document was sent.')
+  await Promise.all(envelopes.filter((one) => !isHeld(state.chains, one)).map(verifyEnvelope))
+  return envelopes
+}
+
+/**
+ * Takes verified envelopes in: judged by their heads, opened where this device can,
+ * durable before they show. In the document's turn.
+ * @throws MeshError `storage-full`, `storage-failed`, `busy`, `aborted`; nothing was taken then
+ */
+export async function takeIn(
+  state: ReplicaState,
+  envelopes: readonly Envelope[],
+  via: DeviceId,
+  options: Options,
+): Promise<Received> {
+  const batch = { staged: [] as Staged[], known: 0, waiting: 0, refused: 0 }
+  const queue = envelopes.map((envelope) => ({ envelope, via }))
+  try {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      await takeOne(state, next.envelope, next.via, batch, options)
+      if (queue.length === 0) queue.push(...ripe(state))
+    }
+  } catch (error) {
+    takeBack(batch.staged)
+    throw error
+  }
+  await commit(state, batch.staged, options)
+  return { ...batch, stored: batch.staged.map(({ envelope }) => envelope) }
+}
+
+/** Waiting envelopes whose turn has come. */
+function ripe({ waiting, chains }: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
+  return waiting
+    .all()
+    .filter(({ envelope }) => judge(envelope, chains, waiting).verdict !== 'waits')
+    .flatMap(({ envelope }) => waiting.take(envelope.chain, envelope.head.sequence) ?? [])
+}
+
+type Batch = { staged: Staged[]; known: number; waiting: number; refused: number }
+
+async function takeOne(
+  state: ReplicaState,
+  envelope: Envelope,
+  via: DeviceId,
+  batch: Batch,
+  options: Options,
+): Promise<void> {
+  const { chains, waiting, quarantines, name, ports } = state
+  const { author } = envelope.head
+  if (isHeld(chains, envelope)) {
+    batch.known += 1
+    return
+  }
+  if (quarantines.has(state.key, author) || !mayCome(envelope, via, name.scope, ports)) {
+    batch.refused += 1
+    return
+  }
+  const judgement = judge(envelope, chains, waiting)
+  if (judgement.verdict === 'waits') {
+    waiting.add({ envelope, via })
+    batch.waiting += 1
+  } else if (judgement.verdict === 'violation') {
+    waiting.dropAuthor(author)
+    await quarantines.add(name, author, judgement.reason, options)
+    batch.refused += 1
+  } else if (judgement.verdict === 'next') await stage(state, envelope, via, batch, options)
+  else batch.refused += 1
+}
+
+async function stage(
+  state: ReplicaState,
+  envelope: Envelope,
+  via: DeviceId,
+  batch: Batch,
+  options: Options,
+): Promise<void> {
+  const outcome = await contentOf(state, envelope, options)
+  if (outcome === 'refused') batch.refused += 1
+  else batch.staged.push({ envelope, entries: outcome, via, undo: state.chains.take(envelope, 0) })
+}
+
+/** What is in an envelope, when it is to be shown and can be read; undefined when it is only kept. */
+async function contentOf(
+  state: ReplicaState,
+  envelope: Envelope,
+  options: Options,
+): Promise<readonly UpdateEntry[] | undefined | 'refused'> {
+  const { content, ports, name } = state
+  if (content === undefined || envelope.box === undefined) return undefined
+  const epoch = ports.keyring.get(name.scope, envelope.head.epoch)
+  if (epoch !== undefined) return (await examineOrQuarantine(state, envelope, epoch, options)) ?? 'refused'
+  // under a key that nobody gave this reader: kept, within the author's share
+  const { author } = envelope.head
+  const kept = (state.unreadableBytes.get(author) ?? 0) + envelope.bytes.byteLength
+  if (kept > SYNC_WAITING_PER_AUTHOR_MAX_BYTES) return 'refused'
+  state.unreadableBytes.set(author, kept)
+  return undefined
+}

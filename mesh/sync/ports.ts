@@ -1,0 +1,55 @@
+import type { Clock, DeviceId, EventSource, Logger, Random, ScopeId, Store } from '../base/index.ts'
+import type { SecretKey } from '../seal/index.ts'
+import type { Decoder } from './decoder.ts'
+import type { Options } from './options.ts'
+
+/** A generation of a scope's key. */
+export interface EpochKey {
+  /** 64 lower-case hex digits: the hash of the entry that made it. */
+  readonly id: string
+  readonly generation: number
+  readonly key: SecretKey
+}
+
+/** Port: the keys of scopes this device holds. */
+export interface Keyring {
+  /** The key to write with now. @throws MeshError `unauthorized` when this device holds none */
+  current(scope: ScopeId, options: Options): Promise<EpochKey>
+  /** A key by its epoch, or undefined while this device does not hold it. */
+  get(scope: ScopeId, epoch: string): EpochKey | undefined
+  /** Keys or rights may be others now. */
+  readonly changes: EventSource<void>
+}
+
+/** Port: who may do what with the documents of a scope. */
+export interface Writers {
+  mayWrite(device: DeviceId, scope: ScopeId): boolean
+  mayRead(device: DeviceId, scope: ScopeId): boolean
+  /** May keep envelopes, readable to it or not. */
+  mayStore(device: DeviceId, scope: ScopeId): boolean
+  /**
+   * For a device that may not write any more: whether it could when that epoch was
+   * current. Its envelopes are then taken from others who may write, so that history
+   * outlives its authors. Without this method they are refused.
+   */
+  mayHaveWritten?(device: DeviceId, scope: ScopeId, epoch: string): boolean
+}
+
+/** Port: this device's signature. `DeviceKey` of mesh/identity fits. */
+export interface Signer {
+  readonly id: DeviceId
+  sign(message: Uint8Array, options?: Options): Promise<Uint8Array>
+}
+
+/** What shared documents stand on. */
+export interface SyncPorts {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly signer: Signer
+  readonly keyring: Keyring
+  readonly writers: Writers
+  /** Reads foreign updates where a hostile one does no harm. */
+  readonly decoder: Decoder
+}

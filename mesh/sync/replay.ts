@@ -1,0 +1,88 @@
+import type { LogEntry } from '../base/index.ts'
+import { examine, violationOf } from './admit.ts'
+import { addEnvelope } from './commit.ts'
+import type { ContentChange } from './content.ts'
+import { openEnvelope, type Envelope } from './envelope.ts'
+import { readLogEntry, type LoggedEnvelope } from './log-entry.ts'
+import type { Options } from './options.ts'
+import type { EpochKey } from './ports.ts'
+import type { ReplicaState } from './replica-state.ts'
+import { decodeUpdate, type UpdateEntry } from './update.ts'
+
+/** Envelopes opened at once: their keys are the platform's, which works on several. */
+const AT_ONCE = 256
+
+/**
+ * Brings the content up to what the log holds and this device has keys for. Content
+ * that was never looked at goes through the decoder now; its author is quarantined
+ * when it breaks the rules.
+ */
+export async function replay(state: ReplicaState, log: readonly LogEntry[], options: Options): Promise<ContentChange> {
+  const change: ContentChange = { added: new Set(), erased: new Set() }
+  for (let start = 0; start < log.length; start += AT_ONCE) {
+    const logged = log.slice(start, start + AT_ONCE).flatMap(({ bytes }) => readLogEntry(bytes) ?? [])
+    await replayPart(state, logged, change, options)
+  }
+  return change
+}
+
+async function replayPart(
+  state: ReplicaState,
+  logged: readonly LoggedEnvelope[],
+  change: ContentChange,
+  options: Options,
+): Promise<void> {
+  const wanted = logged.filter(({ envelope }) => isOf(state, envelope))
+  const read = await Promise.all(wanted.map((one) => readContent(state, one, options)))
+  state.content?.batch(() => {
+    wanted.forEach(({ envelope }, index) => {
+      addEnvelope(state, { envelope, entries: read[index] }, change)
+    })
+  })
+}
+
+/** A torn write may have left an envelope twice, or one that its chain went on without. */
+function isOf({ key, chains, content }: ReplicaState, { head, chain: number }: Envelope): boolean {
+  const chain = chains.get(number)
+  if (content === undefined || head.document !== key || chain === undefined || head.sequence > chain.sequence)
+    return false
+  return head.sequence > content.applied(number) || head.erases.length > 0
+}
+
+async function readContent(
+  state: ReplicaState,
+  { checked, envelope }: LoggedEnvelope,
+  options: Options,
+): Promise<readonly UpdateEntry[] | undefined> {
+  const { name, ports, content } = state
+  const epoch = ports.keyring.get(name.scope, envelope.head.epoch)
+  if (envelope.box === undefined || epoch === undefined) return undefined
+  if (content === undefined || content.applied(envelope.chain) >= envelope.head.sequence) return undefined
+  if (checked) return trusted(envelope, epoch)
+  return examineOrQuarantine(state, envelope, epoch, options)
+}
+
+async function trusted(envelope: Envelope, epoch: EpochKey): Promise<UpdateEntry[]> {
+  const { structs } = decodeUpdate(await openEnvelope(envelope, epoch.key))
+  return structs.flatMap(({ entry }) => entry ?? [])
+}
+
+/** The entries of a foreign envelope, or undefined when its author broke the rules and was cut off. */
+export async function examineOrQuarantine(
+  state: ReplicaState,
+  envelope: Envelope,
+  epoch: EpochKey,
+  options: Options,
+): Promise<readonly UpdateEntry[] | undefined> {
+  const { author } = envelope.head
+  if (state.quarantines.has(state.key, author)) return undefined
+  try {
+    return await examine(envelope, epoch, state.kind, state.ports, options)
+  } catch (error) {
+    const reason = violationOf(error, options)
+    if (reason === undefined) throw error
+    state.waiting.dropAuthor(author)
+    await state.quarantines.add(state.name, author, reason, options)
+    return undefined
+  }
+}

@@ -1,0 +1,43 @@
+import type { DeviceId, EventHub } from '../base/index.ts'
+import type { Chains } from './chains.ts'
+import type { Content } from './content.ts'
+import type { DocumentChange, DocumentName } from './document.ts'
+import type { DocumentLog } from './document-log.ts'
+import type { Envelope } from './envelope.ts'
+import type { KindDescriptor } from './kinds.ts'
+import type { SyncPorts } from './ports.ts'
+import type { Quarantines } from './quarantines.ts'
+import type { UpdateEntry } from './update.ts'
+import type { Waiting } from './waiting.ts'
+
+/** What the parts of one document's replica share. Changed only in the document's turn. */
+export interface ReplicaState {
+  readonly name: DocumentName
+  readonly key: string
+  readonly kind: KindDescriptor
+  readonly ports: SyncPorts
+  readonly quarantines: Quarantines
+  readonly log: DocumentLog
+  readonly chains: Chains
+  readonly waiting: Waiting
+  readonly changes: EventHub<DocumentChange>
+  /** While somebody has the document open. */
+  content: Content | undefined
+  /** By author: what came since the keys last changed and cannot be read, while the document is open. */
+  readonly unreadableBytes: Map<DeviceId, number>
+  /** Last place in the log that is accounted for. */
+  lastPosition: number
+  /** Added to the log since the last snapshot. */
+  /** Size of the last snapshot of the content. */
+  snapshotBytes: number
+  grown: { envelopes: number; bytes: number; erasing: number }
+}
+
+/** An envelope taken in, not durable yet. */
+export interface Staged {
+  readonly envelope: Envelope
+  /** Its entries, when they are known and looked at. */
+  readonly entries: readonly UpdateEntry[] | undefined
+  readonly via: DeviceId
+  readonly undo: () => void
+}

@@ -1,0 +1,214 @@
+import { asMeshError, createEvents, MeshError, type DeviceId } from '../base/index.ts'
+import { createChains, loadChains, sequenceOf } from './chains.ts'
+import { compact, isCompactionDue } from './compact.ts'
+import { createContent } from './content.ts'
+import type { Document, DocumentChange, DocumentName, Vector } from './document.ts'
+import { openDocumentLog } from './document-log.ts'
+import { documentKey } from './envelope.ts'
+import { readVerified, takeIn, type Received } from './intake.ts'
+import { entryPlace, KINDS } from './kinds.ts'
+import { readLogEntry } from './log-entry.ts'
+import type { Options } from './options.ts'
+import type { SyncPorts } from './ports.ts'
+import type { Quarantines } from './quarantines.ts'
+import { replay } from './replay.ts'
+import type { ReplicaState } from './replica-state.ts'
+import { isComplete, nextBatch, type Batch } from './serving.ts'
+import { openSnapshot } from './snapshots.ts'
+import { createTurns } from './turns.ts'
+import { createWaiting } from './waiting.ts'
+import { createWriter } from './writer.ts'
+
+/** One document as this device keeps it, open or not. */
+export interface Replica {
+  readonly name: DocumentName
+  readonly key: string
+  vector(): Vector
+  digest(): string
+  /** See {@link Received}. @throws as `readVerified` and `takeIn` */
+  receive(envelopes: readonly Uint8Array[], via: DeviceId, options: Options): Promise<Received>
+  /** See {@link nextBatch}. */
+  next(sent: Map<number, number>, options: Options): Promise<Batch>
+  isComplete(sent: ReadonlyMap<number, number>): boolean
+  /** The envelope an operation came in: its chain and its place there. */
+  placeOf(operation: string): { readonly chain: number; readonly sequence: number } | undefined
+  /** @throws MeshError `storage-failed`, `storage-corrupt` */
+  open(options: Options): Promise<Document>
+  /** Keys came: reads what could not be read before. */
+  keysChanged(): Promise<void>
+  /** Compacts now, whatever its size. */
+  compact(options: Options): Promise<void>
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void>
+}
+
+/** Beyond {@link SyncPorts}. */
+interface ReplicaPorts {
+  readonly ports: SyncPorts
+  readonly quarantines: Quarantines
+  /** Told after envelopes became durable here. */
+  readonly onStored: (replica: Replica, from: DeviceId, envelopes: Received['stored']) => void
+}
+
+/** Reads a document's heads; its content is read when somebody opens it. */
+export async function openReplica(name: DocumentName, given: ReplicaPorts, options: Options): Promise<Replica> {
+  const { ports, quarantines, onStored } = given
+  const state = await loadState(name, ports, quarantines, options)
+  const turns = createTurns()
+  let users = 0
+
+  const compactIfDue = (): void => {
+    if (!isCompactionDue(state)) return
+    turns
+      .run(async () => {
+        if (isCompactionDue(state)) await compact(state, {})
+      })
+      .catch((error: unknown) => {
+        // what was in force stays; tried again with the next change
+        ports.log.warn('a document could not be compacted', { reason: asMeshError(error).message })
+      })
+  }
+
+  const stored = (from: DeviceId, envelopes: Received['stored']): void => {
+    onStored(replica, from, envelopes)
+    compactIfDue()
+  }
+
+  const readContent = async (given: Options): Promise<void> => {
+    if (state.content !== undefined) return
+    state.content = await loadContent(state, given)
+    compactIfDue()
+  }
+
+  const writer = createWriter(state)
+
+  const documentOf = (): Document => {
+    let open = true
+    const inUse = <Value>(work: () => Promise<Value>): Promise<Value> =>
+      turns.run(() => {
+        if (!open) throw new MeshError('usage', 'This document was closed.')
+        return work()
+      })
+    const announced = async <Value>(work: Promise<Value>): Promise<Value> => {
+      const value = await work
+      stored(ports.signer.id, [])
+      return value
+    }
+    return {
+      name,
+      vector: () => state.chains.vector(),
+      operations: () => state.content?.visible ?? new Map(),
+      write: (entries, how = {}) => announced(inUse(() => writer.write(entries, how))),
+      erase: (ids, how = {}) => announced(inUse(() => writer.erase(ids, how))),
+      changes: state.changes,
+      close() {
+        if (!open) return
+        open = false
+        users -= 1
+        if (users === 0) state.content = undefined
+      },
+    }
+  }
+
+  const replica: Replica = {
+    name,
+    key: state.key,
+    vector: () => state.chains.vector(),
+    digest: () => state.chains.digest(),
+    async receive(envelopes, via, how) {
+      const verified = await readVerified(state, envelopes)
+      const received = await turns.run(() => takeIn(state, verified, via, how))
+      if (received.stored.length > 0) stored(via, received.stored)
+      return received
+    },
+    next: (sent, how) => turns.run(() => nextBatch(state, sent, how)),
+    isComplete: (sent) => isComplete(state, sent),
+    placeOf(operation) {
+      const place = entryPlace(operation)
+      const chain = place === undefined ? undefined : state.chains.get(place.chain)
+      if (place === undefined || chain === undefined || place.clock >= chain.clock) return undefined
+      return { chain: chain.number, sequence: sequenceOf(chain, place.clock) }
+    },
+    open: (how) =>
+      turns.run(async () => {
+        await readContent(how)
+        users += 1
+        return documentOf()
+      }),
+    keysChanged: () => turns.run(() => readBlocked(state)),
+    compact: (how) => turns.run(() => compact(state, how)),
+    idle: turns.idle,
+  }
+  return replica
+}
+
+async function loadState(
+  name: DocumentName,
+  ports: SyncPorts,
+  quarantines: Quarantines,
+  options: Options,
+): Promise<ReplicaState> {
+  const key = documentKey(name)
+  const log = await openDocumentLog(ports, key, options)
+  const index = await log.part('index', options)
+  const chains = index === undefined ? createChains() : loadChains(key, index.bytes)
+  const through = index?.through ?? 0
+  const state: ReplicaState = {
+    name,
+    key,
+    kind: KINDS[name.kind],
+    ports,
+    quarantines,
+    log,
+    chains,
+    waiting: createWaiting(),
+    changes: createEvents<DocumentChange>((error) => {
+      ports.log.error('a listener of a document failed', { error })
+    }),
+    content: undefined,
+    unreadableBytes: new Map(),
+    lastPosition: through,
+    snapshotBytes: 0,
+    grown: { envelopes: 0, bytes: 0, erasing: 0 },
+  }
+  for (const { sequence: position, bytes } of await log.read(through, options)) {
+    state.lastPosition = position
+    const envelope = readLogEntry(bytes)?.envelope
+    const isNext = envelope?.head.sequence === (chains.get(envelope?.chain ?? -1)?.sequence ?? 0) + 1
+    if (envelope === undefined || envelope.head.document !== key || !isNext) continue
+    chains.take(envelope, position)
+    state.grown.envelopes += 1
+    state.grown.bytes += bytes.byteLength
+    if (envelope.head.erases.length > 0) state.grown.erasing += 1
+  }
+  return state
+}
+
+async function loadContent(state: ReplicaState, options: Options): Promise<NonNullable<ReplicaState['content']>> {
+  const { name, kind, chains, ports, log } = state
+  const part = await log.part('content', options)
+  const saved = part === undefined ? undefined : await openSnapshot(name, part.bytes, ports)
+  state.snapshotBytes = part?.bytes.byteLength ?? 0
+  const content = createContent(kind, chains, ports.clock, saved)
+  const rest = await log.read(saved === undefined || part === undefined ? 0 : part.through, options)
+  await replay({ ...state, content }, rest, options)
+  if (saved !== undefined) await readBlocked({ ...state, content })
+  return content
+}
+
+/** Reads the chains that were held up for lack of a key that is there now. */
+async function readBlocked(state: ReplicaState): Promise<void> {
+  const { content, chains, ports, name, log } = state
+  if (content === undefined) return
+  state.unreadableBytes.clear()
+  let first: number | undefined
+  for (const chain of chains.all.values()) {
+    const position = chain.positions[content.applied(chain.number)]
+    if (position === undefined || ports.keyring.get(name.scope, chain.epoch) === undefined) continue
+    if (first === undefined || position < first) first = position
+  }
+  if (first === undefined) return
+  const { added, erased } = await replay(state, await log.read(first - 1, {}), {})
+  if (added.size + erased.size > 0)
+    state.changes.emit({ added: [...added], erased: [...erased], author: ports.signer.id })
+}

@@ -1,0 +1,192 @@
+import { hexToBytes } from '@noble/hashes/utils.js'
+import {
+  abortReason,
+  asMeshError,
+  MeshError,
+  SYNC_OFFER_MAX,
+  SYNC_WINDOW_BYTES,
+  type EventSource,
+} from '../base/index.ts'
+import type { ReaderFrame, SourceChannel } from '../net/index.ts'
+import { toHex } from '../wire/index.ts'
+import type { Acknowledgements } from './acknowledgements.ts'
+import type { DocumentName } from './document.ts'
+import type { Documents, StoredEvent } from './documents.ts'
+import { documentKey } from './envelope.ts'
+import { documentName } from './names.ts'
+import type { Presence } from './presence.ts'
+import type { Replica } from './replica.ts'
+
+/** What giving documents stands on. */
+export interface SourcePorts {
+  readonly documents: Documents
+  readonly acknowledgements: Acknowledgements
+  readonly presence: Presence
+  /** Rights may be others now. */
+  readonly rights: EventSource<void>
+}
+
+/** A document the other device wants: what it has or was sent, and nothing else is remembered of it. */
+interface Wanted {
+  readonly replica: Replica
+  sent: Map<number, number>
+  /** Something may be missing there. */
+  isDirty: boolean
+}
+
+/**
+ * Gives another device the documents it may have, as long as the stream lasts: what
+ * is there, then what is new. A slow device costs one number a chain and never a
+ * queue: what it lacks is read from the log when it grants room.
+ * @throws MeshError what ended the stream
+ */
+export async function serveDocuments(channel: SourceChannel, ports: SourcePorts, signal: AbortSignal): Promise<void> {
+  const { documents, acknowledgements, presence, rights } = ports
+  const { peer } = channel
+  const wanted = new Map<string, Wanted>()
+  const unoffered = new Map<string, DocumentName>()
+  const offered = new Set<string>()
+  const present = new Set<string>()
+  let credit = SYNC_WINDOW_BYTES
+  let failure: MeshError | undefined
+  let wake = (): void => {}
+
+  const mayHave = (name: DocumentName): boolean => documents.mayKeep(peer, name.scope)
+
+  const considerAll = (): void => {
+    for (const name of documents.list()) {
+      const key = documentKey(name)
+      if (mayHave(name) && !offered.has(key)) unoffered.set(key, name)
+    }
+    // what it may not have any more is not sent from now on
+    for (const [key, { replica }] of wanted) if (!mayHave(replica.name)) wanted.delete(key)
+    wake()
+  }
+
+  const onStored = ({ replica, from, envelopes }: StoredEvent): void => {
+    const want = wanted.get(replica.key)
+    if (want === undefined) {
+      if (mayHave(replica.name) && !offered.has(replica.key)) unoffered.set(replica.key, replica.name)
+    } else {
+      if (from === peer) {
+        for (const { chain, head } of envelopes)
+          if ((want.sent.get(chain) ?? 0) === head.sequence - 1) want.sent.set(chain, head.sequence)
+      }
+      want.isDirty = true
+    }
+    wake()
+  }
+
+  const offerSome = async (): Promise<void> => {
+    const offers: { name: DocumentName; digest: Uint8Array }[] = []
+    for (const [key, name] of unoffered) {
+      unoffered.delete(key)
+      offered.add(key)
+      const replica = await documents.replica(key, { signal })
+      if (replica !== undefined && replica.vector().size > 0)
+        offers.push({ name, digest: hexToBytes(replica.digest()) })
+      else offered.delete(key)
+      if (offers.length === SYNC_OFFER_MAX) break
+    }
+    if (offers.length > 0) await channel.write({ type: 'offers', offers }, { signal })
+  }
+
+  const sendSome = async (want: Wanted): Promise<void> => {
+    const { replica, sent } = want
+    // before it is read: what is stored meanwhile makes it dirty again
+    want.isDirty = false
+    const { envelopes, more } = await replica.next(sent, { signal })
+    const document = hexToBytes(replica.key)
+    if (envelopes.length > 0) {
+      credit -= envelopes.reduce((sum, one) => sum + one.byteLength, 0)
+      await channel.write({ type: 'envelopes', document, envelopes: [...envelopes] }, { signal })
+    }
+    if (more) want.isDirty = true
+    else await channel.write({ type: 'complete', document }, { signal })
+  }
+
+  const sendPresence = async (key: string): Promise<void> => {
+    present.delete(key)
+    const frame = await presence.frameFor(key, peer, { signal })
+    if (frame !== undefined) await channel.write({ type: 'presence', document: hexToBytes(key), ...frame }, { signal })
+  }
+
+  /** One piece of work, or false when there is none. */
+  const step = async (): Promise<boolean> => {
+    const [here] = present
+    if (here !== undefined) await sendPresence(here)
+    else if (unoffered.size > 0) await offerSome()
+    else {
+      const entry = credit > 0 ? [...wanted].find(([, want]) => want.isDirty) : undefined
+      if (entry === undefined) return false
+      const [key, want] = entry
+      // to the end of the line, so that no document starves another
+      wanted.delete(key)
+      wanted.set(key, want)
+      await sendSome(want)
+    }
+    return true
+  }
+
+  const pump = async (): Promise<void> => {
+    for (;;) {
+      if (failure !== undefined) throw failure
+      if (signal.aborted) throw abortReason(signal)
+      const woken = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      if (!(await step())) await woken
+    }
+  }
+
+  const onWant = async ({ name: told, vector, digest }: Extract<ReaderFrame, { type: 'want' }>): Promise<void> => {
+    const name = documentName.safeParse(told)
+    if (!name.success) throw new MeshError('malformed', 'This is no name of a document.')
+    const key = documentKey(name.data)
+    const replica = mayHave(name.data) ? await documents.replica(key, { signal }) : undefined
+    // absent and forbidden look the same
+    if (replica === undefined) return
+    if (digest !== undefined && toHex(digest) !== replica.digest()) {
+      unoffered.set(key, name.data)
+      return
+    }
+    const sent = digest === undefined ? new Map(vector ?? []) : new Map(replica.vector())
+    wanted.set(key, { replica, sent, isDirty: !replica.isComplete(sent) })
+    await acknowledgements.note(key, peer, sent)
+  }
+
+  const listen = async (): Promise<void> => {
+    for (;;) {
+      const frame = await channel.read({ signal })
+      if (frame.type === 'want') await onWant(frame)
+      else if (frame.type === 'grant') credit = Math.min(SYNC_WINDOW_BYTES, credit + frame.bytes)
+      else if (wanted.has(toHex(frame.document))) await acknowledgements.note(toHex(frame.document), peer, frame.vector)
+      wake()
+    }
+  }
+
+  const stops = [
+    documents.changes.subscribe(onStored),
+    rights.subscribe(considerAll),
+    presence.changed.subscribe((key) => {
+      present.add(key)
+      wake()
+    }),
+  ]
+  const onOver = (): void => {
+    wake()
+  }
+  signal.addEventListener('abort', onOver)
+  considerAll()
+  for (const key of presence.own()) present.add(key)
+  listen().catch((error: unknown) => {
+    failure = asMeshError(error)
+    wake()
+  })
+  try {
+    await pump()
+  } finally {
+    signal.removeEventListener('abort', onOver)
+    for (const stop of stops) stop()
+  }
+}

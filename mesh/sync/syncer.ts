@@ -1,0 +1,135 @@
+import {
+  asMeshError,
+  createEvents,
+  sleep,
+  SYNC_RETRY_MS,
+  throwIfAborted,
+  type DeviceId,
+  type EventSource,
+} from '../base/index.ts'
+import type { ReaderChannel, SyncHost } from '../net/index.ts'
+import { createAcknowledgements } from './acknowledgements.ts'
+import type { DocumentName } from './document.ts'
+import type { Documents } from './documents.ts'
+import { documentKey } from './envelope.ts'
+import type { SyncPorts } from './ports.ts'
+import { createPresence, type Presence } from './presence.ts'
+import { isOrdinaryEnd, readDocuments } from './reader.ts'
+import { serveDocuments } from './source.ts'
+
+/** Port: the devices linked now, and streams to them. */
+export interface SyncLinks {
+  linked(): readonly DeviceId[]
+  readonly changes: EventSource<void>
+  /** Opens a stream to take documents. @throws MeshError `peer-gone`, `unsupported`, `timeout`, `aborted` */
+  open(peer: DeviceId, options: { readonly signal: AbortSignal }): Promise<ReaderChannel>
+}
+
+/** Keeps documents the same on all linked devices that may have them. */
+export interface Syncer {
+  /** The side that gives, for the protocol. */
+  readonly host: SyncHost
+  readonly presence: Presence
+  /** A document is as complete here as it was on that device a moment ago. */
+  readonly completed: EventSource<{ readonly document: DocumentName; readonly peer: DeviceId }>
+  /**
+   * Devices that said an operation is durable with them, beside this one. Only those
+   * that were linked since it was written can have said so.
+   */
+  holders(document: DocumentName, operation: string): Promise<readonly DeviceId[]>
+  start(): void
+  /** Ends all sessions and resolves when they are over. */
+  stop(): Promise<void>
+}
+
+/** A session driver: one stream from each linked device, opened again when it ends. */
+export function createSyncer(given: {
+  readonly documents: Documents
+  readonly links: SyncLinks
+  readonly ports: SyncPorts
+}): Syncer {
+  const { documents, links, ports } = given
+  const { log, clock } = ports
+  const rights = ports.keyring.changes
+  const presence = createPresence(ports)
+  const acknowledgements = createAcknowledgements(ports)
+  const completed = createEvents<{ document: DocumentName; peer: DeviceId }>((error) => {
+    log.error('a listener of the syncer failed', { error })
+  })
+  const stopped = new AbortController()
+  const sessions = new Map<DeviceId, Promise<void>>()
+  let stopLinks = (): void => {}
+
+  const takeOnce = async (peer: DeviceId): Promise<void> => {
+    const channel = await links.open(peer, { signal: stopped.signal })
+    const signal = AbortSignal.any([channel.over, stopped.signal])
+    const onComplete = ({ name }: { readonly name: DocumentName }): void => {
+      completed.emit({ document: name, peer })
+    }
+    try {
+      await readDocuments(channel, { documents, presence, rights, log, onComplete }, signal)
+    } catch (error) {
+      channel.abort(error)
+      throw error
+    }
+  }
+
+  const isWanted = (peer: DeviceId): boolean => !stopped.signal.aborted && links.linked().includes(peer)
+
+  const take = async (peer: DeviceId): Promise<void> => {
+    while (isWanted(peer)) {
+      try {
+        await takeOnce(peer)
+      } catch (error) {
+        const { code, message } = asMeshError(error)
+        if (isOrdinaryEnd(error)) log.debug('a session of documents ended', { peer, code })
+        else log.warn('a session of documents failed', { peer, code, message })
+      }
+      if (isWanted(peer)) await sleep(clock, SYNC_RETRY_MS, { signal: stopped.signal })
+    }
+  }
+
+  const reconcile = (): void => {
+    if (stopped.signal.aborted) return
+    for (const peer of links.linked()) {
+      if (sessions.has(peer)) continue
+      const session = take(peer)
+        .catch((error: unknown) => {
+          log.debug('a session driver ended', { peer, reason: asMeshError(error).message })
+        })
+        .finally(() => {
+          sessions.delete(peer)
+          // it may have been linked anew just then
+          reconcile()
+        })
+      sessions.set(peer, session)
+    }
+  }
+
+  return {
+    presence,
+    completed,
+    host: {
+      serve: (channel, { signal }) => {
+        throwIfAborted(stopped.signal)
+        const either = AbortSignal.any([signal, stopped.signal])
+        return serveDocuments(channel, { documents, acknowledgements, presence, rights }, either)
+      },
+    },
+    async holders(document, operation) {
+      const key = documentKey(document)
+      const place = (await documents.replica(key, {}))?.placeOf(operation)
+      return place === undefined ? [] : acknowledgements.holders(key, place.chain, place.sequence)
+    },
+    start() {
+      stopLinks = links.changes.subscribe(reconcile)
+      reconcile()
+    },
+    async stop() {
+      stopLinks()
+      stopped.abort()
+      presence.stop()
+      await Promise.all(sessions.values())
+    },
+  }
+}

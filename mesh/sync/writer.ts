@@ -1,0 +1,140 @@
+import { MeshError } from '../base/index.ts'
+import { commit, takeBack } from './commit.ts'
+import { piecesOf, type Piece } from './compose.ts'
+import type { Content } from './content.ts'
+import type { Document } from './document.ts'
+import { chainOf, newRun, NO_ENVELOPE, sealEnvelope } from './envelope.ts'
+import { encodeSetting, entryKey, entryPlace } from './kinds.ts'
+import type { Options } from './options.ts'
+import type { EpochKey } from './ports.ts'
+import type { ReplicaState, Staged } from './replica-state.ts'
+import { encodeEntries, type UpdateEntry } from './update.ts'
+
+/** This device's own writing into a document. In the document's turn. */
+export interface Writer {
+  write(entries: Parameters<Document['write']>[0], options: Options): Promise<string[]>
+  erase(ids: readonly string[], options: Options): Promise<void>
+}
+
+interface OwnChain {
+  readonly run: Uint8Array
+  readonly chain: number
+  readonly epoch: string
+}
+
+/** A writer with a chain of its own, begun at its first write and whenever the key is another. */
+export function createWriter(state: ReplicaState): Writer {
+  const { ports, name, key, kind } = state
+  let own: OwnChain | undefined
+
+  const chainFor = (epoch: EpochKey): OwnChain => {
+    if (own?.epoch === epoch.id) return own
+    const run = newRun(ports.random)
+    own = { run, epoch: epoch.id, chain: chainOf({ document: key, author: ports.signer.id, run, epoch: epoch.id }) }
+    return own
+  }
+
+  const seal = async (piece: Piece, epoch: EpochKey, options: Options): Promise<Staged> => {
+    const { run, chain: number } = chainFor(epoch)
+    const chain = state.chains.get(number)
+    const from = chain?.clock ?? 0
+    const entries: UpdateEntry[] = piece.values.map((bytes, index) => ({ key: entryKey(number, from + index), bytes }))
+    const envelope = await sealEnvelope(
+      {
+        document: key,
+        author: ports.signer.id,
+        run,
+        epoch: epoch.id,
+        sequence: (chain?.sequence ?? 0) + 1,
+        from,
+        count: entries.length,
+        at: ports.clock.now(),
+        previous: chain?.tip ?? NO_ENVELOPE,
+        erases: piece.erases,
+      },
+      encodeEntries(kind.root, number, from, entries),
+      epoch.key,
+      ports,
+      options,
+    )
+    return { envelope, entries, via: ports.signer.id, undo: state.chains.take(envelope, 0) }
+  }
+
+  const append = async (pieces: readonly Piece[], options: Options): Promise<string[]> => {
+    if (!ports.writers.mayWrite(ports.signer.id, name.scope))
+      throw new MeshError('unauthorized', 'This device may read here, not write.')
+    const epoch = await ports.keyring.current(name.scope, options)
+    const staged: Staged[] = []
+    try {
+      for (const piece of pieces) staged.push(await seal(piece, epoch, options))
+    } catch (error) {
+      takeBack(staged)
+      throw error
+    }
+    try {
+      await commit(state, staged, options)
+    } catch (error) {
+      // a write that failed may lie on the disk all the same: nothing else is ever signed for its place
+      own = undefined
+      throw error
+    }
+    return staged.flatMap(({ entries }) => entries?.map((entry) => entry.key) ?? [])
+  }
+
+  const setAll = async (
+    entries: readonly { readonly id: string; readonly bytes: Uint8Array | null }[],
+    options: Options,
+  ): Promise<void> => {
+    const content = contentOf(state)
+    const values = entries.map(({ id, bytes }) => encodeSetting(id, content.stampFor(id), bytes))
+    const needless = entries.flatMap(({ id }) => content.superseded(id, ports.signer.id))
+    await append(piecesOf(values, [...new Set(needless)]), options)
+  }
+
+  return {
+    async write(entries, options) {
+      if (entries.length === 0) return []
+      if (name.kind === 'settings') {
+        const named = entries.map(({ id, bytes }) => ({ id: id ?? '', bytes }))
+        if (named.some(({ id }) => id === '' || id.length > SETTING_NAME_MAX_LENGTH))
+          throw new MeshError('usage', 'A setting needs a name of at most 256 characters.')
+        await setAll(named, options)
+        return named.map(({ id }) => id)
+      }
+      if (entries.some(({ id }) => id !== undefined))
+        throw new MeshError('usage', 'An operation is given its id when it is written.')
+      return append(
+        piecesOf(
+          entries.map(({ bytes }) => bytes),
+          [],
+        ),
+        options,
+      )
+    },
+    async erase(ids, options) {
+      if (name.kind === 'settings') {
+        const present = ids.filter((id) => contentOf(state).visible.has(id))
+        if (present.length > 0)
+          await setAll(
+            present.map((id) => ({ id, bytes: null })),
+            options,
+          )
+        return
+      }
+      const keys = ids.filter((id) => contentOf(state).visible.has(id))
+      for (const id of keys) {
+        const place = entryPlace(id)
+        if (place === undefined || state.chains.get(place.chain)?.author !== ports.signer.id)
+          throw new MeshError('unauthorized', 'Only who wrote it can erase it.')
+      }
+      if (keys.length > 0) await append(piecesOf([], keys), options)
+    },
+  }
+}
+
+const SETTING_NAME_MAX_LENGTH = 256
+
+function contentOf({ content }: ReplicaState): Content {
+  if (content === undefined) throw new MeshError('usage', 'This document was closed.')
+  return content
+}

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import { isMeshError } from '../../mesh/base/index.ts'
+import type { WriteFault } from '../kit/memory-store.ts'
+import { createSyncWorld, ROOM, stateOf, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
+
+const bytes = (value: number): Uint8Array => new Uint8Array(40).fill(value)
+
+/** What the disk promised before it failed. */
+interface Promised {
+  readonly written: Set<string>
+  readonly erased: Set<string>
+  /** Asked for when the disk failed: may or may not be there. */
+  readonly unsure: Set<string>
+}
+
+async function exchange(from: SyncPeer, to: SyncPeer): Promise<void> {
+  const source = await from.documents.adopt(ROOM, {})
+  const target = await to.documents.adopt(ROOM, {})
+  const sent = new Map(target.vector())
+  for (let more = true; more;) {
+    const batch = await source.next(sent, {})
+    if (batch.envelopes.length > 0) await target.receive(batch.envelopes, from.documents.self, {})
+    ;({ more } = batch)
+  }
+}
+
+/** A session that uses every way to the disk: first writes, foreign ones, erasing, both sorts of compaction, a restart. */
+async function session(world: SyncWorld, promised: Promised): Promise<void> {
+  const [alice, bob] = world.peers as [SyncPeer, SyncPeer]
+  const here = await alice.open(ROOM)
+  const write = async (count: number, value: number): Promise<string[]> => {
+    const ids = await here.write(Array.from({ length: count }, () => ({ bytes: bytes(value) })))
+    for (const id of ids) promised.written.add(id)
+    return ids
+  }
+  const erase = async (id: string): Promise<void> => {
+    promised.unsure.add(id)
+    await here.erase([id])
+    promised.unsure.delete(id)
+    promised.erased.add(id)
+  }
+  const [first = ''] = await write(3, 1)
+  await exchange(bob, alice)
+  await (await alice.documents.adopt(ROOM, {})).compact({})
+  const [second = ''] = await write(1, 2)
+  await erase(second)
+  await erase(first)
+  await (await alice.documents.adopt(ROOM, {})).compact({})
+  await write(300, 3)
+  await (await alice.documents.adopt(ROOM, {})).compact({})
+  await write(2, 4)
+}
+
+/** @returns how many writes there were to fail */
+async function killAt(atWrite: number, fault: Pick<WriteFault, 'torn' | 'count'>): Promise<number> {
+  const world = await createSyncWorld(`kill ${String(atWrite)}`, 2, { online: false })
+  const [alice, bob] = world.peers as [SyncPeer, SyncPeer]
+  const there = await bob.open(ROOM)
+  const foreign = await there.write([{ bytes: bytes(9) }, { bytes: bytes(8) }])
+  const promised: Promised = { written: new Set(), erased: new Set(), unsure: new Set() }
+  const before = alice.store.writeCount
+  alice.store.failWrites({ code: 'storage-failed', atWrite, ...fault })
+  await session(world, promised).catch((error: unknown) => {
+    if (!isMeshError(error, 'storage-failed')) throw error
+  })
+  const writes = alice.store.writeCount - before
+  const again = await world.restart(0)
+  const document = await again.open(ROOM)
+  for (const id of promised.written)
+    if (!promised.unsure.has(id))
+      expect(document.operations().has(id), `${id} was acknowledged`).toBe(!promised.erased.has(id))
+  // and everything goes on as ever
+  await document.write([{ bytes: bytes(7) }])
+  await exchange(again, bob)
+  await exchange(bob, again)
+  expect(stateOf(document)).toEqual(stateOf(there))
+  for (const id of foreign) expect(document.operations().has(id)).toBe(true)
+  expect([...again.documents.quarantined(), ...bob.documents.quarantined()]).toEqual([])
+  await world.stop()
+  return writes
+}
+
+for (const [name, fault] of [
+  ['the disk is gone from then on', { count: Number.MAX_SAFE_INTEGER }],
+  ['one write fails', {}],
+  ['one write is torn', { torn: true }],
+] as const) {
+  test(`nothing acknowledged is lost at whichever write a kill comes: ${name}`, async () => {
+    const writes = await killAt(Number.MAX_SAFE_INTEGER, {})
+    // a session with fewer ways to the disk would prove less
+    expect(writes).toBeGreaterThan(20)
+    for (let atWrite = 1; atWrite <= writes; atWrite++) await killAt(atWrite, fault)
+  }, 120_000)
+}
