@@ -19,6 +19,7 @@ export { ANSWER_MAX_LENGTH, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limi
 export { type LiveText } from './views.ts'
 export {
   createRooms,
+  isEntryIdOf,
   type Attachment,
   type Delivery,
   type DocumentAwareness,

@@ -1,5 +1,13 @@
 import * as z from 'zod/mini'
-import { asMeshError, SYNC_CHAINS_MAX, type DeviceId, type Logger, type Store } from '../base/index.ts'
+import {
+  asMeshError,
+  createEvents,
+  SYNC_CHAINS_MAX,
+  type DeviceId,
+  type EventSource,
+  type Logger,
+  type Store,
+} from '../base/index.ts'
 import { decode, deviceId, encode, whole } from '../wire/index.ts'
 
 /**
@@ -7,6 +15,8 @@ import { decode, deviceId, encode, whole } from '../wire/index.ts'
  * is. Kept over restarts as far as the disk allows; what is lost is told again.
  */
 export interface Acknowledgements {
+  /** A device told that it holds more: the document's key. */
+  readonly changes: EventSource<string>
   /** Devices that hold an envelope. */
   holders(document: string, chain: number, sequence: number): Promise<readonly DeviceId[]>
   note(document: string, device: DeviceId, rows: Iterable<readonly [chain: number, sequence: number]>): Promise<void>
@@ -17,6 +27,9 @@ type Known = Map<DeviceId, Map<number, number>>
 /** The acknowledgements of this device's store. */
 export function createAcknowledgements(ports: { readonly store: Store; readonly log: Logger }): Acknowledgements {
   const { store, log } = ports
+  const changes = createEvents<string>((error) => {
+    log.error('a listener of acknowledgements failed', { error })
+  })
   const byDocument = new Map<string, Promise<Known>>()
   /** Documents being written, and whether there is more to write. */
   const pending = new Map<string, boolean>()
@@ -54,6 +67,7 @@ export function createAcknowledgements(ports: { readonly store: Store; readonly 
   }
 
   return {
+    changes,
     async holders(document, chain, sequence) {
       const known = await knownOf(document)
       return [...known].filter(([, rows]) => (rows.get(chain) ?? 0) >= sequence).map(([device]) => device)
@@ -68,7 +82,9 @@ export function createAcknowledgements(ports: { readonly store: Store; readonly 
         own.set(chain, sequence)
         isNew = true
       }
-      if (isNew) await save(document, known)
+      if (!isNew) return
+      changes.emit(document)
+      await save(document, known)
     },
   }
 }

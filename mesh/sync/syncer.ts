@@ -37,6 +37,8 @@ export interface Syncer {
    * that were linked since it was written can have said so.
    */
   holders(document: DocumentName, operation: string): Promise<readonly DeviceId[]>
+  /** A device told that it holds more of a document: the document's key. */
+  readonly received: EventSource<string>
   start(): void
   /** Ends all sessions and resolves when they are over. */
   stop(): Promise<void>
@@ -109,6 +111,7 @@ export function createSyncer(given: {
   return {
     presence,
     completed,
+    received: acknowledgements.changes,
     host: {
       serve: (channel, { signal }) => {
         throwIfAborted(stopped.signal)

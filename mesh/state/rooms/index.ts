@@ -7,6 +7,7 @@
  */
 export { createRooms, type RoomDirectory, type RoomsPorts } from './create-rooms.ts'
 export { type DocumentAwareness, type DocumentChange, type RoomDocument, type StoredOperation } from './document.ts'
+export { isEntryIdOf } from './entry-id.ts'
 export { type Attachment, type Mention, type RoomRule } from './operations.ts'
 export {
   type Delivery,

@@ -7,7 +7,6 @@ import {
   ROOM_MENTIONS_MAX,
   ROOM_NAME_MAX_LENGTH,
   ROOM_TEXT_MAX_LENGTH,
-  sortableId,
   throwIfAborted,
   type Clock,
   type DeviceId,
@@ -21,6 +20,7 @@ import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
 import { isSamePerson, textToErase, type PersonOf } from './contents.ts'
 import type { DocumentChange, RoomDocument } from './document.ts'
+import { entryId } from './entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
 import { ANSWERING_MAX, CONTEXT_MAX_LENGTH, MARK_EVERY_MS, RECEIPTS_EVERY_MS } from './limits.ts'
 import { encodeRoomOperation, type Mention, type RoomHappening, type RoomRule } from './operations.ts'
@@ -151,7 +151,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
 
   const write = async (happenings: readonly RoomHappening[], signal?: AbortSignal): Promise<string[]> => {
     const operations = happenings.map((happening) => ({
-      id: sortableId(clock.now(), ports.random),
+      id: entryId(clock.now(), ports.random, ports.self),
       bytes: encodeRoomOperation(happening),
     }))
     return put(operations, signal)
@@ -313,12 +313,12 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       checkText(text, options)
       const question = await mutate(options.signal, async () => {
         const at = order()
-        const id = asId<MessageId>(sortableId(clock.now(), ports.random))
+        const id = asId<MessageId>(entryId(clock.now(), ports.random, ports.self))
         await put(
           [
             { id, bytes: encodeRoomOperation({ op: 'say', order: at, parents: parents() }) },
             {
-              id: sortableId(clock.now(), ports.random),
+              id: entryId(clock.now(), ports.random, ports.self),
               bytes: encodeRoomOperation(textOf(id, at, text, options)),
             },
           ],
