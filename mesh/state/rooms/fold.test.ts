@@ -97,7 +97,7 @@ describe('a room folded from its operations', () => {
       ),
       { numRuns: FULL ? 20_000 : 500 },
     )
-  })
+  }, 600_000)
 
   it('places causes before effects, whoever lies about the time', () => {
     fc.assert(
@@ -135,7 +135,7 @@ describe('a room folded from its operations', () => {
       }),
       { numRuns: FULL ? 5_000 : 200 },
     )
-  })
+  }, 600_000)
 
   it('tells of each message exactly whether it was seen, by a mark read back', () => {
     fc.assert(
@@ -157,5 +157,5 @@ describe('a room folded from its operations', () => {
       }),
       { numRuns: FULL ? 5_000 : 300 },
     )
-  })
+  }, 600_000)
 })

@@ -92,14 +92,17 @@ describe('operations of a room', () => {
       for (let change = 0; change <= times % 4; change++) {
         mutant[(at * 7 + change * 13) % mutant.length] = value ^ (change * 31)
       }
-      const started = performance.now()
+      // processor time: a machine that is busy with others is no slow decoder
+      const before = process.cpuUsage()
       const decoded = decodeRoomOperation(cut % 3 === 0 ? mutant.subarray(0, cut % mutant.length) : mutant)
-      worstMs = Math.max(worstMs, performance.now() - started)
+      const { user, system } = process.cpuUsage(before)
+      worstMs = Math.max(worstMs, (user + system) / 1_000)
       expect(['operation', 'newer', 'corrupt']).toContain(decoded.kind)
     }
+    if (MUTANTS > 2_000) console.info(`worst mutant ${worstMs.toFixed(1)} ms`)
     // far above any true figure: a decoder that waits is what is looked for
     expect(worstMs).toBeLessThan(500)
-  })
+  }, 600_000)
 
   it('survive any bytes and any value', () => {
     fc.assert(
