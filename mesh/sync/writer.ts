@@ -98,7 +98,8 @@ export function createWriter(state: ReplicaState): Writer {
         const named = entries.map(({ id, bytes }) => ({ id: id ?? '', bytes }))
         if (named.some(({ id }) => id === '' || id.length > SETTING_NAME_MAX_LENGTH))
           throw new MeshError('usage', 'A setting needs a name of at most 256 characters.')
-        await setAll(named, options)
+        // of one setting given twice the last counts
+        await setAll([...new Map(named.map((one) => [one.id, one])).values()], options)
         return named.map(({ id }) => id)
       }
       if (entries.some(({ id }) => id !== undefined))

@@ -27,7 +27,7 @@ const vector = list(z.tuple([whole(), whole()]), SYNC_CHAINS_MAX)
 
 /** What the device that takes sends. */
 export const readerFrame = z.discriminatedUnion('type', [
-  /** Send me what follows this; or nothing for now, when this digest is still yours. */
+  /** Send me what follows this vector; or only what is new, when this digest is still yours. */
   z.object({ type: z.literal('want'), name, vector: z.optional(vector), digest: z.optional(digest) }),
   /** This is durable here. */
   z.object({ type: z.literal('have'), document: key, vector }),
