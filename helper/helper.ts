@@ -13,6 +13,7 @@ import { createGateway } from './gateway/index.ts'
 import { createLocalApi, type LocalHost, type LocalLock, type LocalModels, type Link } from './local/index.ts'
 import { openData, type Passphrases } from './lock/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
+import { createThreadDecoder } from './ports/thread-decoder.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
 import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
@@ -148,6 +149,7 @@ async function start(
         log,
         preset,
         engines,
+        decoder: createThreadDecoder({ clock, log }),
         device: { name: config.name, kind: 'helper', nameIsChosen: loaded.provenance.name.origin !== 'default' },
         pageUrl: () => page.url,
       },

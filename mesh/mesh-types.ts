@@ -1,5 +1,6 @@
 import type { DeviceId, EventSource, InvitationId, ModelId } from './base/index.ts'
 import type { EngineLoad, ModelRecord } from './engine/index.ts'
+import type { MeshRooms } from './rooms-types.ts'
 import type { MeshPeople, PersonRole } from './people-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
 
@@ -200,6 +201,8 @@ export interface Mesh extends MeshPeople {
   admitKnock(words: string, options?: Cancellable): Promise<void>
   /** Asks the best device. Leaving the loop early, or the signal, stops the engine within 200 ms. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
+  /** Conversations of people and the AI, on all devices of those who take part. */
+  readonly rooms: MeshRooms
   /** Checks every link now: after sleep, on `online`, when a page comes back. */
   wake(): void
   /** Says goodbye and closes. */

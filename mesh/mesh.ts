@@ -44,6 +44,9 @@ import { createPendingJoins } from './pending-joins.ts'
 import { shareKnocks } from './pending-knocks.ts'
 import { createPeople } from './people.ts'
 import { returnToKeeper } from './returning.ts'
+import { createMeshRooms } from './rooms.ts'
+import { createSharing } from './sharing.ts'
+import type { Decoder } from './sync/index.ts'
 import { createViews, NO_ENGINE } from './views.ts'
 
 /** What a mesh is made of: ports, and what the composition root knows about this device. */
@@ -53,6 +56,8 @@ export interface MeshOptions {
   readonly store: Store
   readonly log: Logger
   readonly preset: NodePreset
+  /** Reads what other devices wrote where a hostile piece of it does no harm. */
+  readonly decoder: Decoder
   /** Absent: this device asks and does not answer. */
   readonly engines?: EngineHost | undefined
   readonly device: {
@@ -166,9 +171,22 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   })
   await nameAsChosen(membership, device, name, { signal })
 
-  const hosts = { control: links.host, engines, admission: admissions, knocking: knocks }
+  const sharing = await createSharing(
+    { store, clock, random, log, key, membership, epochs, links, decoder: options.decoder },
+    { signal },
+  )
+  const rooms = await createMeshRooms({ store, clock, random, log, membership, epochs, sharing, ask, views }, { signal })
+
+  const hosts = {
+    control: links.host,
+    engines,
+    admission: admissions,
+    knocking: knocks,
+    documents: sharing.syncer.host,
+  }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
+  sharing.start()
   const endReturning = returnToKeeper({ membership, earlier, links, book, clock, log })
 
   return {
@@ -179,6 +197,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     models: () => views.models(),
     addresses,
     ...people,
+    rooms,
     async rename(id, wanted, cancel = {}) {
       const cleaned = cleanName(wanted)
       if (cleaned === '') throw new MeshError('usage', 'A name needs at least one visible character.')
@@ -206,7 +225,9 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     async stop(cancel = {}) {
       stopWatching?.()
       endReturning()
+      await rooms.rooms.stopAll()
       epochs.close()
+      await sharing.stop()
       await links.stop()
       await sleep(clock, GOODBYE_MS, cancel).catch((error: unknown) => {
         // a stop that is hurried skips the goodbye, not the stop

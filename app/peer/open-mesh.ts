@@ -7,12 +7,14 @@ import type { OpenMesh } from './own-mesh.ts'
  * @throws MeshError of `createMesh`.
  */
 export const openMesh: OpenMesh = async (options): Promise<Mesh> => {
-  const [{ createMesh }, { browserPreset }] = await Promise.all([
+  const [{ createMesh }, { browserPreset }, { createWorkerDecoder }] = await Promise.all([
     import('../../mesh/mesh.ts'),
     import('../ports/browser-peer.ts'),
+    import('../ports/worker-decoder.ts'),
   ])
   const { clock, random, store, log, deviceName, signal } = options
   const device = { name: deviceName, kind: 'browser' } as const
   const pageUrl = (): string => `${location.origin}${location.pathname}`
-  return createMesh({ clock, random, store, log, preset: browserPreset(), device, pageUrl }, { signal })
+  const decoder = createWorkerDecoder({ clock, log })
+  return createMesh({ clock, random, store, log, preset: browserPreset(), decoder, device, pageUrl }, { signal })
 }

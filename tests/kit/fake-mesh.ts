@@ -1,3 +1,4 @@
+import { NO_ROOMS } from './fake-mesh-rooms.ts'
 import { NO_KNOCKS } from './fake-knocks.ts'
 import {
   abortReason,
@@ -117,6 +118,7 @@ export function createFakeMesh(options: { answer?: AnswerScript; models?: readon
   }
   return {
     ...NO_KNOCKS,
+    rooms: NO_ROOMS,
     ...createFakePeople(onePerson(FAKE_DEVICE), FAKE_DEVICE),
     self: FAKE_DEVICE,
     events,

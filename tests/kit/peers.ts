@@ -8,6 +8,7 @@ import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
 import { createMesh } from '../../mesh/mesh.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
 import { createMemoryStore, type MemoryStore } from './memory-store.ts'
+import { directDecoder } from './sync-peers.ts'
 import { until } from './wait.ts'
 
 /** A whole helper peer inside the test's process: real libp2p on loopback, its store in memory. */
@@ -44,6 +45,7 @@ export async function startPeer(
     preset: options.preset ?? (await loopbackPreset(store)),
     device: { name, kind: 'helper' },
     engines: options.engines,
+    decoder: directDecoder,
     pageUrl: () => 'http://127.0.0.1:1/',
   })
   const sees = (other: TestPeer): DeviceView | undefined =>

@@ -9,7 +9,7 @@ import type { Shape } from './shape.ts'
  * The mesh, as it crosses from the tab that runs it to the others. A method that is
  * new in `Mesh` gets its line here; the compiler asks for it.
  */
-export const MESH: Shape<Mesh, 'stop'> = {
+export const MESH: Shape<Mesh, 'stop' | 'rooms'> = {
   self: { kind: 'value', value: s.deviceId },
   events: { kind: 'events', value: s.meshEvent },
   standing: { kind: 'snapshot', value: s.standing },
@@ -41,6 +41,8 @@ export const MESH: Shape<Mesh, 'stop'> = {
   wake: { kind: 'post', args: [] },
   // the mesh ends with the term of the tab that runs it, never by another tab's word
   stop: { kind: 'own' },
+  // rooms have a table of their own
+  rooms: { kind: 'own' },
 }
 
 /** Above what a chat takes, so that the sentence about its length is the chat's. */

@@ -1,3 +1,4 @@
+import { createWorkerDecoder } from '../../../app/ports/worker-decoder.ts'
 import { browserPreset } from '../../../app/ports/browser-peer.ts'
 import { silentLogger, type Clock, type DeviceId, type Random } from '../../../mesh/base/index.ts'
 import { loadDeviceKey } from '../../../mesh/identity/index.ts'
@@ -33,6 +34,7 @@ function running(): Mesh {
 const page: PeerPage = {
   async start(name) {
     mesh = await createMesh({
+      decoder: createWorkerDecoder({ clock, log: silentLogger }),
       clock,
       random,
       store: createMemoryStore(),

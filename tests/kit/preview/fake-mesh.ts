@@ -1,3 +1,4 @@
+import { NO_ROOMS } from '../fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
@@ -98,6 +99,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   }
   return {
     ...NO_KNOCKS,
+    rooms: NO_ROOMS,
     ...people,
     async removePerson(person) {
       const ids = people.people().find((one) => one.id === person)?.devices ?? []

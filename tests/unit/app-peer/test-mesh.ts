@@ -1,3 +1,4 @@
+import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelState } from '../../../mesh/engine/index.ts'
@@ -49,6 +50,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
 
   const mesh: TestMesh = {
     ...NO_KNOCKS,
+    rooms: NO_ROOMS,
     ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,
     events,

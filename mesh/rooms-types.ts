@@ -1,0 +1,31 @@
+import type { DeviceId, EventSource, PersonId } from './base/index.ts'
+import type { DeviceState } from './mesh-types.ts'
+import type { Rooms } from './state/index.ts'
+
+/** A person of the mesh, as rooms name them. */
+export interface RoomPerson {
+  readonly id: PersonId
+  readonly name: string
+}
+
+/** A device of the mesh, as rooms name it. */
+export interface RoomDevice {
+  readonly id: DeviceId
+  readonly name: string
+  readonly person: PersonId | undefined
+  readonly state: DeviceState
+  /** It has an engine, so the AI of a room may run on it. */
+  readonly answers: boolean
+}
+
+/** Rooms and the names in them. */
+export interface MeshRooms {
+  readonly rooms: Rooms
+  /** Everybody who may take part in rooms, this person first. */
+  people(): readonly RoomPerson[]
+  /** Also people and devices that left, where they are still known. */
+  person(id: PersonId): RoomPerson | undefined
+  device(id: DeviceId): RoomDevice | undefined
+  /** Names, people or devices changed. */
+  readonly changes: EventSource<void>
+}
