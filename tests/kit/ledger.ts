@@ -1,10 +1,4 @@
-import {
-  silentLogger,
-  type Clock,
-  type DeviceId,
-  type PersonId,
-  type Random,
-} from '../../mesh/base/index.ts'
+import { silentLogger, type Clock, type DeviceId, type PersonId, type Random } from '../../mesh/base/index.ts'
 import {
   admissionProof,
   admitByInvitation,
