@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isMeshError, type DeviceId } from '../base/index.ts'
+import { isMeshError, type DeviceId, type MeshId } from '../base/index.ts'
+import { ROLES } from './roles.ts'
 import { formatInvitation, parseInvitation, type InvitationLink } from './invitation-link.ts'
 
 const ALICE = '12D3KooWGC6TvWhfapngX6wvJHMYvKpDMXPb3ZnCZ6dMoaMtimQ5' as DeviceId
@@ -14,6 +15,8 @@ const link: InvitationLink = {
   expiresAt: 1_800_000_000_000,
   person: '',
   confirmation: 'in-advance',
+  mesh: 'a7'.repeat(32) as MeshId,
+  role: 'member',
 }
 
 test('an invitation reads back as it was made, as a whole link and as a fragment', () => {
@@ -21,6 +24,15 @@ test('an invitation reads back as it was made, as a whole link and as a fragment
   expect(parseInvitation(fragment)).toEqual(link)
   expect(parseInvitation(`http://127.0.0.1:4717/chat?x=1#${fragment}`)).toEqual(link)
   expect(parseInvitation(` #${fragment}\n`)).toEqual(link)
+})
+
+test('a link without a mesh or a role, as earlier versions made them, is read as it is', () => {
+  const { mesh: _mesh, role: _role, ...earlier } = link
+  expect(parseInvitation(formatInvitation(earlier))).toEqual(earlier)
+})
+
+test('every role reads back as itself', () => {
+  for (const role of ROLES) expect(parseInvitation(formatInvitation({ ...link, role })).role).toBe(role)
 })
 
 test('a link with two addresses fits a QR code that a phone reads at arm’s length', () => {

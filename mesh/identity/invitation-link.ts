@@ -2,10 +2,23 @@ import { peerIdFromMultihash, peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import * as Digest from 'multiformats/hashes/digest'
 import * as z from 'zod/mini'
-import { MeshError, type DeviceId } from '../base/index.ts'
-import { bytes, decode, encode, exactBytes, fromBase64url, list, text, toBase64url, whole } from '../wire/index.ts'
+import { asId, MeshError, type DeviceId, type MeshId } from '../base/index.ts'
+import {
+  bytes,
+  decode,
+  encode,
+  exactBytes,
+  fromBase64url,
+  fromHex,
+  list,
+  text,
+  toBase64url,
+  toHex,
+  whole,
+} from '../wire/index.ts'
 import { NAME_MAX_LENGTH } from './names.ts'
 import { SECRET_BYTES } from './proof.ts'
+import { ROLES, type Role } from './roles.ts'
 
 /** Most addresses a link carries. */
 export const LINK_MAX_ADDRESSES = 6
@@ -13,6 +26,7 @@ export const LINK_MAX_ADDRESSES = 6
 export const LINK_MAX_LENGTH = 4096
 
 const PREFIX = 'join='
+const MESH_BYTES = 32
 
 // one letter a field, ids and addresses as bytes: a link has to fit a QR code that a
 // phone reads at arm's length
@@ -24,7 +38,11 @@ const payload = z.object({
   n: text(NAME_MAX_LENGTH),
   p: text(NAME_MAX_LENGTH),
   c: z.enum(['a', 'p']),
+  m: z.optional(exactBytes(MESH_BYTES)),
+  r: z.optional(z.enum(['o', 'm', 'h', 'g'])),
 })
+
+const LETTERS = { owner: 'o', member: 'm', 'helper-only': 'h', guest: 'g' } as const satisfies Record<Role, string>
 
 /** What an invitation link says. The secret is what admits: it stays in the fragment, which no server is sent. */
 export interface InvitationLink {
@@ -38,6 +56,10 @@ export interface InvitationLink {
   /** Empty: another device of the same person. */
   readonly person: string
   readonly confirmation: 'in-advance' | 'pictures'
+  /** The mesh it leads into: whose ledger the joiner asks for, and takes from nobody else. */
+  readonly mesh?: MeshId | undefined
+  /** What the invited person becomes; a further device of a person has that person's role. */
+  readonly role?: Role | undefined
 }
 
 /** The fragment of a link, without `#`. */
@@ -53,6 +75,8 @@ export function formatInvitation(link: InvitationLink): string {
         n: link.inviterName,
         p: link.person,
         c: link.confirmation === 'pictures' ? 'p' : 'a',
+        m: link.mesh === undefined ? undefined : fromHex(link.mesh),
+        r: link.role === undefined ? undefined : LETTERS[link.role],
       }),
     )
   )
@@ -82,6 +106,8 @@ export function parseInvitation(linkOrFragment: string): InvitationLink {
     expiresAt: fields.x,
     person: fields.p,
     confirmation: fields.c === 'p' ? 'pictures' : 'in-advance',
+    ...(fields.m === undefined ? {} : { mesh: asId<MeshId>(toHex(fields.m)) }),
+    ...(fields.r === undefined ? {} : { role: roleOf(fields.r) }),
   }
 }
 
@@ -102,6 +128,10 @@ function readBinary(fields: { i: Uint8Array; a: Uint8Array[] }): { inviter: Devi
   } catch (error) {
     throw damaged(error)
   }
+}
+
+function roleOf(letter: (typeof LETTERS)[Role]): Role {
+  return ROLES.find((role) => LETTERS[role] === letter) ?? 'guest'
 }
 
 function damaged(cause: unknown): MeshError {
