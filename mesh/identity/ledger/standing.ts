@@ -29,5 +29,5 @@ export function authorizeScope(
   action: 'read' | 'write' | 'store',
   scope: ScopeId,
 ): Verdict {
-  return authorize(subjectOf(state, id), action, scopeSeenBy(state, id, scope))
+  return authorize<'read' | 'write' | 'store'>(subjectOf(state, id), action, scopeSeenBy(state, id, scope))
 }
