@@ -156,6 +156,13 @@ test('a device removed on another browser’s Mesh screen is cut off and told', 
   await two.page.getByText('This device was removed from the mesh.', { exact: true }).waitFor()
   await ask(two.page, 'Are you there?')
   await answer(two.page, 'waiting').waitFor()
+  // what it holds can be deleted there, and it begins anew
+  const wipe = two.page.getByRole('button', { name: 'Delete my data here' })
+  await wipe.click()
+  await two.page.getByRole('alertdialog').getByRole('button', { name: 'Delete my data here' }).click()
+  await two.page.getByText('This device belongs to no mesh yet').waitFor()
+  await expect(wipe.count()).resolves.toBe(0)
+  await expect(two.page.getByText('Are you there?').count()).resolves.toBe(0)
   for (const device of [one, two]) {
     expectClean(device)
     await device.close()
