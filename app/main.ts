@@ -14,6 +14,7 @@ import {
   createWebPasskeys,
   registerServiceWorker,
   takeJoinLink,
+  watchInstall,
   watchJoinLinks,
   watchPageLife,
   webClock,
@@ -29,6 +30,8 @@ const PROFILE = 'plexus'
 // first of all: the link carries a secret that must not stay in the address
 const link = takeJoinLink(window)
 const log = createConsoleLog()
+// the browser says once, and early, that it would install the page
+const install = watchInstall(window, log)
 const passkeys = createWebPasskeys(window, webRandom)
 
 await start()
@@ -67,8 +70,10 @@ async function start(): Promise<void> {
     peer.offer(opened)
   })
   const lock = vault === undefined ? undefined : createPageLock(vault, { passkeys, random: webRandom, log })
+  // absent where the page came over plain HTTP
+  const keeping = { storage: window.isSecureContext ? navigator.storage : undefined, install }
   const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
-  mount(Shell, { target, props: { peer, lock, about: { version: __APP_VERSION__, updates } } })
+  mount(Shell, { target, props: { peer, lock, keeping, about: { version: __APP_VERSION__, updates } } })
 }
 
 /** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */

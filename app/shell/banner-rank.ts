@@ -2,7 +2,8 @@ import type { Standing } from '../../mesh/mesh-types.ts'
 import type { PeerStanding } from '../peer/app-peer.ts'
 
 /** What the one banner may be about, the worst first. */
-export type BannerKind = 'problem' | 'volatile' | 'removed' | 'follower' | 'moving' | 'offline' | 'update'
+export type BannerKind =
+  'problem' | 'volatile' | 'removed' | 'follower' | 'moving' | 'offline' | 'may-vanish' | 'update'
 
 /** What it is decided from. */
 export interface BannerFacts {
@@ -11,10 +12,12 @@ export interface BannerFacts {
   readonly volatile: boolean
   readonly problem: boolean
   readonly online: boolean
+  /** The browser may delete what is worth keeping. */
+  readonly mayVanish: boolean
   readonly updateReady: boolean
 }
 
-/** The one thing worth a banner now: data may be lost > removed > another tab > offline > update. */
+/** The one thing worth a banner now: data may be lost > removed > another tab > offline > data may go one day > update. */
 export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.problem) return 'problem'
   if (facts.volatile) return 'volatile'
@@ -22,6 +25,7 @@ export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.standing === 'moving') return 'moving'
   if (facts.standing === 'follower') return 'follower'
   if (!facts.online) return 'offline'
+  if (facts.mayVanish) return 'may-vanish'
   if (facts.updateReady) return 'update'
   return undefined
 }

@@ -4,6 +4,7 @@ import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
 import type { PageLock } from '../lock/index.ts'
 import { Chatting } from './chatting.svelte.ts'
+import { Keeping, type KeepingPorts } from './keeping.svelte.ts'
 import { Locking } from './locking.svelte.ts'
 import { createBrowserMemory } from './memory.ts'
 import { Notices } from './notices.svelte.ts'
@@ -15,6 +16,7 @@ import { Router } from './router.svelte.ts'
 export interface AppState {
   readonly peer: PeerView
   readonly chats: Chatting
+  readonly keeping: Keeping
   readonly locking: Locking
   readonly notices: Notices
   readonly preferences: Preferences
@@ -23,22 +25,34 @@ export interface AppState {
 
 const [getPeer, setPeer] = createContext<PeerView>()
 const [getChats, setChats] = createContext<Chatting>()
+const [getKeeping, setKeeping] = createContext<Keeping>()
 const [getLocking, setLocking] = createContext<Locking>()
 const [getNotices, setNotices] = createContext<Notices>()
 const [getPreferences, setPreferences] = createContext<Preferences>()
 const [getRouter, setRouter] = createContext<Router>()
 const [getAbout, provideAbout] = createContext<About>()
 
-export { getAbout, getChats, getLocking, getNotices, getPeer, getPreferences, getRouter, provideAbout }
+export { getAbout, getChats, getKeeping, getLocking, getNotices, getPeer, getPreferences, getRouter, provideAbout }
+
+/** What the state of a page stands on. */
+export interface AppPorts {
+  readonly peer: AppPeer
+  /** What locks the stored data; absent where nothing is stored. */
+  readonly lock?: PageLock | undefined
+  readonly keeping: KeepingPorts
+  readonly window: Window
+}
 
 /** Makes the state of one page over its peer. */
-export function createAppState(peer: AppPeer, lock: PageLock | undefined, window: Window): AppState {
+export function createAppState({ peer, lock, keeping, window }: AppPorts): AppState {
+  const memory = createBrowserMemory(window)
   return {
     peer: new PeerView(peer),
     chats: new Chatting(peer),
+    keeping: new Keeping(keeping, memory),
     locking: new Locking(lock),
     notices: new Notices(),
-    preferences: new Preferences(createBrowserMemory(window)),
+    preferences: new Preferences(memory),
     router: new Router(window),
   }
 }
@@ -47,6 +61,7 @@ export function createAppState(peer: AppPeer, lock: PageLock | undefined, window
 export function provideAppState(state: AppState): () => void {
   setPeer(state.peer)
   setChats(state.chats)
+  setKeeping(state.keeping)
   setLocking(state.locking)
   setNotices(state.notices)
   setPreferences(state.preferences)

@@ -8,6 +8,7 @@ export {
   createAppState,
   getAbout,
   getChats,
+  getKeeping,
   getLocking,
   getNotices,
   getPeer,
@@ -18,7 +19,7 @@ export {
   type AppState,
 } from './app-state.ts'
 export { Chatting } from './chatting.svelte.ts'
-export { Keeping, type KeepingState } from './keeping.svelte.ts'
+export { Keeping, type Install, type KeepingPorts, type KeepingState } from './keeping.svelte.ts'
 export { Locking } from './locking.svelte.ts'
 export { createBrowserMemory } from './memory.ts'
 export { Notices } from './notices.svelte.ts'

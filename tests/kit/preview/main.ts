@@ -17,6 +17,6 @@ if (target !== null && scene.unlock !== undefined) {
 } else if (target !== null) show(target)
 
 function show(place: HTMLElement): void {
-  const { peer, lock } = scene
-  mount(Shell, { target: place, props: { peer, lock, about: { version: '0.1.0 preview' } } })
+  const { peer, lock, keeping } = scene
+  mount(Shell, { target: place, props: { peer, lock, keeping, about: { version: '0.1.0 preview' } } })
 }

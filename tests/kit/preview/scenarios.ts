@@ -10,9 +10,11 @@ import type { DeviceView, InvitationPreview, Standing } from '../../../mesh/mesh
 import type { LockView } from '../../../mesh/seal/index.ts'
 import type { MessageView } from '../../../mesh/state/index.ts'
 import type { PageLock } from '../../../app/lock/index.ts'
+import type { KeepingPorts } from '../../../app/state/index.ts'
 import type { AppPeer, PeerState } from '../../../app/peer/app-peer.ts'
 import { createFakeAnswering, FIGURES } from './fake-answering.ts'
 import { createFakeChats, type FakeChats, type Line } from './fake-chats.ts'
+import { createFakeKeeping } from './fake-keeping.ts'
 import { createFakeLock, createFakeUnlock, type FakeUnlock } from './fake-lock.ts'
 import { createFakeMesh, fakeDevice, fakeDeviceId, fakeModel, fakeRoute } from './fake-mesh.ts'
 import { HALF_ANSWER, PLAIN_ANSWER, RICH_ANSWER } from './sample-texts.ts'
@@ -40,6 +42,7 @@ export const SCENARIOS = [
   'volatile',
   'settings',
   'settings-locked',
+  'may-vanish',
   'locked',
   'locked-wait',
   'locked-passkey',
@@ -52,6 +55,7 @@ export type Scenario = (typeof SCENARIOS)[number]
 export interface Scene {
   readonly peer: AppPeer
   readonly lock: PageLock
+  readonly keeping: KeepingPorts
   /** Present: the page is locked. */
   readonly unlock: FakeUnlock | undefined
   /** The query of the address it begins at. */
@@ -151,6 +155,7 @@ interface Stage {
   readonly pending?: boolean
   readonly locks?: readonly LockView[]
   readonly locked?: boolean
+  readonly keeping?: 'at-risk'
   readonly waitMs?: number
 }
 
@@ -264,8 +269,12 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   },
   removed: { standing: 'removed', devices: [SELF] },
   volatile: { state: { storage: 'volatile' } },
-  settings: { search: '?view=settings' },
+  settings: { search: '?view=settings', keeping: 'at-risk' },
   'settings-locked': { search: '?view=settings', locks: [PASSPHRASE, PASSKEY] },
+  'may-vanish': {
+    keeping: 'at-risk',
+    chats: (chats) => withChat(chats, [...QUESTIONS, answer(RICH_ANSWER)]),
+  },
   locked: { locks: [PASSPHRASE, PASSKEY], locked: true },
   'locked-wait': { locks: [PASSPHRASE], locked: true, waitMs: 42_000 },
   'locked-passkey': { locks: [PASSKEY], locked: true },
@@ -354,6 +363,7 @@ export function createScene(name: Scenario): Scene {
   return Object.assign(scene, {
     peer,
     lock,
+    keeping: createFakeKeeping(stage.keeping === 'at-risk'),
     unlock,
     search: stage.search ?? (opened === undefined ? '' : `?chat=${opened}`),
   })

@@ -37,6 +37,7 @@ describe('the one banner', () => {
     volatile: false,
     problem: false,
     online: true,
+    mayVanish: false,
     updateReady: false,
   }
   it('is silent when all is well', () => {
@@ -49,6 +50,7 @@ describe('the one banner', () => {
       volatile: true,
       problem: true,
       online: false,
+      mayVanish: true,
       updateReady: true,
     }
     expect(bannerFor(all)).toBe('problem')
@@ -56,6 +58,8 @@ describe('the one banner', () => {
     expect(bannerFor({ ...all, problem: false, volatile: false })).toBe('removed')
     expect(bannerFor({ ...calm, standing: 'follower', online: false })).toBe('follower')
     expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
+    expect(bannerFor({ ...calm, online: false, mayVanish: true })).toBe('offline')
+    expect(bannerFor({ ...calm, mayVanish: true, updateReady: true })).toBe('may-vanish')
     expect(bannerFor({ ...calm, updateReady: true })).toBe('update')
   })
 })
