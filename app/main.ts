@@ -11,6 +11,7 @@ import {
   createVolatileStore,
   createWebChannel,
   createWebLock,
+  openSealedMemory,
   createWebPasskeys,
   registerServiceWorker,
   takeJoinLink,
@@ -21,7 +22,7 @@ import {
   webRandom,
 } from './ports/index.ts'
 import { Shell, Unlock } from './shell/index.ts'
-import { createBrowserMemory, Preferences } from './state/index.ts'
+import { createBrowserMemory, localStorageOf, Preferences, type Memory } from './state/index.ts'
 import { applyLook } from './theme/look.ts'
 
 /** One name per origin: profile data, its lock and its channel. */
@@ -70,10 +71,11 @@ async function start(): Promise<void> {
     peer.offer(opened)
   })
   const lock = vault === undefined ? undefined : createPageLock(vault, { passkeys, random: webRandom, log })
+  const drafts = await openDrafts(storage)
   // absent where the page came over plain HTTP
   const keeping = { storage: window.isSecureContext ? navigator.storage : undefined, install }
   const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
-  mount(Shell, { target, props: { peer, lock, keeping, about: { version: __APP_VERSION__, updates } } })
+  mount(Shell, { target, props: { peer, lock, keeping, drafts, about: { version: __APP_VERSION__, updates } } })
 }
 
 /** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */
@@ -89,6 +91,17 @@ async function openPeer(ports: PeerPorts): Promise<AppPeer> {
       { ...ports, store: createVolatileStore(), storage: 'volatile', storageProblem, locks },
       { link },
     )
+  }
+}
+
+/** What was being written; where it cannot be read, the page begins without it. */
+async function openDrafts({ store, storage }: Pick<PeerPorts, 'store' | 'storage'>): Promise<Memory> {
+  try {
+    // what lies in the local storage moves only to where it lasts
+    return await openSealedMemory(store, storage === 'durable' ? localStorageOf(window) : undefined, log)
+  } catch (error) {
+    log.warn('what was being written could not be read', { error })
+    return openSealedMemory(createVolatileStore(), undefined, log)
   }
 }
 

@@ -9,7 +9,7 @@ import { Locking } from './locking.svelte.ts'
 import { createBrowserMemory } from './memory.ts'
 import { Notices } from './notices.svelte.ts'
 import { PeerView } from './peer-view.svelte.ts'
-import { Preferences } from './preferences.svelte.ts'
+import { Preferences, type Memory } from './preferences.svelte.ts'
 import { Router } from './router.svelte.ts'
 
 /** Everything the screens stand on. */
@@ -40,11 +40,13 @@ export interface AppPorts {
   /** What locks the stored data; absent where nothing is stored. */
   readonly lock?: PageLock | undefined
   readonly keeping: KeepingPorts
+  /** Where what is being written is kept; absent: as preferences are. */
+  readonly drafts?: Memory | undefined
   readonly window: Window
 }
 
 /** Makes the state of one page over its peer. */
-export function createAppState({ peer, lock, keeping, window }: AppPorts): AppState {
+export function createAppState({ peer, lock, keeping, drafts, window }: AppPorts): AppState {
   const memory = createBrowserMemory(window)
   return {
     peer: new PeerView(peer),
@@ -52,7 +54,7 @@ export function createAppState({ peer, lock, keeping, window }: AppPorts): AppSt
     keeping: new Keeping(keeping, memory),
     locking: new Locking(lock),
     notices: new Notices(),
-    preferences: new Preferences(memory),
+    preferences: new Preferences(memory, drafts),
     router: new Router(window),
   }
 }

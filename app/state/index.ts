@@ -21,7 +21,7 @@ export {
 export { Chatting } from './chatting.svelte.ts'
 export { Keeping, type Install, type KeepingPorts, type KeepingState } from './keeping.svelte.ts'
 export { Locking } from './locking.svelte.ts'
-export { createBrowserMemory } from './memory.ts'
+export { createBrowserMemory, localStorageOf } from './memory.ts'
 export { Notices } from './notices.svelte.ts'
 export { PeerView } from './peer-view.svelte.ts'
 export { Preferences, type Memory } from './preferences.svelte.ts'
