@@ -570,6 +570,33 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await device.close()
   })
 
+  it('say that this browser may delete what is here only once there is something, and what helps', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'settings')
+    await expect(page.getByRole('button', { name: 'Later' }).count()).resolves.toBe(0)
+    await page.getByRole('link', { name: 'Add a second device' }).waitFor()
+    await open(page, 'may-vanish')
+    const banner = page.getByRole('region', { name: 'Notice' })
+    await banner.getByText('may delete your chats').waitFor()
+    await banner.getByRole('button', { name: 'Ask to keep them' }).click()
+    await banner.getByText('It did not agree').waitFor()
+    await expectAccessible(page)
+    await banner.getByRole('link', { name: 'What to do' }).click()
+    await page.getByText('Install the page from its menu').waitFor()
+    await page.getByRole('main').getByRole('button', { name: 'Ask to keep them' }).click()
+    await page.getByText('This browser keeps your chats until you delete them.').waitFor()
+    await expect(banner.getByText('may delete').count()).resolves.toBe(0)
+    await open(page, 'may-vanish')
+    await banner.getByRole('button', { name: 'Later' }).click()
+    await banner.getByText('may delete').waitFor({ state: 'detached' })
+    await open(page, 'may-vanish')
+    await page.locator('article').first().waitFor()
+    await expect(banner.getByText('may delete').count()).resolves.toBe(0)
+    expectQuiet(device)
+    await device.close()
+  })
+
   it('ask before a link leaves, and copy code', async () => {
     const device = await browser.device()
     const { page } = device

@@ -47,6 +47,7 @@ describe('the one banner', () => {
     ledgerFaulty: false,
     newcomer: false,
     online: true,
+    mayVanish: false,
     updateReady: false,
   }
   it('is silent when all is well', () => {
@@ -61,6 +62,7 @@ describe('the one banner', () => {
       ledgerFaulty: true,
       newcomer: true,
       online: false,
+      mayVanish: true,
       updateReady: true,
     }
     expect(bannerFor(all)).toBe('problem')
@@ -71,6 +73,8 @@ describe('the one banner', () => {
     expect(bannerFor(doubtful)).toBe('joined')
     expect(bannerFor({ ...calm, standing: 'follower', online: false })).toBe('follower')
     expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
+    expect(bannerFor({ ...calm, online: false, mayVanish: true })).toBe('offline')
+    expect(bannerFor({ ...calm, mayVanish: true, updateReady: true })).toBe('may-vanish')
     expect(bannerFor({ ...calm, updateReady: true })).toBe('update')
   })
 })
