@@ -33,6 +33,7 @@ describe('places in the address', () => {
 describe('the one banner', () => {
   const calm: BannerFacts = {
     standing: 'leader',
+    leaderSilent: false,
     membership: 'member',
     volatile: false,
     problem: false,
@@ -41,10 +42,12 @@ describe('the one banner', () => {
   }
   it('is silent when all is well', () => {
     expect(bannerFor(calm)).toBeUndefined()
+    expect(bannerFor({ ...calm, standing: 'follower' })).toBeUndefined()
   })
   it('speaks of the worst thing only', () => {
     const all: BannerFacts = {
       standing: 'follower',
+      leaderSilent: true,
       membership: 'removed',
       volatile: true,
       problem: true,
@@ -54,7 +57,7 @@ describe('the one banner', () => {
     expect(bannerFor(all)).toBe('problem')
     expect(bannerFor({ ...all, problem: false })).toBe('volatile')
     expect(bannerFor({ ...all, problem: false, volatile: false })).toBe('removed')
-    expect(bannerFor({ ...calm, standing: 'follower', online: false })).toBe('follower')
+    expect(bannerFor({ ...calm, standing: 'follower', leaderSilent: true, online: false })).toBe('silent')
     expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
     expect(bannerFor({ ...calm, updateReady: true })).toBe('update')
   })
