@@ -5,6 +5,7 @@ import { asMeshError, createEvents, MeshError, type Logger, type Store } from '.
 import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
   createConsoleLog,
+  createLoneChannel,
   createVolatileStore,
   createWebChannel,
   createWebLock,
@@ -40,7 +41,7 @@ async function start(): Promise<void> {
     storageTrouble: troubles,
     // a tab that may not store shares nothing with the others
     locks: createWebLock(PROFILE, storage.storage === 'durable' ? navigator.locks : undefined),
-    channel: createWebChannel(PROFILE),
+    channel: storage.storage === 'durable' ? createWebChannel(PROFILE) : createLoneChannel(),
     clock: webClock,
     random: webRandom,
     log,
@@ -69,7 +70,14 @@ async function openPeer(ports: PeerPorts): Promise<AppPeer> {
     const storageProblem = new MeshError('storage-corrupt', sentence, { cause: reason })
     const locks = createWebLock(PROFILE, undefined)
     return createAppPeer(
-      { ...ports, store: createVolatileStore(), storage: 'volatile', storageProblem, locks },
+      {
+        ...ports,
+        store: createVolatileStore(),
+        storage: 'volatile',
+        storageProblem,
+        locks,
+        channel: createLoneChannel(),
+      },
       { link },
     )
   }

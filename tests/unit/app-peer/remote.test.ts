@@ -148,7 +148,7 @@ describe('a call between tabs', () => {
     await expect(call).rejects.toMatchObject({ code: 'peer-gone', retryable: true, detail: { moved: true } })
   })
 
-  it('is told to be untaken after two seconds, and is left alone by a tab that reads it later', async () => {
+  it('is told to be untaken after three seconds, and is left alone by a tab that reads it later', async () => {
     const late: unknown[] = []
     const clock = createVirtualClock()
     let silences = 0

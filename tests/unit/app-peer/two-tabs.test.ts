@@ -218,6 +218,16 @@ describe('when the leading tab goes', () => {
     expect(b.mesh().asked).toHaveLength(1)
   })
 
+  it('text that was shown and not yet stored is kept as well', async () => {
+    const { a, b, chat, pass } = await openTwoTabs()
+    await b.peer.answering.send(chat, 'one')
+    asked(a).say(text('Said a moment ago'))
+    await pass()
+    a.tab.kill()
+    await pass()
+    expect(b.peer.chats.get(chat)?.path[1]).toMatchObject({ state: 'failed', text: 'Said a moment ago' })
+  })
+
   it.each(['close', 'kill'] as const)('a question that waits is asked by the next (%s)', async (how) => {
     const { a, b, chat, pass } = await openTwoTabs()
     a.mesh().setHelper(undefined)
@@ -313,7 +323,7 @@ describe('when the leading tab goes', () => {
     const { browser, a, b, chat } = await openTwoTabs()
     a.tab.freeze()
     const sent = b.peer.answering.send(chat, 'one')
-    await browser.clock.advanceAsync(5_500)
+    await browser.clock.advanceAsync(6_500)
     const { answer } = await sent
     expect(b.peer.state().standing).toBe('leader')
     // the frozen tab finds the same wish in its post, and leaves it alone
