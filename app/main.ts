@@ -8,6 +8,7 @@ import { openStorage, unreadable } from './open-storage.ts'
 import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
   createConsoleLog,
+  createLoneChannel,
   createVolatileStore,
   createWebChannel,
   createWebLock,
@@ -60,7 +61,7 @@ async function start(): Promise<void> {
     storageTrouble: troubles,
     // a tab that may not store shares nothing with the others
     locks: createWebLock(PROFILE, storage.storage === 'durable' ? navigator.locks : undefined),
-    channel: createWebChannel(PROFILE),
+    channel: storage.storage === 'durable' ? createWebChannel(PROFILE) : createLoneChannel(),
     clock: webClock,
     random: webRandom,
     log,
@@ -90,7 +91,14 @@ async function openPeer(ports: PeerPorts): Promise<AppPeer> {
     const storageProblem = unreadable(reason)
     const locks = createWebLock(PROFILE, undefined)
     return createAppPeer(
-      { ...ports, store: createVolatileStore(), storage: 'volatile', storageProblem, locks },
+      {
+        ...ports,
+        store: createVolatileStore(),
+        storage: 'volatile',
+        storageProblem,
+        locks,
+        channel: createLoneChannel(),
+      },
       { link },
     )
   }

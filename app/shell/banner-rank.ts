@@ -8,8 +8,8 @@ export type BannerKind =
   | 'removed'
   | 'ledger'
   | 'joined'
+  | 'silent'
   | 'moving'
-  | 'follower'
   | 'offline'
   | 'may-vanish'
   | 'update'
@@ -17,6 +17,8 @@ export type BannerKind =
 /** What it is decided from. */
 export interface BannerFacts {
   readonly standing: PeerStanding
+  /** The tab that holds the peer does not answer. */
+  readonly leaderSilent: boolean
   readonly membership: Standing
   readonly volatile: boolean
   readonly problem: boolean
@@ -30,7 +32,7 @@ export interface BannerFacts {
   readonly updateReady: boolean
 }
 
-/** The one thing worth a banner now: data may be lost > removed > ledger in doubt > new device > another tab > offline > data may go one day > update. */
+/** The one thing worth a banner now: data may be lost > removed > ledger in doubt > new device > a silent tab > offline > data may go one day > update. */
 export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.problem) return 'problem'
   if (facts.volatile) return 'volatile'
@@ -38,7 +40,7 @@ export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.ledgerFaulty) return 'ledger'
   if (facts.newcomer) return 'joined'
   if (facts.standing === 'moving') return 'moving'
-  if (facts.standing === 'follower') return 'follower'
+  if (facts.standing === 'follower' && facts.leaderSilent) return 'silent'
   if (!facts.online) return 'offline'
   if (facts.mayVanish) return 'may-vanish'
   if (facts.updateReady) return 'update'

@@ -495,9 +495,12 @@ describe.skipIf(!hasChromium)('the screens', () => {
     const device = await browser.device({ size: 'phone' })
     const { page } = device
     await open(page, 'follower')
-    await expect(page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).resolves.toBe(true)
+    await page.getByRole('button', { name: 'Hold it here' }).click()
+    await page.getByText('This tab works through another tab of this browser.').waitFor({ state: 'detached' })
+    await open(page, 'silent')
+    await expect(page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).resolves.toBe(false)
     await page.getByRole('button', { name: 'Use it here' }).click()
-    await page.getByText('Plexus is open in another tab.').waitFor({ state: 'detached' })
+    await page.getByText('The tab that holds the connection does not answer.').waitFor({ state: 'detached' })
 
     const more = page.getByRole('button', { name: 'More about this chat' })
     await more.click()

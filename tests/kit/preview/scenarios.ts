@@ -41,6 +41,7 @@ export const SCENARIOS = [
   'comparing',
   'join-failed',
   'follower',
+  'silent',
   'removed',
   'volatile',
   'settings',
@@ -416,8 +417,11 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
     },
   },
   follower: {
-    devices: [],
-    state: { standing: 'follower', mesh: undefined },
+    state: { standing: 'follower' },
+    search: '?view=settings',
+  },
+  silent: {
+    state: { standing: 'follower', leaderSilent: true },
     chats: (chats) => withChat(chats, [...QUESTIONS, answer(RICH_ANSWER)]),
   },
   removed: { standing: 'removed', devices: [SELF] },
@@ -523,7 +527,7 @@ export function createScene(name: Scenario): Scene {
     changes,
     state: () => state,
     takeOver() {
-      set({ standing: 'leader', mesh })
+      set({ standing: 'leader', leaderSilent: false, mesh })
       return Promise.resolve()
     },
     offer() {
