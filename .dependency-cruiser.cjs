@@ -56,7 +56,10 @@ module.exports = {
         'From outside, a folder of the core is its index.ts; the core itself is mesh.ts and the types of its facade. A decoder’s worker loads decoding.ts alone.',
       severity: 'error',
       from: { path: '^(?:app|helper|relay|scripts)/', pathNot: NO_TESTS },
-      to: { path: '^mesh/', pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|people-types|rooms-types)\\.ts$' },
+      to: {
+        path: '^mesh/',
+        pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|people-types|rooms-types)\\.ts$',
+      },
     },
     {
       name: 'mesh-folders-are-entered-through-an-index',

@@ -1,4 +1,12 @@
-import { createEvents, type Clock, type DeviceId, type Logger, type PersonId, type Random, type Store } from './base/index.ts'
+import {
+  createEvents,
+  type Clock,
+  type DeviceId,
+  type Logger,
+  type PersonId,
+  type Random,
+  type Store,
+} from './base/index.ts'
 import type { Ask } from './ask.ts'
 import { authorize, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
