@@ -38,10 +38,10 @@ module.exports = {
     ...layerRules,
     {
       name: 'mesh-facade-types-know-types-only',
-      comment: 'mesh-types.ts and people-types.ts are the facade: they name things of the layers and wire none.',
+      comment: 'mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
       severity: 'error',
-      from: { path: '^mesh/(?:mesh|people)-types\\.ts$' },
-      to: { path: '^mesh/', pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|people-types)\\.ts$` },
+      from: { path: '^mesh/(?:mesh|people|rooms)-types\\.ts$' },
+      to: { path: '^mesh/', pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|people-types|rooms-types)\\.ts$` },
     },
     {
       name: 'mesh-is-below-everything',
