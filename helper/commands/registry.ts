@@ -8,6 +8,7 @@ import { invitationsCommand, inviteCommand, joinCommand, openCommand, uninviteCo
 import { lockCommand } from './lock.ts'
 import { modelsCommand } from './models.ts'
 import { peopleCommand, roleCommand } from './people.ts'
+import { readCommand, roomsCommand, sayCommand } from './rooms.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
 
 /**
@@ -17,6 +18,9 @@ import { lanCommand, stopCommand, tokenCommand } from './running.ts'
  */
 export const COMMANDS: readonly Command[] = [
   askCommand,
+  roomsCommand,
+  sayCommand,
+  readCommand,
   openCommand,
   inviteCommand,
   invitationsCommand,

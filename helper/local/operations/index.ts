@@ -11,12 +11,14 @@ import { ledger, verifyLedger } from './ledger.ts'
 import { lockStatus, removeLock, setLock } from './lock.ts'
 import { getModel, listModels, removeModel, useModel } from './models.ts'
 import { people, setRole } from './people.ts'
+import { createRoom, readRoom, rooms, say } from './rooms.ts'
 
 export { type AskProgress, type AskResult } from './ask.ts'
 export { type DeviceLine } from './devices.ts'
 export { type LedgerCheckLine, type LedgerEntryLine } from './ledger.ts'
 export { type ModelLine } from './models.ts'
 export { type PersonLine } from './people.ts'
+export { type ReadLine, type RoomEntry, type Said } from './rooms.ts'
 
 /** The operations by the name they have in the address. */
 export const OPERATIONS = {
@@ -40,6 +42,10 @@ export const OPERATIONS = {
   remove,
   rename: renameDevice,
   role: setRole,
+  rooms,
+  'rooms-create': createRoom,
+  'rooms-read': readRoom,
+  say,
   status,
   stop,
   token,

@@ -29,7 +29,7 @@ import { createPresence } from './presence.ts'
 import { roomPrompt, type ContextLine } from './prompt.ts'
 import { runRoomAnswer, type RunningAnswer } from './room-answer.ts'
 import { createRoomViews } from './room-view.ts'
-import type { Receipts, RoomLine, RoomRecord, RoomView, SayOptions } from './rooms.ts'
+import type { Receipts, RoomAnswer, RoomLine, RoomMessage, RoomRecord, RoomView, SayOptions } from './rooms.ts'
 import { readMark } from './seen.ts'
 import type { SearchText } from './search.ts'
 
@@ -421,9 +421,9 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       const lines: RoomLine[] = []
       for (const item of views.view().items) {
         if (item.kind !== 'message' && item.kind !== 'answer') continue
-        const author = item.kind === 'answer' ? 'AI' : ports.nameOf(item.person)
-        const { id, device, text, writtenAt, state } = item
-        lines.push({ id, author, device, text, writtenAt, state })
+        const author = item.kind === 'answer' ? AI : unlikeAi(ports.nameOf(item.person))
+        const { id, device, text, writtenAt } = item
+        lines.push({ id, author, device, text, writtenAt, state: lineState(item) })
       }
       return lines
     },
@@ -461,6 +461,18 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     const { text } = content
     await write([{ op: 'end', answer: node.id, state: 'failed', length: text.length, error: ABANDONED }])
   }
+}
+
+const AI = 'ai'
+
+/** Nobody is taken for the AI by calling themselves so. */
+function unlikeAi(name: string): string {
+  return name.trim().toLowerCase() === AI ? `${name} (a person)` : name
+}
+
+function lineState(item: RoomMessage | RoomAnswer): RoomLine['state'] {
+  if (item.kind === 'answer' || item.state !== 'here') return item.state as RoomLine['state']
+  return item.delivery?.kind ?? 'spread'
 }
 
 /** @throws MeshError `usage`, `too-large` */

@@ -163,13 +163,17 @@ export interface RoomSearch {
 /** A message for programs: in the common order. */
 export interface RoomLine {
   readonly id: MessageId
-  /** A person's name, or `AI`. */
+  /** A person's name, or `ai`. */
   readonly author: string
   readonly device: DeviceId
   readonly text: string
   /** ms since 1970 */
   readonly writtenAt: number
-  readonly state: RoomMessage['state'] | RoomAnswerState
+  /**
+   * A message: how far it is known to have come, and of another person's that is here, `spread`,
+   * for it is with its author and here; or `deleted`, `coming`. An answer: where it is.
+   */
+  readonly state: Delivery['kind'] | Exclude<RoomMessage['state'], 'here'> | RoomAnswerState
 }
 
 /** Who hears of changes: the room, or null when the list changed. */
