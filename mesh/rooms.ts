@@ -1,4 +1,12 @@
-import { createEvents, type Clock, type DeviceId, type Logger, type PersonId, type Random, type Store } from './base/index.ts'
+import {
+  createEvents,
+  type Clock,
+  type DeviceId,
+  type Logger,
+  type PersonId,
+  type Random,
+  type Store,
+} from './base/index.ts'
 import type { Ask } from './ask.ts'
 import { authorize, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
@@ -6,7 +14,7 @@ import { createRoomDirectory } from './room-directory.ts'
 import { openRoomDocument } from './room-documents.ts'
 import type { MeshRooms, RoomDevice, RoomPerson } from './rooms-types.ts'
 import type { Sharing } from './sharing.ts'
-import { createRooms } from './state/index.ts'
+import { createRooms, type RoomArchives } from './state/index.ts'
 import type { Views } from './views.ts'
 
 interface RoomsPorts {
@@ -26,7 +34,10 @@ interface Cancellable {
 }
 
 /** The rooms of the mesh this device is in: their people from the ledger, their words from shared documents. */
-export async function createMeshRooms(ports: RoomsPorts, options: Cancellable = {}): Promise<MeshRooms> {
+export async function createMeshRooms(
+  ports: RoomsPorts,
+  options: Cancellable = {},
+): Promise<MeshRooms & { readonly archives: RoomArchives }> {
   const { store, clock, random, log, membership, epochs, sharing, views } = ports
   const { self } = membership
   const changes = createEvents<void>((error) => {
@@ -53,6 +64,7 @@ export async function createMeshRooms(ports: RoomsPorts, options: Cancellable = 
 
   return {
     rooms,
+    archives: rooms,
     changes,
     people() {
       const own = ownPerson()

@@ -1,3 +1,4 @@
+import { exportCommand, importCommand } from './archives.ts'
 import { askCommand } from './ask.ts'
 import type { Command } from './command.ts'
 import { configCommand } from './config.ts'
@@ -21,6 +22,8 @@ export const COMMANDS: readonly Command[] = [
   roomsCommand,
   sayCommand,
   readCommand,
+  exportCommand,
+  importCommand,
   openCommand,
   inviteCommand,
   invitationsCommand,

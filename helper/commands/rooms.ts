@@ -74,6 +74,11 @@ export const readCommand: Command = {
 
 function lineText(line: ReadLine): string {
   const author = line.author === 'ai' ? 'AI' : printable(line.author)
+  const claim = line.imported
+  const from =
+    claim === undefined
+      ? ''
+      : ` imported, written by ${printable(claim.author)} on ${new Date(claim.writtenAt).toLocaleString()}`
   const text = line.state === 'deleted' ? '(deleted)' : line.state === 'coming' ? '(coming)' : printable(line.text)
-  return `${new Date(line.writtenAt).toLocaleString()}  ${author} (${line.state}): ${text}`
+  return `${new Date(line.writtenAt).toLocaleString()}  ${author} (${line.state})${from}: ${text}`
 }

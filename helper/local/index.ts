@@ -21,6 +21,7 @@ export {
   type AskProgress,
   type AskResult,
   type DeviceLine,
+  type Exported,
   type LedgerCheckLine,
   type LedgerEntryLine,
   type ModelLine,

@@ -2,6 +2,7 @@
  * Everything the command line may ask of a running helper, one line each. Adding
  * one: a file here, a line below, and a command that calls it.
  */
+import { exportArchive, importArchive } from './archives.ts'
 import { ask } from './ask.ts'
 import { devices, remove, renameDevice } from './devices.ts'
 import { lan, status, stop, token } from './helper.ts'
@@ -13,6 +14,7 @@ import { getModel, listModels, removeModel, useModel } from './models.ts'
 import { people, setRole } from './people.ts'
 import { createRoom, readRoom, rooms, say } from './rooms.ts'
 
+export { type Exported } from './archives.ts'
 export { type AskProgress, type AskResult } from './ask.ts'
 export { type DeviceLine } from './devices.ts'
 export { type LedgerCheckLine, type LedgerEntryLine } from './ledger.ts'
@@ -24,6 +26,8 @@ export { type ReadLine, type RoomEntry, type Said } from './rooms.ts'
 export const OPERATIONS = {
   ask,
   devices,
+  export: exportArchive,
+  import: importArchive,
   invitations,
   invite,
   join,

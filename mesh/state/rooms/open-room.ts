@@ -254,10 +254,17 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       const content = views.content(node)
       if (content.text === '' || ('hiddenBy' in content && content.hiddenBy !== undefined)) continue
       const isAi = node.head.operation.op === 'answer'
-      lines.push({ name: isAi ? undefined : ports.nameOf(personOf(node.head.author)), text: content.text })
+      lines.push({ name: isAi ? undefined : spokenName(node), text: content.text })
     }
     const name = ports.nameOf(personOf(question.head.author))
     return roomPrompt(lines, { name, text: views.content(question).text }, CONTEXT_MAX_LENGTH)
+  }
+
+  /** Who said it, for the AI: an imported message is no word of a member. */
+  const spokenName = ({ head }: MessageNode): string => {
+    const name = ports.nameOf(personOf(head.author))
+    const { imported } = head.operation
+    return imported === undefined ? name : `${imported.author} (imported by ${name})`
   }
 
   const wantsAnswer = (mentions: readonly Mention[]): boolean =>
@@ -343,6 +350,9 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
         if (!('textId' in content) || content.state === 'deleted') {
           throw new MeshError('usage', 'This message was deleted.')
         }
+        if (node.head.operation.imported !== undefined) {
+          throw new MeshError('unauthorized', 'An imported message stays as it was written.')
+        }
         await write(
           [
             textOf(message, order(), text, {
@@ -422,8 +432,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       for (const item of views.view().items) {
         if (item.kind !== 'message' && item.kind !== 'answer') continue
         const author = item.kind === 'answer' ? AI : unlikeAi(ports.nameOf(item.person))
-        const { id, device, text, writtenAt } = item
-        lines.push({ id, author, device, text, writtenAt, state: lineState(item) })
+        const { id, device, text, writtenAt, imported } = item
+        lines.push({ id, author, device, text, writtenAt, state: lineState(item), ...(imported && { imported }) })
       }
       return lines
     },

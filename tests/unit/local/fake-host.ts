@@ -1,3 +1,4 @@
+import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import { asId, createEvents, MeshError, silentLogger, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
@@ -99,6 +100,7 @@ export function fakeHost(
 
   const people = createFakePeople({ ...samplePeople(SAMPLE, NOW), faults: options.faults }, SELF)
   const mesh: Mesh = {
+    ...NO_ARCHIVES,
     ...NO_KNOCKS,
     rooms: NO_ROOMS,
     ...people,
