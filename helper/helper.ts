@@ -10,7 +10,14 @@ import type { LoadedConfig } from './config/index.ts'
 import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
 import { createGateway } from './gateway/index.ts'
-import { createLocalApi, type LocalHost, type LocalLock, type LocalModels, type Link } from './local/index.ts'
+import {
+  createLocalApi,
+  createRoomUse,
+  type LocalHost,
+  type LocalLock,
+  type LocalModels,
+  type Link,
+} from './local/index.ts'
 import { openData, type Passphrases } from './lock/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
 import { createThreadDecoder } from './ports/thread-decoder.ts'
@@ -171,6 +178,7 @@ async function start(
   const host: LocalHost = {
     mesh,
     models: localModels(library, engines),
+    rooms: createRoomUse(mesh.rooms.rooms, log.child('rooms')),
     token: () => token,
     openLink: (options) => makeLink({ lifetimeMs: OPEN_LINK_LIFETIME_MS, ...options }),
     lan: () => ({ lan, addresses: lan ? mesh.addresses() : [] }),

@@ -1,5 +1,6 @@
 import type { DeviceId, EventSource, InvitationId, ModelId } from './base/index.ts'
 import type { EngineLoad, ModelRecord } from './engine/index.ts'
+import type { MeshArchives } from './archive-types.ts'
 import type { MeshRooms } from './rooms-types.ts'
 import type { MeshPeople, PersonRole } from './people-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
@@ -151,7 +152,7 @@ interface Cancellable {
 }
 
 /** One device's whole view of its mesh: the only thing screens, gateway and command line talk to. */
-export interface Mesh extends MeshPeople {
+export interface Mesh extends MeshPeople, MeshArchives {
   readonly self: DeviceId
   readonly events: EventSource<MeshEvent>
   standing(): Standing

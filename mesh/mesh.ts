@@ -11,6 +11,7 @@ import {
   type Random,
   type Store,
 } from './base/index.ts'
+import { createArchives } from './archives.ts'
 import { createAsk } from './ask.ts'
 import type { EngineHost } from './engine/index.ts'
 import {
@@ -140,7 +141,6 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const pending = createPendingJoins({ membership, admissions, links, events })
   shareKnocks({ membership, knocks, links, events })
   const viewOf = (id: DeviceId): DeviceView => views.device(memberOf(id))
-  const joining = createJoining({ self, clock, random, membership, links, book, viewOf })
   const ask = createAsk({
     ...{ clock, random, engines, links, events },
     devices: () => views.devices(),
@@ -180,6 +180,12 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     { signal },
   )
 
+  const { archives: roomArchives, ...shownRooms } = rooms
+  const archives = createArchives({ store, clock, random, log, membership, rooms: roomArchives })
+  // whoever goes to another mesh takes the rooms along
+  const goingMembership: Membership = { ...membership, adopt: archives.adopt }
+  const joining = createJoining({ self, clock, random, membership: goingMembership, links, book, viewOf })
+
   const hosts = {
     control: links.host,
     engines,
@@ -190,7 +196,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
   sharing.start()
-  const endReturning = returnToKeeper({ membership, earlier, links, book, clock, log })
+  const life = new AbortController()
+  archives.resume({ signal: life.signal }).catch((error: unknown) => {
+    if (!isAbort(error)) log.warn('an earlier import could not be gone on with', { error })
+  })
+  const endReturning = returnToKeeper({ membership: goingMembership, earlier, links, book, clock, log })
 
   return {
     self,
@@ -200,7 +210,9 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     models: () => views.models(),
     addresses,
     ...people,
-    rooms,
+    rooms: shownRooms,
+    exportAll: archives.exportAll,
+    importAll: archives.importAll,
     async rename(id, wanted, cancel = {}) {
       const cleaned = cleanName(wanted)
       if (cleaned === '') throw new MeshError('usage', 'A name needs at least one visible character.')
@@ -228,6 +240,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     async stop(cancel = {}) {
       stopWatching?.()
       endReturning()
+      life.abort(new MeshError('aborted', 'Stopped.'))
       await rooms.rooms.stopAll()
       epochs.close()
       await sharing.stop()

@@ -28,6 +28,7 @@ export function createRoomDirectory(membership: Membership, epochs: KeptEpochs):
       history: room.history,
       createdAt: made?.at ?? 0,
       createdBy: room.createdByPerson,
+      madeOn: made?.author,
       people: [...room.people].map((person) => ({ person, since: timeOf(state, room, person) })),
       devices: audienceOf(state, roomScope(room.id)).devices,
     }
@@ -53,6 +54,11 @@ export function createRoomDirectory(membership: Membership, epochs: KeptEpochs):
       if (room === undefined) throw new MeshError('bug', 'A room that was written is not there.')
       await epochs.maintain({ signal })
       return room.id
+    },
+    async leave(room, { signal } = {}) {
+      const person = own()
+      if (person === undefined) throw new MeshError('removed', 'This device was removed from its mesh.')
+      await membership.ledger().append({ type: 'room-people', room, add: [], remove: [person] }, { signal })
     },
     personOf: (device: DeviceId) => membership.state().devices.get(device)?.person,
     nameOf: (person) => membership.state().people.get(person)?.name,

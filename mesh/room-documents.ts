@@ -54,6 +54,7 @@ function createRoomDocument(ports: DocumentPorts, shared: Document, name: Docume
   /** Who told that they hold an operation, as far as it was looked up. */
   const holders = new Map<string, { devices: ReadonlySet<DeviceId>; isFresh: boolean }>()
   const documentName = documentKey(name)
+  let isPresent = false
 
   const takeIn = (key: string): string | undefined => {
     const stored = shared.operations().get(key)
@@ -136,6 +137,7 @@ function createRoomDocument(ports: DocumentPorts, shared: Document, name: Docume
     },
     awareness: {
       set(presence) {
+        isPresent = true
         syncer.presence.set(name, presence)
       },
       states: () =>
@@ -151,7 +153,8 @@ function createRoomDocument(ports: DocumentPorts, shared: Document, name: Docume
       endDocument()
       endReceipts()
       endPresence()
-      syncer.presence.set(name, undefined)
+      // the room may be open elsewhere on this device: what was told there stands
+      if (isPresent) syncer.presence.set(name, undefined)
       shared.close()
       return Promise.resolve()
     },

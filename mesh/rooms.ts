@@ -14,7 +14,7 @@ import { createRoomDirectory } from './room-directory.ts'
 import { openRoomDocument } from './room-documents.ts'
 import type { MeshRooms, RoomDevice, RoomPerson } from './rooms-types.ts'
 import type { Sharing } from './sharing.ts'
-import { createRooms } from './state/index.ts'
+import { createRooms, type RoomArchives } from './state/index.ts'
 import type { Views } from './views.ts'
 
 interface RoomsPorts {
@@ -34,7 +34,10 @@ interface Cancellable {
 }
 
 /** The rooms of the mesh this device is in: their people from the ledger, their words from shared documents. */
-export async function createMeshRooms(ports: RoomsPorts, options: Cancellable = {}): Promise<MeshRooms> {
+export async function createMeshRooms(
+  ports: RoomsPorts,
+  options: Cancellable = {},
+): Promise<MeshRooms & { readonly archives: RoomArchives }> {
   const { store, clock, random, log, membership, epochs, sharing, views } = ports
   const { self } = membership
   const changes = createEvents<void>((error) => {
@@ -61,6 +64,7 @@ export async function createMeshRooms(ports: RoomsPorts, options: Cancellable = 
 
   return {
     rooms,
+    archives: rooms,
     changes,
     people() {
       const own = ownPerson()

@@ -36,6 +36,7 @@ const SENTENCES: Readonly<Record<ErrorCode, MessageKey>> = {
   'model-unavailable': 'error.model-unavailable',
   'no-source': 'error.no-source',
   'device-unknown': 'error.device-unknown',
+  'room-unknown': 'error.room-unknown',
   busy: 'error.busy',
   conflict: 'error.conflict',
   unsupported: 'error.unsupported',

@@ -15,6 +15,8 @@ export interface OptionSpec {
   /** As the help shows it: `--device <device>`. */
   readonly usage: string
   readonly doc: string
+  /** May be given several times; the command is given a list. */
+  readonly isRepeatable?: true | undefined
 }
 
 /** Asks the person at the terminal; undefined when they leave. */
@@ -39,7 +41,7 @@ export interface CommandContext {
 /** What was typed, checked for number but not for meaning. */
 export interface CommandInput {
   readonly arguments: readonly string[]
-  readonly options: Readonly<Record<string, string | boolean | undefined>>
+  readonly options: Readonly<Record<string, string | boolean | readonly string[] | undefined>>
 }
 
 /** How a command ended well: its JSON, and the same for a person. */

@@ -1,7 +1,7 @@
 import { MeshError } from '../../mesh/base/index.ts'
-import { readPassphrase } from '../lock/index.ts'
 import type { LockState } from '../local/index.ts'
 import type { Command, CommandContext, CommandInput } from './command.ts'
+import { newPassphrase, PASSPHRASE_FILE } from './passphrase.ts'
 
 const ACTIONS = {
   status: async (client, _input, { signal }) => client.call('lock-status', {}, { signal }),
@@ -23,7 +23,7 @@ export const lockCommand: Command = {
   name: 'lock',
   summary: 'Lock the data of this helper with a passphrase, or take the lock away.',
   arguments: [{ usage: '[action]', doc: 'set, remove, or status (the default)' }],
-  options: [{ usage: '--passphrase-file <file>', doc: 'with set: read the new passphrase from a file' }],
+  options: [PASSPHRASE_FILE],
   async run(input, context) {
     const action = input.arguments[0] ?? 'status'
     if (!isAction(action)) {
@@ -42,18 +42,4 @@ function sentenceOf({ isLocked }: LockState): string {
   return isLocked
     ? 'The data is locked: without the passphrase this directory opens to nobody. Each start asks for it, or reads it from PLEXUS_PASSPHRASE_FILE. It cannot be recovered.'
     : 'The data is sealed with a key in this directory: every start opens it by itself. "plexus lock set" asks for a passphrase instead.'
-}
-
-async function newPassphrase(input: CommandInput, context: CommandContext): Promise<string> {
-  const file = input.options['passphraseFile']
-  if (typeof file === 'string') return readPassphrase(file)
-  const { askSecret, signal } = context
-  if (askSecret === undefined) {
-    throw new MeshError('usage', 'There is no terminal to type a passphrase at. Name a file with --passphrase-file.')
-  }
-  const passphrase = await askSecret('New passphrase: ', { signal })
-  const again = passphrase === undefined ? undefined : await askSecret('Once more: ', { signal })
-  if (passphrase === undefined || again === undefined) throw new MeshError('aborted', 'Stopped.')
-  if (passphrase !== again) throw new MeshError('usage', 'The two are not the same. Nothing was changed.')
-  return passphrase
 }

@@ -12,7 +12,7 @@ import { loadConfig, SETTING_LIST, type Config, type LoadedConfig, type Setting 
 import { findDirOwner, readCredential } from '../data-dir/index.ts'
 import { createLocalClient, type LocalClient } from '../local/index.ts'
 import { printable, type Output } from '../terminal/index.ts'
-import type { AskSecret, Command, CommandContext } from './command.ts'
+import type { AskSecret, Command, CommandContext, CommandInput } from './command.ts'
 import { COMMANDS } from './registry.ts'
 
 /** Exit codes of every command. */
@@ -115,7 +115,10 @@ function addStart(parser: Parser, ports: ProgramPorts, setExitCode: (code: numbe
 function addCommand(parser: Parser, command: Command, ports: ProgramPorts, setExitCode: (code: number) => void): void {
   const sub = parser.command(command.name).description(command.summary)
   for (const argument of command.arguments ?? []) sub.argument(argument.usage, argument.doc)
-  for (const option of command.options ?? []) sub.option(option.usage, option.doc)
+  for (const option of command.options ?? []) {
+    if (option.isRepeatable === true) sub.option(option.usage, option.doc, gathered, [])
+    else sub.option(option.usage, option.doc)
+  }
   addSettings(sub, command.settings === 'all' ? SETTING_LIST : [dataDirSetting()])
   addJson(sub)
   sub.action(async () => {
@@ -131,12 +134,16 @@ function addCommand(parser: Parser, command: Command, ports: ProgramPorts, setEx
       signal: ports.interruptSignal(),
       json,
     }
-    const options = sub.opts<Record<string, string | boolean | undefined>>()
+    const options = sub.opts<CommandInput['options']>()
     const result = await command.run({ arguments: sub.args, options }, context)
     if (json) ports.out.write(`${JSON.stringify(result.json)}\n`)
     else if (result.text !== undefined) ports.out.write(`${result.text}\n`)
     if (result.isBad === true) setExitCode(EXIT.failed)
   })
+}
+
+function gathered(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
 }
 
 function addSettings(parser: Parser, settings: readonly Setting[]): void {

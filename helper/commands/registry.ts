@@ -1,3 +1,4 @@
+import { exportCommand, importCommand } from './archives.ts'
 import { askCommand } from './ask.ts'
 import type { Command } from './command.ts'
 import { configCommand } from './config.ts'
@@ -8,6 +9,7 @@ import { invitationsCommand, inviteCommand, joinCommand, openCommand, uninviteCo
 import { lockCommand } from './lock.ts'
 import { modelsCommand } from './models.ts'
 import { peopleCommand, roleCommand } from './people.ts'
+import { readCommand, roomsCommand, sayCommand } from './rooms.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
 
 /**
@@ -17,6 +19,11 @@ import { lanCommand, stopCommand, tokenCommand } from './running.ts'
  */
 export const COMMANDS: readonly Command[] = [
   askCommand,
+  roomsCommand,
+  sayCommand,
+  readCommand,
+  exportCommand,
+  importCommand,
   openCommand,
   inviteCommand,
   invitationsCommand,

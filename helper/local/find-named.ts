@@ -1,4 +1,4 @@
-import { MeshError, type InvitationId } from '../../mesh/base/index.ts'
+import { MeshError, type ErrorCode, type InvitationId, type RoomId } from '../../mesh/base/index.ts'
 import type { DeviceView } from '../../mesh/mesh-types.ts'
 import type { InvitationLine, PersonView } from '../../mesh/people-types.ts'
 
@@ -22,7 +22,10 @@ export function findDevice(devices: readonly DeviceView[], text: string): Device
  * The one person who is meant, in the same ways.
  * @throws MeshError `device-unknown` when none or several fit; the sentence says which.
  */
-export function findPerson(people: readonly PersonView[], text: string): PersonView {
+export function findPerson<Person extends Pick<PersonView, 'id' | 'name'>>(
+  people: readonly Person[],
+  text: string,
+): Person {
   return findNamed(people, text, {
     several: 'people',
     none: (wanted) => `Nobody in this mesh is called "${wanted}". "plexus people" shows them.`,
@@ -67,16 +70,34 @@ export function findInvitation(invitations: readonly InvitationLine[], text: str
   )
 }
 
+/**
+ * The one room that is meant: its id, its name, or the beginning of either.
+ * @throws MeshError `room-unknown` when none or several fit; the sentence says which.
+ */
+export function findRoom<Room extends { readonly id: RoomId; readonly name: string }>(
+  rooms: readonly Room[],
+  text: string,
+): Room {
+  return findNamed(rooms, text, {
+    code: 'room-unknown',
+    several: 'rooms',
+    none: (wanted) => `You are in no room called "${wanted}". "plexus rooms" shows them.`,
+  })
+}
+
 interface Sentences {
+  /** Default `device-unknown`. */
+  readonly code?: ErrorCode
   readonly several: string
   none(wanted: string): string
 }
 
 function findNamed<Item extends Named>(items: readonly Item[], text: string, sentences: Sentences): Item {
   const wanted = text.trim()
+  const code = sentences.code ?? 'device-unknown'
   const exact = items.find((item) => item.id === wanted)
   if (exact !== undefined) return exact
-  if (wanted === '') throw new MeshError('device-unknown', 'No name was given.')
+  if (wanted === '') throw new MeshError(code, 'No name was given.')
 
   const lower = wanted.toLowerCase()
   const tries: ((item: Item) => boolean)[] = [
@@ -89,8 +110,8 @@ function findNamed<Item extends Named>(items: readonly Item[], text: string, sen
     if (found.length === 1 && found[0] !== undefined) return found[0]
     if (found.length > 1) {
       const names = found.map((item) => `${item.name} (${item.id})`).join(', ')
-      throw new MeshError('device-unknown', `"${wanted}" fits several ${sentences.several}: ${names}. Use the id.`)
+      throw new MeshError(code, `"${wanted}" fits several ${sentences.several}: ${names}. Use the id.`)
     }
   }
-  throw new MeshError('device-unknown', sentences.none(wanted.slice(0, 80)))
+  throw new MeshError(code, sentences.none(wanted.slice(0, 80)))
 }

@@ -3,9 +3,10 @@
  * credential made at each start, one address per operation, JSON lines. Promises
  * that leaving stops the work. Knows nothing of how a command is typed or printed.
  */
-export { findDevice, findDeviceOrPerson, findInvitation, findPerson } from './find-named.ts'
+export { findDevice, findDeviceOrPerson, findInvitation, findPerson, findRoom } from './find-named.ts'
 export { createLocalApi, type LocalApiOptions, type LocalLine } from './local-api.ts'
 export { createLocalClient, type LocalClient } from './local-client.ts'
+export { createRoomUse, type RoomUse } from './room-use.ts'
 export {
   type HelperStatus,
   type LanState,
@@ -20,8 +21,12 @@ export {
   type AskProgress,
   type AskResult,
   type DeviceLine,
+  type Exported,
   type LedgerCheckLine,
   type LedgerEntryLine,
   type ModelLine,
   type PersonLine,
+  type ReadLine,
+  type RoomEntry,
+  type Said,
 } from './operations/index.ts'

@@ -1,11 +1,13 @@
 import type * as z from 'zod'
 import type { ModelRecord } from '../../mesh/engine/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
+import type { RoomUse } from './room-use.ts'
 
 /** What the local operations need of the helper: its mesh, its models, its switches. */
 export interface LocalHost {
   readonly mesh: Mesh
   readonly models: LocalModels
+  readonly rooms: RoomUse
   /** The gateway token in force. */
   token(): string
   /** A fresh link for the browser of this machine. */

@@ -37,6 +37,7 @@ export const ERROR_CODES = [
   'model-unavailable',
   'no-source',
   'device-unknown',
+  'room-unknown',
   'busy',
   'conflict',
   'unsupported',

@@ -102,6 +102,8 @@ export const UNLOCK_MAX_WAIT_MS = 60_000
 export const ARCHIVE_CHUNK_BYTES = 64 * 1024
 /** Largest head of an archive, in bytes. */
 export const ARCHIVE_HEAD_MAX_BYTES = 1_024
+/** Most of one room or chat of an archive that is taken in, in bytes: it is in memory whole, so that it comes whole or not at all. */
+export const ARCHIVE_PART_MAX_BYTES = 256 * 1024 * 1024
 /** Largest record in an archive, in bytes. */
 export const ARCHIVE_RECORD_MAX_BYTES = 4 * 1024 * 1024
 /** Largest operation of a room, in bytes: a text at its limit, three bytes a unit, and what stands beside it. */
@@ -116,6 +118,8 @@ export const ROOM_HEADS_MAX = 16
 export const ROOM_MISSING_MAX = 64
 /** People one message may address. */
 export const ROOM_MENTIONS_MAX = 32
+/** Longest name an imported message gives for its author, in UTF-16 units: a name, and who imported it before. */
+export const ROOM_IMPORTED_NAME_MAX_LENGTH = 200
 /** Files one message may refer to. */
 export const ROOM_ATTACHMENTS_MAX = 16
 /** Longest name of a room, in UTF-16 units. */

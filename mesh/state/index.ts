@@ -14,21 +14,26 @@ export {
   type MessageView,
   type UnbegunAnswer,
 } from './chats.ts'
+export { archivedChats, takeChat, type ArchivedChat } from './archived-chats.ts'
 export { createChats, type ChatsPorts } from './create-chats.ts'
 export { ANSWER_MAX_LENGTH, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 export { type LiveText } from './views.ts'
+export { createTurns, type Turns } from './turns.ts'
 export {
   createRooms,
   isEntryIdOf,
+  type ArchivedRoom,
   type Attachment,
   type Delivery,
   type DocumentAwareness,
   type DocumentChange,
+  type Imported,
   type Late,
   type Mention,
   type Receipts,
   type RoomAnswer,
   type RoomAnswerState,
+  type RoomArchives,
   type RoomChange,
   type RoomDirectory,
   type RoomDocument,
@@ -47,4 +52,5 @@ export {
   type RoomView,
   type SayOptions,
   type StoredOperation,
+  type Taken,
 } from './rooms/index.ts'

@@ -1,8 +1,16 @@
 import { hexToBytes } from '@noble/hashes/utils.js'
-import { asMeshError, isMeshError, SYNC_GRANT_BYTES, type EventSource, type Logger } from '../base/index.ts'
+import {
+  asMeshError,
+  isMeshError,
+  SYNC_GRANT_BYTES,
+  SYNC_OFFER_MAX,
+  type EventSource,
+  type Logger,
+} from '../base/index.ts'
 import type { ReaderChannel, SourceFrame } from '../net/index.ts'
 import { toHex } from '../wire/index.ts'
 import type { Documents } from './documents.ts'
+import { documentKey } from './envelope.ts'
 import { documentName } from './names.ts'
 import type { Presence } from './presence.ts'
 import type { Replica } from './replica.ts'
@@ -31,6 +39,11 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
   const wanted = new Map<string, Replica>()
   /** Where something was not taken: asked for again when rights or keys are others. */
   const lacking = new Set<string>()
+  /**
+   * Offers this device had no right to when they came: the entry that gives it may be on its way
+   * over another stream, and an offer is made once. Bounded: the oldest goes.
+   */
+  const early = new Map<string, Offer>()
   let owed = 0
 
   const want = async (replica: Replica, digest: Uint8Array | undefined): Promise<void> => {
@@ -47,7 +60,13 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
   const onOffer = async ({ name: told, digest }: Offer): Promise<void> => {
     const name = documentName.safeParse(told)
     // a kind of a newer version is not for this one
-    if (!name.success || !documents.mayKeep(documents.self, name.data.scope)) return
+    if (!name.success) return
+    if (!documents.mayKeep(documents.self, name.data.scope)) {
+      early.set(documentKey(name.data), { name: told, digest })
+      const [oldest] = early.keys()
+      if (early.size > SYNC_OFFER_MAX && oldest !== undefined) early.delete(oldest)
+      return
+    }
     await want(await documents.adopt(name.data, { signal }), digest)
   }
 
@@ -75,6 +94,13 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
       })
     }
     lacking.clear()
+    const offers = [...early.values()]
+    early.clear()
+    for (const offer of offers) {
+      onOffer(offer).catch((error: unknown) => {
+        log.debug('a document could not be asked for', { reason: asMeshError(error).message })
+      })
+    }
   })
 
   try {

@@ -1,3 +1,4 @@
+import { NO_ARCHIVES } from './fake-archives.ts'
 import { NO_ROOMS } from './fake-mesh-rooms.ts'
 import { NO_KNOCKS } from './fake-knocks.ts'
 import {
@@ -117,6 +118,7 @@ export function createFakeMesh(options: { answer?: AnswerScript; models?: readon
     throw new MeshError('unsupported', 'A fake mesh does not do this.')
   }
   return {
+    ...NO_ARCHIVES,
     ...NO_KNOCKS,
     rooms: NO_ROOMS,
     ...createFakePeople(onePerson(FAKE_DEVICE), FAKE_DEVICE),

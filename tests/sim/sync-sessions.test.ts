@@ -195,3 +195,26 @@ test('presence is heard by those who may read, at most five a second, and gone a
   expect(() => alice.syncer.presence.set(ROOM, new Uint8Array(1_025))).toThrow(/at most/)
   await world.stop()
 })
+
+test('a document offered before its reader knows of its right to it is taken once it does', async () => {
+  const world = await createSyncWorld('early offer', 2, { online: false })
+  const [alice, bob] = world.peers as [SyncPeer, SyncPeer]
+  const { writers } = bob.ports
+  let knows = false
+  const lagging = {
+    ...writers,
+    mayRead: (...asked: Parameters<typeof writers.mayRead>) => knows && writers.mayRead(...asked),
+    mayStore: (...asked: Parameters<typeof writers.mayStore>) => knows && writers.mayStore(...asked),
+  }
+  Object.assign(bob.ports, { writers: lagging })
+  const again = await world.restart(1, { online: true })
+  alice.syncer.start()
+  await (await alice.open(ROOM)).write([{ bytes: text('hello') }])
+  await world.calm()
+  expect(again.documents.list()).toEqual([])
+  knows = true
+  world.scopes.changes.emit()
+  await world.calm()
+  expect(stateOf(await again.open(ROOM))).toEqual(stateOf(await alice.open(ROOM)))
+  await world.stop()
+})

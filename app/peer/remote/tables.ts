@@ -9,7 +9,7 @@ import type { Shape } from './shape.ts'
  * The mesh, as it crosses from the tab that runs it to the others. A method that is
  * new in `Mesh` gets its line here; the compiler asks for it.
  */
-export const MESH: Shape<Mesh, 'stop' | 'rooms'> = {
+export const MESH: Shape<Mesh, 'stop' | 'rooms' | 'exportAll' | 'importAll'> = {
   self: { kind: 'value', value: s.deviceId },
   events: { kind: 'events', value: s.meshEvent },
   standing: { kind: 'snapshot', value: s.standing },
@@ -43,6 +43,9 @@ export const MESH: Shape<Mesh, 'stop' | 'rooms'> = {
   stop: { kind: 'own' },
   // rooms have a table of their own
   rooms: { kind: 'own' },
+  // an archive is read and written by the tab that runs the mesh
+  exportAll: { kind: 'own' },
+  importAll: { kind: 'own' },
 }
 
 /** Above what a chat takes, so that the sentence about its length is the chat's. */

@@ -20,6 +20,7 @@ import type { RoomDocument } from './document.ts'
 import { SUMMARY_AFTER_MS, SUMMARY_MAX_BYTES } from './limits.ts'
 import { checkName, createOpenRoom, type OpenRoom } from './open-room.ts'
 import type { RoomChange, RoomHistory, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
+import { createRoomArchives, type RoomArchives } from './room-archives.ts'
 import { searchTexts, type SearchText } from './search.ts'
 
 interface Cancellable {
@@ -36,6 +37,8 @@ export interface RoomDirectory {
   create(
     options: { readonly people: readonly PersonId[]; readonly history: RoomHistory } & Cancellable,
   ): Promise<RoomId>
+  /** Takes this person out of a room. Durable when it resolves. */
+  leave(room: RoomId, options?: Cancellable): Promise<void>
   /** Whose a device is, also of devices that were removed. */
   personOf(device: DeviceId): PersonId | undefined
   nameOf(person: PersonId): string | undefined
@@ -71,7 +74,7 @@ const summaryKey = (room: RoomId): string => `${PREFIX}${room}/summary`
  * Opens the list of rooms; documents are opened when a room is. The signal ends its timers.
  * @throws MeshError of the Store when the list cannot be read at all.
  */
-export async function createRooms(ports: RoomsPorts, options: Cancellable = {}): Promise<Rooms> {
+export async function createRooms(ports: RoomsPorts, options: Cancellable = {}): Promise<Rooms & RoomArchives> {
   const { store, clock, directory } = ports
   const log = ports.log.child('rooms')
   const onListenerError = (error: unknown): void => {
@@ -227,8 +230,19 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
     }
   }
 
+  /** What the list shows of a room that was written into while it may not be open. */
+  const lookAgain = async (room: RoomId): Promise<void> => {
+    const wasOpen = open.has(room)
+    await opened(room)
+    await remember(room)
+    if (!wasOpen) await close(room)
+  }
+
   return {
-    self: directory.self,
+    ...createRoomArchives({ ...ports, log, lookAgain }),
+    get self() {
+      return directory.self
+    },
     changes,
     problems,
     list: () =>

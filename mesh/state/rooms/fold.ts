@@ -70,6 +70,8 @@ export interface RoomFold {
   /** The setting that stands: the last in the common order. */
   setting<Name extends Setting['op']>(name: Name): RoomEntry<RoomOperationOf<Name>> | undefined
   readonly marks: ReadonlyMap<string, RoomEntry<RoomOperationOf<'read'>>>
+  /** Rooms this one is said to have been imported from. */
+  readonly origins: ReadonlyMap<string, RoomEntry<RoomOperationOf<'origin'>>>
   /** The greatest order of anything here. */
   readonly lastOrder: number
   /** How many numbers were given to messages; each slot is below it. */
@@ -89,6 +91,7 @@ export function createRoomFold(): RoomFold {
   const missing = new Map<MessageId, Set<MessageNode>>()
   const settings = new Map<string, RoomEntry<Setting>>()
   const marks = new Map<string, RoomEntry<RoomOperationOf<'read'>>>()
+  const origins = new Map<string, RoomEntry<RoomOperationOf<'origin'>>>()
   let lastOrder = 0
   let slots = 0
   let corruptOperations = 0
@@ -202,12 +205,16 @@ export function createRoomFold(): RoomFold {
         marks.set(entry.id, { ...entry, operation })
         marksOf.add(entry.author)
         return
+      case 'origin':
+        origins.set(entry.id, { ...entry, operation })
+        return
     }
   }
 
   return {
     messages: sorted,
     marks,
+    origins,
     get lastOrder() {
       return lastOrder
     },
@@ -239,6 +246,7 @@ export function createRoomFold(): RoomFold {
         return
       }
       if (settings.delete(id)) placesChanged = true
+      origins.delete(id)
       if (marks.delete(id)) marksOf.add(entry.author)
       const target = 'message' in operation ? operation.message : 'answer' in operation ? operation.answer : undefined
       if (target === undefined) return

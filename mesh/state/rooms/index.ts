@@ -5,10 +5,12 @@
  * than is known. Knows documents by a port, people by a port, and no screen.
  * Operations: docs/protocols/rooms.md.
  */
+export { type ArchivedRoom } from './archived.ts'
+export { type RoomArchives, type Taken } from './room-archives.ts'
 export { createRooms, type RoomDirectory, type RoomsPorts } from './create-rooms.ts'
 export { type DocumentAwareness, type DocumentChange, type RoomDocument, type StoredOperation } from './document.ts'
 export { isEntryIdOf } from './entry-id.ts'
-export { type Attachment, type Mention, type RoomRule } from './operations.ts'
+export { type Attachment, type Imported, type Mention, type RoomRule } from './operations.ts'
 export {
   type Delivery,
   type Late,

@@ -29,7 +29,7 @@ import { createPresence } from './presence.ts'
 import { roomPrompt, type ContextLine } from './prompt.ts'
 import { runRoomAnswer, type RunningAnswer } from './room-answer.ts'
 import { createRoomViews } from './room-view.ts'
-import type { Receipts, RoomLine, RoomRecord, RoomView, SayOptions } from './rooms.ts'
+import type { Receipts, RoomAnswer, RoomLine, RoomMessage, RoomRecord, RoomView, SayOptions } from './rooms.ts'
 import { readMark } from './seen.ts'
 import type { SearchText } from './search.ts'
 
@@ -254,10 +254,17 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       const content = views.content(node)
       if (content.text === '' || ('hiddenBy' in content && content.hiddenBy !== undefined)) continue
       const isAi = node.head.operation.op === 'answer'
-      lines.push({ name: isAi ? undefined : ports.nameOf(personOf(node.head.author)), text: content.text })
+      lines.push({ name: isAi ? undefined : spokenName(node), text: content.text })
     }
     const name = ports.nameOf(personOf(question.head.author))
     return roomPrompt(lines, { name, text: views.content(question).text }, CONTEXT_MAX_LENGTH)
+  }
+
+  /** Who said it, for the AI: an imported message is no word of a member. */
+  const spokenName = ({ head }: MessageNode): string => {
+    const name = ports.nameOf(personOf(head.author))
+    const { imported } = head.operation
+    return imported === undefined ? name : `${imported.author} (imported by ${name})`
   }
 
   const wantsAnswer = (mentions: readonly Mention[]): boolean =>
@@ -343,6 +350,9 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
         if (!('textId' in content) || content.state === 'deleted') {
           throw new MeshError('usage', 'This message was deleted.')
         }
+        if (node.head.operation.imported !== undefined) {
+          throw new MeshError('unauthorized', 'An imported message stays as it was written.')
+        }
         await write(
           [
             textOf(message, order(), text, {
@@ -421,9 +431,9 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       const lines: RoomLine[] = []
       for (const item of views.view().items) {
         if (item.kind !== 'message' && item.kind !== 'answer') continue
-        const author = item.kind === 'answer' ? 'AI' : ports.nameOf(item.person)
-        const { id, device, text, writtenAt, state } = item
-        lines.push({ id, author, device, text, writtenAt, state })
+        const author = item.kind === 'answer' ? AI : unlikeAi(ports.nameOf(item.person))
+        const { id, device, text, writtenAt, imported } = item
+        lines.push({ id, author, device, text, writtenAt, state: lineState(item), ...(imported && { imported }) })
       }
       return lines
     },
@@ -461,6 +471,18 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     const { text } = content
     await write([{ op: 'end', answer: node.id, state: 'failed', length: text.length, error: ABANDONED }])
   }
+}
+
+const AI = 'ai'
+
+/** Nobody is taken for the AI by calling themselves so. */
+function unlikeAi(name: string): string {
+  return name.trim().toLowerCase() === AI ? `${name} (a person)` : name
+}
+
+function lineState(item: RoomMessage | RoomAnswer): RoomLine['state'] {
+  if (item.kind === 'answer' || item.state !== 'here') return item.state as RoomLine['state']
+  return item.delivery?.kind ?? 'spread'
 }
 
 /** @throws MeshError `usage`, `too-large` */

@@ -3,9 +3,11 @@ import * as z from 'zod/mini'
 import {
   asId,
   ERROR_CODES,
+  ID_MAX_LENGTH,
   messageOf,
   ROOM_ATTACHMENTS_MAX,
   ROOM_HEADS_MAX,
+  ROOM_IMPORTED_NAME_MAX_LENGTH,
   ROOM_MENTIONS_MAX,
   ROOM_MISSING_MAX,
   ROOM_NAME_MAX_LENGTH,
@@ -16,6 +18,7 @@ import {
   type MessageId,
   type PersonId,
 } from '../../base/index.ts'
+import { roomId } from '../../wire/index.ts'
 import { ANSWER_MAX_LENGTH } from '../limits.ts'
 import { encodable, figures, idText, route } from '../operations.ts'
 
@@ -37,12 +40,19 @@ const fault = z.object({
   code: z.catch(z.enum(ERROR_CODES), 'bug'),
   message: z.string().check(z.maxLength(2_000)),
 })
+/** What an importing device says of a message it wrote down again. Nothing of it is proven. */
+const imported = z.object({
+  id: messageId,
+  author: z.string().check(z.minLength(1), z.maxLength(ROOM_IMPORTED_NAME_MAX_LENGTH)),
+  device: z.string().check(z.maxLength(ID_MAX_LENGTH)),
+  writtenAt: z.int().check(z.gte(0), z.lte(ROOM_ORDER_MAX)),
+})
 const length = z.int().check(z.gte(0), z.lte(ANSWER_MAX_LENGTH))
 
 const v = z.literal(ROOM_OPERATION_VERSION)
 
 const operationSchema = z.discriminatedUnion('op', [
-  z.object({ v, op: z.literal('say'), order, parents: heads }),
+  z.object({ v, op: z.literal('say'), order, parents: heads, imported: z.optional(imported) }),
   z.object({
     v,
     op: z.literal('text'),
@@ -53,7 +63,7 @@ const operationSchema = z.discriminatedUnion('op', [
     attachments: z.optional(z.readonly(z.array(attachment).check(z.maxLength(ROOM_ATTACHMENTS_MAX)))),
   }),
   z.object({ v, op: z.literal('delete'), order, message: messageId }),
-  z.object({ v, op: z.literal('answer'), order, parents: heads, question: messageId }),
+  z.object({ v, op: z.literal('answer'), order, parents: heads, question: messageId, imported: z.optional(imported) }),
   z.object({ v, op: z.literal('route'), answer: messageId, route }),
   z.object({
     v,
@@ -87,6 +97,7 @@ const operationSchema = z.discriminatedUnion('op', [
     heads,
     missing: z.readonly(z.array(messageId).check(z.maxLength(ROOM_MISSING_MAX))),
   }),
+  z.object({ v, op: z.literal('origin'), room: roomId }),
 ])
 
 /**
@@ -102,6 +113,8 @@ export type RoomHappening = RoomOperation extends infer Each
     ? Omit<Each, 'v'>
     : never
   : never
+/** Who wrote a message before it was imported, in the words of whoever imported it. */
+export type Imported = z.infer<typeof imported>
 /** A file a message refers to; its bytes travel elsewhere. */
 export type Attachment = z.infer<typeof attachment>
 /** Whom a message addresses. */
@@ -128,6 +141,7 @@ const KNOWN: ReadonlySet<string> = new Set<RoomOperation['op']>([
   'name',
   'rule',
   'read',
+  'origin',
 ])
 
 /** The bytes of an operation (dag-cbor, canonical). */

@@ -210,6 +210,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
       writtenAt: writtenAt(node),
       unread,
       ...(lateness === undefined ? {} : { late: lateness }),
+      ...(node.head.operation.imported === undefined ? {} : { imported: node.head.operation.imported }),
     }
     const item: RoomMessage | RoomAnswer = isMessage
       ? {

@@ -2,7 +2,7 @@ import type { DeviceId, ErrorCode, EventSource, MeshError, MessageId, PersonId, 
 import type { AskPhase, Route } from '../../route/index.ts'
 import type { AnswerFigures } from '../chats.ts'
 import type { RoomHealth } from './fold.ts'
-import type { Attachment, Mention, RoomRule } from './operations.ts'
+import type { Attachment, Imported, Mention, RoomRule } from './operations.ts'
 
 /** What those who come to a room later may read: everything, or what is written from then on. */
 export type RoomHistory = 'all' | 'joining'
@@ -14,6 +14,8 @@ export interface RoomRecord {
   /** ms since 1970 */
   readonly createdAt: number
   readonly createdBy: PersonId
+  /** The device that made it, where it is known. */
+  readonly madeOn?: DeviceId | undefined
   /** Who takes part, and since when (ms since 1970). */
   readonly people: readonly { readonly person: PersonId; readonly since: number }[]
   /** Devices the room is open to, this one among them. */
@@ -49,6 +51,8 @@ interface Entry {
   /** ms since 1970 by the author's clock, never after it arrived here. */
   readonly writtenAt: number
   readonly late?: Late | undefined
+  /** It was written elsewhere and imported by `device`, which alone says so: to be shown as that. */
+  readonly imported?: Imported | undefined
   /** Not yet on any screen of this person. */
   readonly unread: boolean
 }
@@ -163,13 +167,19 @@ export interface RoomSearch {
 /** A message for programs: in the common order. */
 export interface RoomLine {
   readonly id: MessageId
-  /** A person's name, or `AI`. */
+  /** A person's name, or `ai`. */
   readonly author: string
   readonly device: DeviceId
   readonly text: string
   /** ms since 1970 */
   readonly writtenAt: number
-  readonly state: RoomMessage['state'] | RoomAnswerState
+  /** It was written elsewhere and imported by `author`, who alone says so. */
+  readonly imported?: Imported | undefined
+  /**
+   * A message: how far it is known to have come, and of another person's that is here, `spread`,
+   * for it is with its author and here; or `deleted`, `coming`. An answer: where it is.
+   */
+  readonly state: Delivery['kind'] | Exclude<RoomMessage['state'], 'here'> | RoomAnswerState
 }
 
 /** Who hears of changes: the room, or null when the list changed. */

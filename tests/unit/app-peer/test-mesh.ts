@@ -1,3 +1,4 @@
+import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../../mesh/base/index.ts'
@@ -49,6 +50,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
   }
 
   const mesh: TestMesh = {
+    ...NO_ARCHIVES,
     ...NO_KNOCKS,
     rooms: NO_ROOMS,
     ...createFakePeople(onePerson(SELF), SELF),

@@ -1,62 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { serve, type ServerType } from '@hono/node-server'
-import { Hono } from 'hono'
 import { afterEach, expect, test } from 'vitest'
-import { runProgram } from '../../../helper/commands/index.ts'
-import { openDataDir } from '../../../helper/data-dir/index.ts'
-import { createLocalApi } from '../../../helper/local/index.ts'
-import { systemClock } from '../../../helper/ports/clock.ts'
-import { systemRandom } from '../../../helper/ports/random.ts'
-import type { Output } from '../../../helper/terminal/index.ts'
-import { MeshError, silentLogger } from '../../../mesh/base/index.ts'
+import { openCommandLine, type CommandLine } from '../../kit/command-line.ts'
 import { fakeHost, PHONE, SELF } from '../local/fake-host.ts'
 
-const CREDENTIAL = 'c'.repeat(43)
 const ends: (() => Promise<unknown>)[] = []
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
-function output(): Output & { readonly text: () => string } {
-  let written = ''
-  return { isTerminal: false, columns: 100, write: (text) => void (written += text), text: () => written }
-}
-
-/** A command line whose helper is a fake host behind the real local API. */
-async function commandLine(
-  host = fakeHost(),
-): Promise<(...argv: string[]) => Promise<{ code: number; out: string; err: string; json: unknown }>> {
-  const dir = await mkdtemp(join(tmpdir(), 'plexus-people-'))
-  ends.push(() => rm(dir, { recursive: true, force: true }))
-  const data = await openDataDir(dir, { nowMs: Date.now(), random: systemRandom })
-  ends.push(() => data.release())
-  const app = new Hono().route('/local', createLocalApi({ host, credential: CREDENTIAL, log: silentLogger }))
-  const server = await new Promise<{ server: ServerType; port: number }>((resolve) => {
-    const started: ServerType = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' }, ({ port }) => {
-      resolve({ server: started, port })
-    })
-  })
-  ends.push(() => new Promise((resolve) => server.server.close(resolve)))
-  const url = `http://127.0.0.1:${String(server.port)}/`
-  await data.writeCredential({ url, credential: CREDENTIAL, pid: process.pid })
-  return async (...argv) => {
-    const out = output()
-    const err = output()
-    const code = await runProgram([...argv, '--data-dir', dir], {
-      ...{ out, err, env: {}, currentDir: dir, installDir: dir, threads: 1, version: '0', clock: systemClock },
-      interruptSignal: () => new AbortController().signal,
-      start: () => Promise.reject(new MeshError('bug', 'Nothing is started here.')),
-      askSecret: () => Promise.reject(new MeshError('bug', 'Nothing is asked here.')),
-    })
-    return {
-      code,
-      out: out.text(),
-      err: err.text(),
-      json: argv.includes('--json') ? JSON.parse(out.text()) : undefined,
-    }
-  }
+async function commandLine(host = fakeHost()): Promise<CommandLine> {
+  const run = await openCommandLine(host)
+  ends.push(() => run.close())
+  return run
 }
 
 test('people are listed with role and devices, one’s own first', async () => {

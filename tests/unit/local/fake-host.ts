@@ -1,10 +1,11 @@
+import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
-import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
+import { asId, createEvents, MeshError, silentLogger, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InviteOptions, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
 import type { AskEvent, AskRequest, Route } from '../../../mesh/route/index.ts'
-import type { LocalHost } from '../../../helper/local/index.ts'
+import { createRoomUse, type LocalHost } from '../../../helper/local/index.ts'
 import { createFakePeople } from '../../kit/fake-people.ts'
 import { samplePeople } from '../../kit/sample-people.ts'
 
@@ -99,6 +100,7 @@ export function fakeHost(
 
   const people = createFakePeople({ ...samplePeople(SAMPLE, NOW), faults: options.faults }, SELF)
   const mesh: Mesh = {
+    ...NO_ARCHIVES,
     ...NO_KNOCKS,
     rooms: NO_ROOMS,
     ...people,
@@ -150,6 +152,7 @@ export function fakeHost(
     stopped,
     stops: 0,
     mesh,
+    rooms: createRoomUse(mesh.rooms.rooms, silentLogger),
     models: {
       list: () => [record],
       get(

@@ -136,6 +136,7 @@ export function createRoomScene(options: RoomSceneOptions = {}): RoomScene {
         self: personOf(device) ?? personId('alice'),
         list: () => [record],
         create: () => Promise.resolve(ROOM),
+        leave: () => Promise.resolve(),
         personOf,
         nameOf: (person) => (Object.keys(PERSONAS) as Persona[]).find((each) => personId(each) === person),
         changes: createEvents<void>(() => undefined),

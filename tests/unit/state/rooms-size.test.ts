@@ -75,6 +75,7 @@ describe('a room of ten thousand messages and two hundred people', () => {
         self: person(0),
         list: () => [record],
         create: () => Promise.resolve(ROOM),
+        leave: () => Promise.resolve(),
         personOf: (each) => owners.get(each),
         nameOf: () => 'Somebody',
         changes: createEvents<void>(() => undefined),

@@ -622,8 +622,8 @@ describe('for programs', () => {
     if (alice.asks[0] !== undefined) answerWith(alice.asks[0], ['Yes.'])
     await scene.clock.advanceAsync(10)
     await expect(alice.rooms.read(ROOM)).resolves.toMatchObject([
-      { id, author: 'alice', device: 'alice-phone', text: 'hm', state: 'here' },
-      { author: 'AI', device: 'alice-phone', text: 'Yes.', state: 'done' },
+      { id, author: 'alice', device: 'alice-phone', text: 'hm', state: 'saved' },
+      { author: 'ai', device: 'alice-phone', text: 'Yes.', state: 'done' },
     ])
   })
 

@@ -1,0 +1,82 @@
+import { MeshError, type ChatId, type Store } from '../base/index.ts'
+import { toHex } from '../wire/index.ts'
+import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, draftKey, draftPrefix } from './keys.ts'
+import { decodeOperation, type Operation } from './operations.ts'
+
+/** A chat as its operations: the record that says it is there, its log, and text of answers on their way. */
+export interface ArchivedChat {
+  readonly id: ChatId
+  readonly record: Uint8Array
+  readonly log: readonly Uint8Array[]
+  readonly drafts: readonly Uint8Array[]
+}
+
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Every chat in a store, one after the other; deleted ones are not in it. @throws MeshError of the Store */
+export async function* archivedChats(store: Store, options: Cancellable = {}): AsyncGenerator<ArchivedChat> {
+  for (const { key, value } of await store.list(CHAT_PREFIX, options)) {
+    const decoded = decodeOperation(value)
+    if (decoded.kind === 'operation' && decoded.operation.op === 'deleted') continue
+    const id = chatOfKey(key)
+    const log = (await store.readLog(chatLog(id), 0, options)).map((entry) => entry.bytes)
+    const drafts = (await store.list(draftPrefix(id), options)).map((entry) => entry.value)
+    yield { id, record: value, log, drafts }
+  }
+}
+
+/**
+ * Brings a chat into a store. Whoever has the chats open reads them again afterwards.
+ * What is there already stays and is not doubled; a chat that is new shows whole or not at all.
+ * @throws MeshError `integrity` where it is no chat, and of the Store; nothing shows then
+ */
+export async function takeChat(
+  store: Store,
+  chat: ArchivedChat,
+  options: Cancellable = {},
+): Promise<'made' | 'grown' | 'known'> {
+  const record = check(chat.record, chat.id)
+  if (record !== undefined && record.op !== 'chat') throw notAChat()
+  const known = new Set((await store.readLog(chatLog(chat.id), 0, options)).map((entry) => nameOf(entry.bytes)))
+  const before = await store.get(chatKey(chat.id), options)
+  const fresh = chat.log.filter((bytes) => {
+    check(bytes, chat.id)
+    const name = nameOf(bytes)
+    const isNew = !known.has(name)
+    known.add(name)
+    return isNew
+  })
+  if (fresh.length > 0) await store.append(chatLog(chat.id), fresh, options)
+  if (before !== undefined && !isTombstone(before)) return fresh.length > 0 ? 'grown' : 'known'
+  for (const bytes of chat.drafts) {
+    const draft = check(bytes, chat.id)
+    if (draft?.op === 'draft') await store.put(draftKey(chat.id, draft.message, draft.part), bytes, options)
+  }
+  // this record is what makes it a chat
+  await store.put(chatKey(chat.id), chat.record, options)
+  return 'made'
+}
+
+/** What an entry says; undefined where a newer version wrote it. */
+function check(bytes: Uint8Array, chat: ChatId): Operation | undefined {
+  const decoded = decodeOperation(bytes)
+  if (decoded.kind === 'newer') return undefined
+  if (decoded.kind !== 'operation' || decoded.operation.chat !== chat) throw notAChat()
+  return decoded.operation
+}
+
+function nameOf(bytes: Uint8Array): string {
+  const decoded = decodeOperation(bytes)
+  return decoded.kind === 'operation' ? decoded.operation.id : toHex(bytes)
+}
+
+function isTombstone(record: Uint8Array): boolean {
+  const decoded = decodeOperation(record)
+  return decoded.kind === 'operation' && decoded.operation.op === 'deleted'
+}
+
+function notAChat(): MeshError {
+  return new MeshError('integrity', 'A chat of this archive cannot be read.', { fault: 'user' })
+}
