@@ -1,6 +1,14 @@
-import { createEvents, type Clock, type DeviceId, type Logger, type PersonId, type Random, type Store } from './base/index.ts'
+import {
+  createEvents,
+  type Clock,
+  type DeviceId,
+  type Logger,
+  type PersonId,
+  type Random,
+  type Store,
+} from './base/index.ts'
 import type { Ask } from './ask.ts'
-import { authorize, type Membership } from './identity/index.ts'
+import { authorize, type Member, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { createRoomDirectory } from './room-directory.ts'
 import { openRoomDocument } from './room-documents.ts'
@@ -51,6 +59,12 @@ export async function createMeshRooms(ports: RoomsPorts, options: Cancellable = 
   }
   const ownPerson = (): PersonId | undefined => membership.state().devices.get(self)?.person
 
+  const deviceOf = (member: Member): RoomDevice => {
+    const { id, name, person } = member
+    const view = views.device(member)
+    return { id, name, person, state: view.state, answers: view.load.slots > 0 }
+  }
+
   return {
     rooms,
     changes,
@@ -64,10 +78,11 @@ export async function createMeshRooms(ports: RoomsPorts, options: Cancellable = 
     person: personOf,
     device(id: DeviceId): RoomDevice | undefined {
       const member = membership.members().find((one) => one.id === id)
-      if (member === undefined) return undefined
-      const { name, person } = member
-      const view = views.device(member)
-      return { id, name, person, state: view.state, answers: view.load.slots > 0 }
+      return member && deviceOf(member)
     },
+    known: () => ({
+      people: [...membership.state().people.values()].map(({ id, name }) => ({ id, name })),
+      devices: membership.members().map(deviceOf),
+    }),
   }
 }

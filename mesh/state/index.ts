@@ -26,6 +26,7 @@ export {
   type DocumentChange,
   type Late,
   type Mention,
+  type Once,
   type Receipts,
   type RoomAnswer,
   type RoomAnswerState,

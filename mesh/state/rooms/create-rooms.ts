@@ -228,7 +228,9 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   }
 
   return {
-    self: directory.self,
+    get self() {
+      return directory.self
+    },
     changes,
     problems,
     list: () =>

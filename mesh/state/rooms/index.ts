@@ -12,6 +12,7 @@ export { type Attachment, type Mention, type RoomRule } from './operations.ts'
 export {
   type Delivery,
   type Late,
+  type Once,
   type Receipts,
   type RoomAnswer,
   type RoomAnswerState,
