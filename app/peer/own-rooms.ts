@@ -9,6 +9,7 @@ import {
   type RoomId,
 } from '../../mesh/base/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
+import type { MeshRooms } from '../../mesh/rooms-types.ts'
 import type { RoomChange, Rooms } from '../../mesh/state/index.ts'
 import type { OwnMesh } from './own-mesh.ts'
 import { ATTENTION_LIFETIME_MS, movedError, ROOMS, RUNNING_WITHIN_MS, type AnyEntry } from './remote/index.ts'
@@ -54,6 +55,7 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
   }
   const changes = createEvents<RoomChange>(onListenerError)
   const problems = createEvents<MeshError>(onListenerError)
+  const partings = createEvents<RoomsSight>(onListenerError)
   const tabs = new Map<string, TabWants>()
   /** What the mesh was last asked for, so that only what is other is asked again. */
   let asked = new Map<RoomId, Attention>()
@@ -121,6 +123,8 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
 
   const follow = (): void => {
     if (own.mesh() === mesh) return
+    // it is about to stop, and its rooms are still open
+    if (mesh !== undefined) partings.emit(sightOf(mesh.rooms))
     for (const end of ends) end()
     ends = []
     mesh = own.mesh()
@@ -142,14 +146,7 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
 
   const sight = (): RoomsSight | undefined => {
     const here = own.mesh()?.rooms
-    if (here === undefined) return undefined
-    return {
-      self: here.rooms.self,
-      list: () => here.rooms.list(),
-      people: () => here.people(),
-      known: () => here.known(),
-      view: (room) => here.rooms.get(room),
-    }
+    return here && sightOf(here)
   }
 
   // ---- what is done ----
@@ -188,6 +185,8 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
       const at = await running(signal)
       const rooms = at.rooms.rooms as unknown as Record<string, (...args: readonly unknown[]) => unknown>
       try {
+        // a tab has it open, but this mesh may have started just now
+        if (asked.has(given[0] as RoomId)) await at.rooms.rooms.open(given[0] as RoomId, { signal })
         return await rooms[name]?.(...given)
       } catch (error) {
         // the mesh went in the middle, and what failed failed with it
@@ -201,6 +200,7 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
   return {
     changes,
     problems,
+    partings,
     sight,
     doing: Object.fromEntries(
       Object.entries(ROOMS as Readonly<Record<string, AnyEntry>>)
@@ -223,6 +223,16 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
         tabs.delete(tab)
       }
     },
+  }
+}
+
+function sightOf(here: MeshRooms): RoomsSight {
+  return {
+    self: here.rooms.self,
+    list: () => here.rooms.list(),
+    people: () => here.people(),
+    known: () => here.known(),
+    view: (room) => here.rooms.get(room),
   }
 }
 

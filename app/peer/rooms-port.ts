@@ -44,4 +44,6 @@ export interface RoomsSource {
   /** A room, or with null the list, names, or that there is a sight at all. */
   readonly changes: EventSource<RoomChange>
   readonly problems: EventSource<MeshError>
+  /** The last sight, as it goes: to be read now or never. */
+  readonly partings: EventSource<RoomsSight>
 }

@@ -75,14 +75,13 @@ export function shareRooms(ports: SharedRoomsPorts): SharedRoomsControl {
 
   const sight = (): RoomsSight | undefined => own.sight() ?? hearing.sight()
 
-  const seen = (): NonNullable<typeof last> => {
-    const now = sight()
+  const seen = (now = sight()): NonNullable<typeof last> => {
     if (now !== undefined) last = { self: now.self, list: now.list(), people: now.people() }
     return last ?? { self: NOBODY, list: [], people: [] }
   }
 
-  const namesNow = (): Names => {
-    const known = names ?? namesOf(sight())
+  const namesNow = (now = sight()): Names => {
+    const known = names ?? namesOf(now)
     names = known
     if (known !== undefined) lastNames = known
     return lastNames
@@ -97,6 +96,15 @@ export function shareRooms(ports: SharedRoomsPorts): SharedRoomsControl {
     return views.get(room)
   }
 
+  const onParting = (gone: RoomsSight): void => {
+    seen(gone)
+    namesNow(gone)
+    for (const room of wants.keys()) {
+      const found = gone.view(room)
+      if (found !== undefined) views.set(room, found)
+    }
+  }
+
   const onChange = (change: RoomChange): void => {
     names = undefined
     changes.emit(change)
@@ -105,6 +113,7 @@ export function shareRooms(ports: SharedRoomsPorts): SharedRoomsControl {
   const ends = [own, hearing].flatMap((source) => [
     source.changes.subscribe(onChange),
     source.problems.subscribe(problems.emit),
+    source.partings.subscribe(onParting),
   ])
 
   // ---- what is wanted ----

@@ -1,4 +1,12 @@
-import { asMeshError, isAbort, type DeviceId, type MeshError, type MessageId, type PersonId, type RoomId } from '../../mesh/base/index.ts'
+import {
+  asMeshError,
+  isAbort,
+  type DeviceId,
+  type MeshError,
+  type MessageId,
+  type PersonId,
+  type RoomId,
+} from '../../mesh/base/index.ts'
 import type { Receipts, RoomSearch, RoomSummary, RoomView } from '../../mesh/state/index.ts'
 import type { RoomDevice, RoomPerson, RoomsPort, SharedRooms } from '../peer/rooms-port.ts'
 

@@ -25,6 +25,7 @@ export function createRoomHearing(ports: RoomHearingPorts): RoomHearing {
   }
   const changes = createEvents<RoomChange>(onListenerError)
   const problems = createEvents<MeshError>(onListenerError)
+  const partings = createEvents<RoomsSight>(onListenerError)
   const views = new Map<RoomId, RoomView>()
   let members: RoomsTold['members'] = {}
 
@@ -47,6 +48,7 @@ export function createRoomHearing(ports: RoomHearingPorts): RoomHearing {
   return {
     changes,
     problems,
+    partings,
     sight,
     hear(told, isEverything) {
       if (isEverything) views.clear()
@@ -59,6 +61,8 @@ export function createRoomHearing(ports: RoomHearingPorts): RoomHearing {
       return missed.length === 0 ? 'taken' : 'missed'
     },
     forget() {
+      const before = sight()
+      if (before !== undefined) partings.emit(before)
       views.clear()
       members = {}
       changes.emit({ room: null })
