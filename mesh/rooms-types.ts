@@ -17,6 +17,12 @@ export interface RoomDevice {
   readonly answers: boolean
 }
 
+/** Everybody and everything rooms may name, also what left. */
+export interface RoomNames {
+  readonly people: readonly RoomPerson[]
+  readonly devices: readonly RoomDevice[]
+}
+
 /** Rooms and the names in them. */
 export interface MeshRooms {
   readonly rooms: Rooms
@@ -25,6 +31,8 @@ export interface MeshRooms {
   /** Also people and devices that left, where they are still known. */
   person(id: PersonId): RoomPerson | undefined
   device(id: DeviceId): RoomDevice | undefined
+  /** All of them, for who has to look names up somewhere else. */
+  known(): RoomNames
   /** Names, people or devices changed. */
   readonly changes: EventSource<void>
 }

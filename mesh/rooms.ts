@@ -8,7 +8,7 @@ import {
   type Store,
 } from './base/index.ts'
 import type { Ask } from './ask.ts'
-import { authorize, type Membership } from './identity/index.ts'
+import { authorize, type Member, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { createRoomDirectory } from './room-directory.ts'
 import { openRoomDocument } from './room-documents.ts'
@@ -62,6 +62,12 @@ export async function createMeshRooms(
   }
   const ownPerson = (): PersonId | undefined => membership.state().devices.get(self)?.person
 
+  const deviceOf = (member: Member): RoomDevice => {
+    const { id, name, person } = member
+    const view = views.device(member)
+    return { id, name, person, state: view.state, answers: view.load.slots > 0 }
+  }
+
   return {
     rooms,
     archives: rooms,
@@ -76,10 +82,11 @@ export async function createMeshRooms(
     person: personOf,
     device(id: DeviceId): RoomDevice | undefined {
       const member = membership.members().find((one) => one.id === id)
-      if (member === undefined) return undefined
-      const { name, person } = member
-      const view = views.device(member)
-      return { id, name, person, state: view.state, answers: view.load.slots > 0 }
+      return member && deviceOf(member)
     },
+    known: () => ({
+      people: [...membership.state().people.values()].map(({ id, name }) => ({ id, name })),
+      devices: membership.members().map(deviceOf),
+    }),
   }
 }

@@ -57,8 +57,7 @@ export interface PeerState {
 export interface AppPeer {
   readonly chats: SharedChats
   readonly answering: Answering
-  /** Absent where there are no rooms: the page then shows no place for them. */
-  readonly rooms?: RoomsPort | undefined
+  readonly rooms: RoomsPort
   /** Something in `state()` changed. */
   readonly changes: EventSource<void>
   state(): PeerState

@@ -188,8 +188,9 @@ export function createLeadership(ports: LeadershipPorts, handlers: TermHandlers)
     )
     log.info('this tab leads', { epoch: next })
     become('leader')
-    post({ type: 'leading', tab: self, epoch: next })
+    // first, so that whoever hears of it finds somebody at work
     handlers.begin(next)
+    post({ type: 'leading', tab: self, epoch: next })
     move?.done.resolve()
     move = undefined
     await released.promise

@@ -7,6 +7,7 @@ import {
   type EventSource,
   type Logger,
   type Random,
+  type RoomId,
   type Store,
 } from '../../mesh/base/index.ts'
 import { createChats } from '../../mesh/state/index.ts'
@@ -17,9 +18,12 @@ import { guardStore } from './guarded-store.ts'
 import { createInvitations } from './invitation.ts'
 import { createLeadership, type ChannelPort, type LockPort } from './leadership.ts'
 import { createOwnMesh, type OpenMesh } from './own-mesh.ts'
-import { createCaller, createDesk, createHearing, type Leader, type Place } from './remote/index.ts'
+import { createOwnRooms } from './own-rooms.ts'
+import { createCaller, createDesk, createHearing, createRoomHearing, type Leader, type Place } from './remote/index.ts'
 import { shareAnswering } from './shared-answering.ts'
+import type { Attention } from './rooms-port.ts'
 import { readAgain, shareChats } from './shared-chats.ts'
+import { shareRooms } from './shared-rooms.ts'
 import { createTerm, type Term } from './term.ts'
 
 /** How often the wall clock is looked at, and the jump that means this device slept, in ms. */
@@ -104,7 +108,7 @@ export async function createAppPeer(
     {
       begin(epoch) {
         term = createTerm({
-          ...{ epoch, clock, log, chats, answering, own },
+          ...{ epoch, clock, log, chats, answering, own, rooms: ownRooms },
           self: leadership.self,
           post: channel.post,
           lastOf: hearing.lastOf,
@@ -133,9 +137,15 @@ export async function createAppPeer(
 
   const { self } = leadership
   const caller = createCaller({ clock, log, self, post: channel.post, onSilence: moveHere })
+  /** Rooms this tab has open, whoever leads. */
+  const roomWants = new Map<RoomId, Attention>()
+  const roomHearing = createRoomHearing({ log, wants: (room) => roomWants.has(room) })
   const hearing = createHearing({
     ...{ caller, log },
+    rooms: roomHearing,
     attach(leader) {
+      // first, so that everything that is told holds the rooms as well
+      rooms.tell()
       channel.post({ type: 'attach', from: self, to: leader.tab, epoch: leader.epoch })
     },
     refresh: (chat) => readAgain(chats, chat, log),
@@ -149,6 +159,16 @@ export async function createAppPeer(
     return leaderElsewhere() === undefined ? 'nowhere' : 'there'
   }
   const desk = createDesk({ clock, log, caller, place, placeChanges, signal: closing.signal })
+  const ownRooms = createOwnRooms({ ...{ self, own, clock, log, placeChanges }, isHere: () => place() === 'here' })
+  const rooms = shareRooms({
+    ...{ self, clock, log, own: ownRooms, hearing: roomHearing, desk, newId, wants: roomWants },
+    tell(wants) {
+      const leader = leaderElsewhere()
+      if (leader === undefined) return
+      const told = [...wants].map(([room, attention]) => ({ room, attention }))
+      channel.post({ type: 'wants', from: self, to: leader.tab, epoch: leader.epoch, rooms: told })
+    },
+  })
   const endChannel = channel.subscribe((message) => {
     term?.hear(message)
     caller.hear(message)
@@ -224,6 +244,7 @@ export async function createAppPeer(
   const leaving = async (): Promise<void> => {
     const message = 'This answer was interrupted: the page was closed while it was being written.'
     const interrupted = answering.interrupt({ code: 'aborted', message })
+    rooms.leave()
     await Promise.all([own.stop(), interrupted])
   }
 
@@ -252,6 +273,7 @@ export async function createAppPeer(
   return {
     chats: shareChats({ chats, desk, log, newId }),
     answering: shareAnswering({ chats, answering, hearing, desk, log, newId }),
+    rooms,
     changes,
     state: () => current,
     takeOver: (takeOptions) => leadership.takeOver(takeOptions),
@@ -271,6 +293,7 @@ export async function createAppPeer(
       caller.leaderIs(undefined)
       hearing.follow(undefined)
       news.close()
+      rooms.close()
       for (const end of [...ends, endLife]) end?.()
       await ports.store.close()
     },

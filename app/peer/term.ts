@@ -2,12 +2,14 @@ import { asMeshError, isAbort, MeshError, type Clock, type Logger, type MessageI
 import type { Chats, UnbegunAnswer } from '../../mesh/state/index.ts'
 import type { AnsweringControl, Interruption } from './answering.ts'
 import type { OwnMesh } from './own-mesh.ts'
+import type { OwnRooms } from './own-rooms.ts'
 import {
   ANSWERING,
   CHATS,
   createServer,
   createTeller,
   MESH,
+  ROOMS,
   type HeardAnswer,
   type Reply,
   type Told,
@@ -28,6 +30,7 @@ export interface TermPorts {
   readonly chats: Chats
   readonly answering: AnsweringControl
   readonly own: OwnMesh
+  readonly rooms: OwnRooms
   post(message: Reply | Told): void
   /** What was heard of an answer of the last term. */
   lastOf(answer: MessageId): HeardAnswer | undefined
@@ -51,13 +54,14 @@ export interface Term {
 
 /** Begins a term: puts the chats in order, serves the other tabs, starts the mesh. */
 export function createTerm(ports: TermPorts): Term {
-  const { chats, answering, own, log, clock, self, epoch, post } = ports
+  const { chats, answering, own, rooms, log, clock, self, epoch, post } = ports
   const ending = new AbortController()
   const ready = Promise.withResolvers<void>()
   let begun = false
 
   const teller = createTeller({
-    ...{ clock, self, epoch, post, answering },
+    ...{ clock, self, epoch, post, answering, rooms },
+    roomsWanted: () => rooms.wantedElsewhere(),
     mesh: () => own.mesh(),
     problem: () => own.problem(),
   })
@@ -67,9 +71,13 @@ export function createTerm(ports: TermPorts): Term {
       mesh: { shape: MESH, facade: () => own.mesh() },
       answering: { shape: ANSWERING, facade: () => answering },
       chats: { shape: CHATS, facade: () => writingOf(chats) },
+      rooms: { shape: ROOMS, facade: () => rooms.doing },
     },
     ready: ready.promise,
     onAttach: teller.attach,
+    onWants(tab, wants) {
+      teller.tellRooms(rooms.want(tab, wants))
+    },
     beforeReply: teller.flush,
   })
   const endOwn = own.changes.subscribe(teller.peerChanged)
@@ -120,6 +128,7 @@ export function createTerm(ports: TermPorts): Term {
       endOwn()
       // answers that are left to the next tab are not over: nothing more is told
       teller.close()
+      rooms.forgetOthers()
       if (reason === 'fenced') answering.drop()
       // both begin in this turn: neither may reach into a later term
       const written = reason === 'fenced' ? Promise.resolve() : answering.handOver(MOVED)

@@ -1,5 +1,5 @@
 import { createContext } from 'svelte'
-import { MeshError } from '../../mesh/base/index.ts'
+import { errorSentence } from '../i18n/index.ts'
 import type { AppPeer } from '../peer/app-peer.ts'
 import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
@@ -24,8 +24,7 @@ export interface AppState {
   readonly chats: Chatting
   readonly keeping: Keeping
   readonly locking: Locking
-  /** Absent: this page has no rooms. */
-  readonly rooms: Rooming | undefined
+  readonly rooms: Rooming
   readonly notices: Notices
   readonly preferences: Preferences
   readonly router: Router
@@ -37,7 +36,7 @@ const [getNewcomers, setNewcomers] = createContext<Newcomers>()
 const [getChats, setChats] = createContext<Chatting>()
 const [getKeeping, setKeeping] = createContext<Keeping>()
 const [getLocking, setLocking] = createContext<Locking>()
-const [getRoomsIfAny, setRooms] = createContext<Rooming | undefined>()
+const [getRooms, setRooms] = createContext<Rooming>()
 const [getNotices, setNotices] = createContext<Notices>()
 const [getPreferences, setPreferences] = createContext<Preferences>()
 const [getRouter, setRouter] = createContext<Router>()
@@ -53,16 +52,9 @@ export {
   getPeer,
   getPeople,
   getPreferences,
-  getRoomsIfAny,
+  getRooms,
   getRouter,
   provideAbout,
-}
-
-/** The rooms of this page. Only screens that are not shown without rooms may ask. @throws MeshError `bug` */
-export function getRooms(): Rooming {
-  const rooms = getRoomsIfAny()
-  if (rooms === undefined) throw new MeshError('bug', 'This page has no rooms.')
-  return rooms
 }
 
 /** What the state of a page stands on. */
@@ -86,7 +78,7 @@ export function createAppState({ peer, lock, keeping, drafts, window }: AppPorts
     chats: new Chatting(peer),
     keeping: new Keeping(keeping, memory),
     locking: new Locking(lock),
-    rooms: peer.rooms === undefined ? undefined : new Rooming(peer.rooms),
+    rooms: new Rooming(peer.rooms),
     notices: new Notices(),
     preferences: new Preferences(memory, drafts),
     router: new Router(window),
@@ -110,12 +102,14 @@ export function provideAppState(state: AppState): () => void {
     state.peer.listen(),
     state.people.listen(),
     state.chats.listen(),
-    state.rooms?.listen(),
+    state.rooms.listen((error) => {
+      state.notices.show({ text: errorSentence(error.code) })
+    }),
     state.router.listen(),
     listenToLocks(state),
   ]
   return () => {
-    for (const end of ends) end?.()
+    for (const end of ends) end()
   }
 }
 

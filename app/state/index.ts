@@ -16,7 +16,6 @@ export {
   getPeople,
   getPreferences,
   getRooms,
-  getRoomsIfAny,
   getRouter,
   provideAbout,
   provideAppState,

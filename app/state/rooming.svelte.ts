@@ -1,6 +1,14 @@
-import type { DeviceId, PersonId, RoomId } from '../../mesh/base/index.ts'
-import type { Rooms, RoomSummary, RoomView } from '../../mesh/state/index.ts'
-import type { RoomDevice, RoomPerson, RoomsPort } from '../peer/rooms-port.ts'
+import {
+  asMeshError,
+  isAbort,
+  type DeviceId,
+  type MeshError,
+  type MessageId,
+  type PersonId,
+  type RoomId,
+} from '../../mesh/base/index.ts'
+import type { Receipts, RoomSearch, RoomSummary, RoomView } from '../../mesh/state/index.ts'
+import type { RoomDevice, RoomPerson, RoomsPort, SharedRooms } from '../peer/rooms-port.ts'
 
 /** At most this often a change is drawn while the page is hidden. */
 const HIDDEN_REFRESH_MS = 250
@@ -19,12 +27,18 @@ export class Rooming {
     this.#list = port.rooms.list()
   }
 
-  /** Follows the rooms until the returned function is called. */
-  listen(): () => void {
+  /** Follows the rooms until the returned function is called. Failures nobody waits for are told. */
+  listen(onProblem: (error: MeshError) => void): () => void {
     const schedule = (): void => {
       this.#schedule()
     }
-    const ends = [this.#port.rooms.changes.subscribe(schedule), this.#port.changes.subscribe(schedule)]
+    const ends = [
+      this.#port.rooms.changes.subscribe(schedule),
+      this.#port.changes.subscribe(schedule),
+      this.#port.rooms.problems.subscribe((error) => {
+        if (!isAbort(error)) onProblem(error)
+      }),
+    ]
     this.#refresh()
     return () => {
       for (const end of ends) end()
@@ -50,11 +64,16 @@ export class Rooming {
   }
 
   /** What one may do in rooms. */
-  get rooms(): Rooms {
+  get rooms(): SharedRooms {
     return this.#port.rooms
   }
   get self(): PersonId {
     return this.#port.rooms.self
+  }
+  /** False while nothing can be said of rooms yet. */
+  get isKnown(): boolean {
+    void this.#change
+    return this.#port.isKnown()
   }
   /** Newest first. */
   get list(): readonly RoomSummary[] {
@@ -71,6 +90,23 @@ export class Rooming {
     if (room === undefined) return undefined
     if (!this.#views.has(room)) this.#views.set(room, this.#port.rooms.get(room))
     return this.#views.get(room)
+  }
+  /** Looks in the open rooms. Undefined: the tab that holds the peer could not be asked. */
+  search(words: string, room?: RoomId): Promise<RoomSearch | undefined> {
+    return this.#ask(() => this.#port.rooms.search(words, room === undefined ? {} : { room }))
+  }
+  /** Which devices hold a message, and who has seen it. Undefined as in {@link search}. */
+  receipts(room: RoomId, message: MessageId): Promise<Receipts | undefined> {
+    return this.#ask(() => this.#port.rooms.receipts(room, message))
+  }
+  /** What is only looked at is looked at again with the next change, so a failure says nothing new. */
+  async #ask<Value>(look: () => Value | Promise<Value>): Promise<Value | undefined> {
+    try {
+      return await look()
+    } catch (error) {
+      if (!isAbort(error)) console.info('rooms could not be asked', asMeshError(error).code)
+      return undefined
+    }
   }
   person(id: PersonId | undefined): RoomPerson | undefined {
     void this.#change

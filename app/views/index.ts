@@ -21,17 +21,10 @@ const BY_ID: Readonly<Record<ViewId, ViewDescriptor>> = {
   settings: settingsView,
 }
 
-/** What a page may have or not. */
-export interface PageHas {
-  readonly rooms: boolean
-}
+/** Every place there is, in the order of the navigation. */
+export const VIEWS: readonly ViewDescriptor[] = Object.values(BY_ID)
 
-/** Every place there is on this page, in the order of the navigation. */
-export function viewsOf(page: PageHas): readonly ViewDescriptor[] {
-  return Object.values(BY_ID).filter((view) => view.needs === undefined || page[view.needs])
-}
-
-/** The place with this name; a name that is unknown, or of a place that is not there, is home. */
-export function viewNamed(name: string, page: PageHas): ViewDescriptor {
-  return viewsOf(page).find((view) => view.id === name) ?? chatView
+/** The place with this name; an unknown name is home. */
+export function viewNamed(name: string): ViewDescriptor {
+  return VIEWS.find((view) => view.id === name) ?? chatView
 }

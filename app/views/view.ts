@@ -11,8 +11,6 @@ export interface ViewDescriptor {
   readonly icon: Component<{ class?: string }>
   /** Which group of the rail it stands in. */
   readonly group: 'talk' | 'mesh' | 'self'
-  /** What must be there for this place to be; absent: nothing. */
-  readonly needs?: 'rooms' | undefined
   /** Loads the screen; its bytes come when it is first opened. */
   readonly load: () => Promise<{ default: Component }>
 }

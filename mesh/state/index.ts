@@ -30,6 +30,7 @@ export {
   type Imported,
   type Late,
   type Mention,
+  type Once,
   type Receipts,
   type RoomAnswer,
   type RoomAnswerState,

@@ -34,5 +34,6 @@ export const NO_ROOMS: MeshRooms = {
   people: () => [],
   person: () => undefined,
   device: () => undefined,
+  known: () => ({ people: [], devices: [] }),
   changes: never,
 }

@@ -77,14 +77,14 @@ export function createCaller(ports: CallerPorts): Caller {
     open.set(id, own)
     const { args, options, taps } = split
     const takenBy = clock.now() + TAKEN_WITHIN_MS
+    own.taken = watchTaken()
     try {
       const body = { name, args, options, taps: Object.keys(taps), takenBy }
       ports.post({ type: 'call', from: self, to: to.tab, epoch: to.epoch, id, ...body })
     } catch (error) {
-      open.delete(id)
+      finish(id)
       throw new MeshError('bug', 'This cannot be handed to another tab.', { cause: error })
     }
-    own.taken = watchTaken()
     return id
   }
 

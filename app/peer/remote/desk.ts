@@ -22,7 +22,8 @@ export interface DeskPorts {
 /**
  * Gives every wish to the tab that holds the peer, be it this one. When the peer moves
  * in the middle, the wish is made again where it is then; wishes carry names for what
- * they add, so that one that had been done already is not done twice.
+ * they add, so that one that had been done already is not done twice. What cannot
+ * carry a name is `once`: it fails, and the person looks before trying again.
  */
 export interface Desk {
   /**
@@ -74,14 +75,14 @@ export function createDesk(ports: DeskPorts): Desk {
   const wish = async (
     there: () => Promise<unknown>,
     here: () => unknown,
-    signal: AbortSignal | undefined,
+    { signal, once }: { readonly signal: AbortSignal | undefined; readonly once: boolean },
   ): Promise<{ readonly place: Place; readonly result: unknown }> => {
     for (;;) {
       const place = await settled(signal)
       try {
         return { place, result: place === 'here' ? await here() : await there() }
       } catch (error) {
-        if (!isMoved(error)) throw error
+        if (!isMoved(error) || once) throw error
         ports.log.info('a wish is made again where the peer is now')
         // what failed in this turn is known to the others in the next
         await Promise.resolve()
@@ -99,7 +100,7 @@ export function createDesk(ports: DeskPorts): Desk {
           const { place, result } = await wish(
             () => caller.call(`${name}.${key}`, entry, given),
             () => methods[key]?.(...given),
-            options?.signal,
+            { signal: options?.signal, once: entry.once === true },
           )
           if (place === 'there') await after(given, result)
           return result

@@ -15,6 +15,7 @@ import type { LiveAnswer, LiveChange, SharedMesh } from '../app-peer.ts'
 import type { Caller, Leader } from './caller.ts'
 import { toldSchema, type Told } from './messages.ts'
 import { createRemoteMesh } from './remote-mesh.ts'
+import type { RoomHearing } from './room-hearing.ts'
 import { entryOf } from './shape.ts'
 import { MESH } from './tables.ts'
 
@@ -26,6 +27,8 @@ export interface HearingPorts {
   attach(leader: Leader): void
   /** Reads what the leading tab stored of a chat. */
   refresh(chat: ChatId): Promise<void>
+  /** Takes what is told of rooms. Absent: nobody looks at them. */
+  readonly rooms?: Pick<RoomHearing, 'hear' | 'forget'> | undefined
 }
 
 /** What this tab knows of the leading one. */
@@ -82,6 +85,7 @@ export function createHearing(ports: HearingPorts): Hearing {
     sequence = undefined
     heard = undefined
     problem = undefined
+    ports.rooms?.forget()
     const gone = [...answers.values()]
     left = new Map(gone.map((answer) => [answer.live.message, answer]))
     answers.clear()
@@ -99,6 +103,7 @@ export function createHearing(ports: HearingPorts): Hearing {
     if (!told.peer.running) {
       if (heard === undefined) return
       heard = undefined
+      ports.rooms?.forget()
       changes.emit()
       return
     }
@@ -162,6 +167,9 @@ export function createHearing(ports: HearingPorts): Hearing {
     hearProblem(told)
     hearMesh(told)
     hearAnswers(told)
+    const { rooms } = told
+    if (rooms !== undefined && told.peer.running && ports.rooms?.hear(rooms, told.to !== undefined) === 'missed')
+      attach()
   }
 
   /** True when nothing was missed before these news. */

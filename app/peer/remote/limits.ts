@@ -17,6 +17,14 @@ export const STREAM_IDLE_MS = 60_000
 export const TELL_EVERY_MS = 33
 /** Events told at once; when more wait, they are told before their time. */
 export const EVENTS_AT_ONCE = 1_024
+/** Rooms one tab may have open at once: a person opens a handful. */
+export const ROOMS_WANTED_MAX = 1_024
+/** A tab with a room before somebody's eyes says so again after this long, in ms. */
+export const WANTS_AGAIN_MS = 10_000
+/** A tab that does not say so again within this is no longer looked at, in ms: it died without a word. */
+export const ATTENTION_LIFETIME_MS = 3 * WANTS_AGAIN_MS
+/** How long a wish about rooms waits for the mesh of this browser to start, in ms: it takes a second or two. */
+export const RUNNING_WITHIN_MS = 12_000
 /** Most items of any list that crosses: devices, models, answers on their way, lines of the ledger. */
 export const ITEMS_MAX = 100_000
 /** Longest name, sentence or link that crosses, in UTF-16 units. */

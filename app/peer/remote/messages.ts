@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
 import { list, text, whole } from '../../../mesh/wire/index.ts'
-import { EVENTS_AT_ONCE, ITEMS_MAX, STREAM_CREDIT } from './limits.ts'
-import { chatId, liveAnswer, messageId, wireError } from './schemas.ts'
+import { EVENTS_AT_ONCE, ITEMS_MAX, ROOMS_WANTED_MAX, STREAM_CREDIT } from './limits.ts'
+import { attention, items, names, people, personId, roomHead, roomId, summaries } from './room-schemas.ts'
+import { chatId, count, liveAnswer, messageId, wireError } from './schemas.ts'
 
 // The words between the tabs of one profile. `from`, `to` and `epoch` are on each: a
 // tab answers only what is for it and for the term it leads, so that one that slept
@@ -30,6 +31,12 @@ export const requestSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('cancel'), ...head, id }),
   z.object({ type: z.literal('grant'), ...head, id, count: whole(STREAM_CREDIT) }),
   z.object({ type: z.literal('attach'), ...head }),
+  /** The rooms this tab has open from now on, and how they are before the person's eyes. */
+  z.object({
+    type: z.literal('wants'),
+    ...head,
+    rooms: list(z.object({ room: roomId, attention }), ROOMS_WANTED_MAX),
+  }),
 ])
 /** One of {@link requestSchema}. */
 export type Request = z.infer<typeof requestSchema>
@@ -57,6 +64,22 @@ const toldAnswer = z.object({
   text: z.string(),
 })
 
+/** News of rooms: what is another than it was told before. */
+const roomsTold = z.object({
+  members: z.object({
+    self: z.optional(personId),
+    list: z.optional(summaries),
+    people: z.optional(people),
+    known: z.optional(names),
+  }),
+  /** Lines of open rooms: so many stay at the beginning and at the end, `items` stand between. */
+  views: list(z.object({ head: roomHead, before: count, after: count, items }), ROOMS_WANTED_MAX),
+  gone: list(roomId, ROOMS_WANTED_MAX),
+  problems: list(wireError, ITEMS_MAX),
+})
+/** News of rooms. */
+export type RoomsTold = z.infer<typeof roomsTold>
+
 /** News of the tab that leads. `to` absent: for all others. */
 export const toldSchema = z.object({
   type: z.literal('told'),
@@ -71,6 +94,7 @@ export const toldSchema = z.object({
   events: list(z.unknown(), EVENTS_AT_ONCE),
   answers: list(toldAnswer, ITEMS_MAX),
   ended: list(z.object({ chat: chatId, message: messageId }), ITEMS_MAX),
+  rooms: z.optional(roomsTold),
 })
 /** News of the tab that leads. */
 export type Told = z.infer<typeof toldSchema>

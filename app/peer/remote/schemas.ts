@@ -71,7 +71,7 @@ import type { Schema } from './shape.ts'
 type Fields<Value> = { readonly [Key in keyof Value]-?: Schema<Value[Key]> }
 
 /** An object of exactly the fields of its type; others are left out. */
-function object<Value extends object>(fields: Fields<Value>): Schema<Value> {
+export function object<Value extends object>(fields: Fields<Value>): Schema<Value> {
   return z.object(fields) as unknown as Schema<Value>
 }
 
@@ -85,19 +85,24 @@ function union<Value extends Tagged>(members: {
   return z.discriminatedUnion('type', all as unknown as [z.ZodMiniObject]) as unknown as Schema<Value>
 }
 
-const optional = <Value>(schema: Schema<Value>): Schema<Value | undefined> => z.optional(schema)
-const many = <Value>(schema: Schema<Value>): Schema<readonly Value[]> => list(schema, ITEMS_MAX)
+/** Or nothing. */
+export const optional = <Value>(schema: Schema<Value>): Schema<Value | undefined> => z.optional(schema)
+/** A list, bounded. */
+export const many = <Value>(schema: Schema<Value>): Schema<readonly Value[]> => list(schema, ITEMS_MAX)
 /** One of these words: every word of the type, or it does not compile. */
-const one = <Word extends string>(words: { readonly [Each in Word]: true }): Schema<Word> =>
+export const one = <Word extends string>(words: { readonly [Each in Word]: true }): Schema<Word> =>
   z.enum(Object.keys(words)) as unknown as Schema<Word>
-const is = <const Word extends string>(word: Word): Schema<Word> => z.literal(word)
+/** This very word. */
+export const is = <const Word extends string>(word: Word): Schema<Word> => z.literal(word)
 
-const name = (): Schema<string> => text(64).check(z.regex(/^[a-z0-9][a-z0-9-]*$/))
+/** A word that names something of the store. */
+export const name = (): Schema<string> => text(64).check(z.regex(/^[a-z0-9][a-z0-9-]*$/))
 /** A sentence, a name, a link. */
 export const line: Schema<string> = text(LINE_MAX_LENGTH)
 /** A number with fractions; never NaN. */
-const figure: Schema<number> = z.number()
-const count: Schema<number> = whole()
+export const figure: Schema<number> = z.number()
+/** A number of things. */
+export const count: Schema<number> = whole()
 /** A yes or no. */
 export const yesNo: Schema<boolean> = z.boolean()
 /** What a method without a result gives. */
@@ -148,6 +153,9 @@ export const role = one<PersonRole>({ owner: true, member: true, 'helper-only': 
 const confirmation = one<Confirmation>({ 'in-advance': true, pictures: true })
 const pictures = many(line)
 
+/** Where a device is. */
+export const deviceState = one<DeviceState>({ online: true, asleep: true, unreachable: true, removed: true })
+
 /** A device as the leading tab sees it. */
 export const deviceView = object<DeviceView>({
   id: deviceId,
@@ -156,7 +164,7 @@ export const deviceView = object<DeviceView>({
   role,
   person: line,
   personId: line,
-  state: one<DeviceState>({ online: true, asleep: true, unreachable: true, removed: true }),
+  state: deviceState,
   path,
   rttMs: z.nullable(figure),
   lastSeenAt: z.nullable(figure),
@@ -354,7 +362,8 @@ const candidate = object<RouteCandidate>({
     }),
   ),
 })
-const route = object<Route>({
+/** A decision which device answers. */
+export const route = object<Route>({
   device: deviceId,
   deviceName: line,
   model: modelId,
@@ -384,15 +393,18 @@ export const askRequest = object<AskRequest>({
   among: optional(many(deviceId)),
   sampling,
 })
-const usage = object<Usage>({ promptTokens: count, cachedTokens: count, completionTokens: count })
+/** Tokens of an answer. */
+export const usage = object<Usage>({ promptTokens: count, cachedTokens: count, completionTokens: count })
 const timings = object<Timings>({ queueMs: figure, prefillMs: figure, firstTokenMs: figure, decodeMs: figure })
 const waits = { ahead: optional(count), fraction: optional(figure) }
 const askPhases = { connecting: true, queued: true, loading: true, reading: true } as const
+/** What the asking waits for. */
+export const askPhase = one<AskPhase>(askPhases)
 
 /** What the asker hears. */
 export const askEvent = union<AskEvent>({
   route: { type: is('route'), route },
-  phase: { type: is('phase'), phase: one<AskPhase>(askPhases), ...waits },
+  phase: { type: is('phase'), phase: askPhase, ...waits },
   text: { type: is('text'), text: text(ANSWER_MAX_LENGTH), tokenCount: count },
   end: { type: is('end'), finish: one<FinishReason>({ stop: true, length: true }), usage, timings, bytesSent: figure },
 })

@@ -8,6 +8,7 @@ import {
   type Clock,
   type Logger,
 } from '../../../mesh/base/index.ts'
+import type { RoomWants } from '../rooms-port.ts'
 import { CALLS_MAX, STREAM_CREDIT, STREAM_IDLE_MS } from './limits.ts'
 import { requestSchema, type CallRequest, type Reply, type Request } from './messages.ts'
 import { isMoved } from './moved.ts'
@@ -34,6 +35,8 @@ export interface ServerPorts {
   readonly ready: Promise<void>
   /** A tab wants to be told everything. */
   onAttach(tab: string): void
+  /** A tab has these rooms open now. */
+  onWants?(tab: string, wants: RoomWants): void
   /** Called before a result leaves, so that what it changed was told before. */
   beforeReply(): void
 }
@@ -186,6 +189,9 @@ export function createServer(ports: ServerPorts): Server {
       }
       case 'attach':
         ports.onAttach(request.from)
+        return
+      case 'wants':
+        ports.onWants?.(request.from, new Map(request.rooms.map(({ room, attention }) => [room, attention])))
         return
     }
   }

@@ -63,6 +63,8 @@ type MethodEntry<Given extends readonly unknown[], Result> = [Result] extends [A
           readonly kind: 'call'
           readonly args: Schemas<ArgumentsOf<Given>>
           readonly value: Schema<Value>
+          /** Done twice it would be two: when the peer moves in the middle, it fails, and is not made again. */
+          readonly once?: true
         } & WithOptions<OptionsOf<Given>>
       : Given extends readonly []
         ? { readonly kind: 'snapshot'; readonly value: Schema<Result> }
@@ -99,6 +101,7 @@ export interface AnyEntry {
   readonly options?: Schema<unknown>
   readonly taps?: Readonly<Record<string, Schema<unknown>>>
   readonly value?: Schema<unknown>
+  readonly once?: true
 }
 
 /** A {@link Shape} with its types forgotten. */

@@ -1,7 +1,9 @@
 import * as z from 'zod/mini'
 import type { Mesh } from '../../../mesh/mesh-types.ts'
-import { ANSWER_MAX_LENGTH } from '../../../mesh/state/index.ts'
+import { ANSWER_MAX_LENGTH, type Rooms } from '../../../mesh/state/index.ts'
 import type { Answering, ChatReading, SharedChats } from '../app-peer.ts'
+import type { RoomsReading } from '../rooms-port.ts'
+import * as r from './room-schemas.ts'
 import * as s from './schemas.ts'
 import type { Shape } from './shape.ts'
 
@@ -60,6 +62,36 @@ export const ANSWERING: Shape<Answering, 'changes' | 'live' | 'liveIn'> = {
   stop: { kind: 'post', args: [s.messageId] },
   live: { kind: 'own' },
   liveIn: { kind: 'own' },
+}
+
+/** Rooms: open ones are told to the tabs that want them; what is done is done where the peer is. */
+export const ROOMS: Shape<Rooms, keyof RoomsReading | 'stopAll'> = {
+  // told as news of rooms
+  self: { kind: 'own' },
+  list: { kind: 'own' },
+  changes: { kind: 'own' },
+  problems: { kind: 'own' },
+  get: { kind: 'own' },
+  // what a tab has open, and how it looks at it, are its wants: they hold as long as the tab lives
+  close: { kind: 'own' },
+  attend: { kind: 'own' },
+  open: { kind: 'call', args: [r.roomId], value: s.nothing },
+  create: { kind: 'call', args: [], options: r.createOptions, value: r.roomId, once: true },
+  say: { kind: 'call', args: [r.roomId, question], options: r.sayOptions, value: s.messageId },
+  edit: { kind: 'call', args: [r.roomId, s.messageId, question], options: r.editOptions, value: s.nothing },
+  delete: { kind: 'call', args: [r.roomId, s.messageId], value: s.nothing },
+  ask: { kind: 'call', args: [r.roomId, s.messageId], options: r.once, value: s.messageId },
+  stop: { kind: 'call', args: [r.roomId, s.messageId], value: s.nothing },
+  hide: { kind: 'call', args: [r.roomId, s.messageId, s.yesNo], value: s.nothing },
+  rename: { kind: 'call', args: [r.roomId, s.line], value: s.nothing },
+  setRule: { kind: 'call', args: [r.roomId, r.rule], value: s.nothing },
+  markSeen: { kind: 'post', args: [r.roomId, r.messages] },
+  markAllSeen: { kind: 'post', args: [r.roomId] },
+  receipts: { kind: 'call', args: [r.roomId, s.messageId], value: r.receipts },
+  search: { kind: 'call', args: [s.line, r.searchIn], value: r.search },
+  read: { kind: 'call', args: [r.roomId], value: r.lines },
+  // rooms end with the mesh they are of
+  stopAll: { kind: 'own' },
 }
 
 /** Chats: every tab reads the store itself, and one writes. */

@@ -1,8 +1,17 @@
-import { errorToWire, type ChatId, type Clock, type MeshError, type MessageId } from '../../../mesh/base/index.ts'
+import {
+  errorToWire,
+  type ChatId,
+  type Clock,
+  type MeshError,
+  type MessageId,
+  type RoomId,
+} from '../../../mesh/base/index.ts'
 import type { Mesh } from '../../../mesh/mesh-types.ts'
 import type { AnsweringControl } from '../answering.ts'
+import type { RoomsSource } from '../rooms-port.ts'
 import { EVENTS_AT_ONCE, TELL_EVERY_MS } from './limits.ts'
 import type { Told } from './messages.ts'
+import { createRoomNews } from './room-news.ts'
 import type { AnyShape } from './shape.ts'
 import { MESH } from './tables.ts'
 
@@ -15,6 +24,9 @@ export interface TellerPorts {
   mesh(): Mesh | undefined
   problem(): MeshError | undefined
   readonly answering: AnsweringControl
+  readonly rooms: RoomsSource
+  /** Rooms that other tabs have open. */
+  roomsWanted(): Iterable<RoomId>
 }
 
 /** Tells the other tabs what changes, for one term. Costs nothing while nobody listens. */
@@ -23,6 +35,8 @@ export interface Teller {
   peerChanged(): void
   /** Tells this tab everything, and from now on all tabs what changes. */
   attach(tab: string): void
+  /** Tells these rooms whole to all: a tab came that does not have them. */
+  tellRooms(rooms: Iterable<RoomId>): void
   /** Tells at once what waits. */
   flush(): void
   close(): void
@@ -53,6 +67,7 @@ export function createTeller(ports: TellerPorts): Teller {
   const toldSnapshots = new Map<string, string>()
   const toldLengths = new Map<MessageId, number>()
   const changed = new Set<MessageId>()
+  const roomNews = createRoomNews({ sight: () => ports.rooms.sight(), wanted: () => ports.roomsWanted() })
 
   const later = (): void => {
     if (!attached || closed) return
@@ -68,8 +83,11 @@ export function createTeller(ports: TellerPorts): Teller {
     endMesh?.()
     followed = mesh
     toldSnapshots.clear()
+    roomNews.forget()
     endMesh = mesh?.events.subscribe((event) => {
       events.push(event)
+      // rooms name devices, and where they are
+      if (event.type === 'device-changed') roomNews.changed(null)
       later()
     })
   }
@@ -102,7 +120,10 @@ export function createTeller(ports: TellerPorts): Teller {
       return at === undefined ? [] : [{ live, at, text: text.slice(at) }]
     })
 
-  const post = (to: string | undefined, news: Pick<Told, 'snapshots' | 'events' | 'answers' | 'ended'>): void => {
+  const post = (
+    to: string | undefined,
+    news: Pick<Told, 'snapshots' | 'events' | 'answers' | 'ended' | 'rooms'>,
+  ): void => {
     ports.post({ type: 'told', from: ports.self, to, epoch: ports.epoch, sequence, peer: peer(), ...news })
   }
 
@@ -125,6 +146,7 @@ export function createTeller(ports: TellerPorts): Teller {
         events: some,
         answers: start === 0 ? answers : [],
         ended: start === 0 ? ended : [],
+        rooms: start === 0 ? roomNews.take() : undefined,
       })
     }
     events = []
@@ -138,6 +160,18 @@ export function createTeller(ports: TellerPorts): Teller {
     later()
   })
 
+  const ends = [
+    endAnswers,
+    ports.rooms.changes.subscribe(({ room }) => {
+      roomNews.changed(room)
+      later()
+    }),
+    ports.rooms.problems.subscribe((error) => {
+      roomNews.failed(error)
+      later()
+    }),
+  ]
+
   return {
     flush,
     peerChanged() {
@@ -150,13 +184,17 @@ export function createTeller(ports: TellerPorts): Teller {
       followMesh()
       flush()
       const everything = { snapshots: snapshotsOf(() => true), answers: answersFrom(() => 0) }
-      post(tab, { ...everything, events: [], ended: [] })
+      post(tab, { ...everything, events: [], ended: [], rooms: roomNews.everything() })
+    },
+    tellRooms(rooms) {
+      roomNews.tellAgain(rooms)
+      later()
     },
     close() {
       closed = true
       cancelTimer?.()
       endMesh?.()
-      endAnswers()
+      for (const end of ends) end()
     },
   }
 }

@@ -1,4 +1,4 @@
-/** Rooms: people and the AI together, with what is known of each message. There only where the page has rooms. */
+/** Rooms: people and the AI together, with what is known of each message. */
 import Icon from '@lucide/svelte/icons/users-round'
 import type { ViewDescriptor } from '../view.ts'
 
@@ -7,6 +7,5 @@ export const roomsView: ViewDescriptor = {
   title: 'nav.rooms',
   icon: Icon,
   group: 'talk',
-  needs: 'rooms',
   load: () => import('./View.svelte'),
 }

@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { sortableId, type DeviceId, type Random } from '../../base/index.ts'
+import { MeshError, sortableId, type DeviceId, type Random } from '../../base/index.ts'
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz'
 /** 50 bits: a device key that ends alike would have to be searched for among 2^50. */
@@ -24,6 +24,18 @@ function markOf(device: DeviceId): string {
  */
 export function entryId(nowMs: number, random: Random, author: DeviceId): string {
   return sortableId(nowMs, random) + markOf(author)
+}
+
+/** What of an id a device gives; the mark of its author follows. */
+const KEY = /^[0-9a-z]{26}$/
+
+/**
+ * The id an operation of this device has under a key: the same for the same key.
+ * @throws MeshError `usage` when the key is no `sortableId`
+ */
+export function entryIdUnder(key: string, author: DeviceId): string {
+  if (!KEY.test(key)) throw new MeshError('usage', 'This cannot be the name of something new in a room.')
+  return key + markOf(author)
 }
 
 /** True for an id that this device could have given. */

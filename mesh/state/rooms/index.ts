@@ -14,6 +14,7 @@ export { type Attachment, type Imported, type Mention, type RoomRule } from './o
 export {
   type Delivery,
   type Late,
+  type Once,
   type Receipts,
   type RoomAnswer,
   type RoomAnswerState,

@@ -20,7 +20,7 @@ import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
 import { isSamePerson, textToErase, type PersonOf } from './contents.ts'
 import type { DocumentChange, RoomDocument } from './document.ts'
-import { entryId } from './entry-id.ts'
+import { entryId, entryIdUnder } from './entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
 import { ANSWERING_MAX, CONTEXT_MAX_LENGTH, MARK_EVERY_MS, RECEIPTS_EVERY_MS } from './limits.ts'
 import { encodeRoomOperation, type Mention, type RoomHappening, type RoomRule } from './operations.ts'
@@ -29,7 +29,7 @@ import { createPresence } from './presence.ts'
 import { roomPrompt, type ContextLine } from './prompt.ts'
 import { runRoomAnswer, type RunningAnswer } from './room-answer.ts'
 import { createRoomViews } from './room-view.ts'
-import type { Receipts, RoomAnswer, RoomLine, RoomMessage, RoomRecord, RoomView, SayOptions } from './rooms.ts'
+import type { Once, Receipts, RoomAnswer, RoomLine, RoomMessage, RoomRecord, RoomView, SayOptions } from './rooms.ts'
 import { readMark } from './seen.ts'
 import type { SearchText } from './search.ts'
 
@@ -58,10 +58,10 @@ interface Cancellable {
 /** One room with its document: everything of `Rooms` but the list. */
 export interface OpenRoom {
   view(): RoomView
-  say(text: string, options?: SayOptions): Promise<MessageId>
+  say(text: string, options?: SayOptions & Once): Promise<MessageId>
   edit(message: MessageId, text: string, options?: SayOptions): Promise<void>
   delete(message: MessageId, options?: Cancellable): Promise<void>
-  ask(message: MessageId, options?: Cancellable): Promise<MessageId>
+  ask(message: MessageId, options?: Once): Promise<MessageId>
   stop(answer: MessageId, options?: Cancellable): Promise<void>
   hide(answer: MessageId, hidden: boolean, options?: Cancellable): Promise<void>
   rename(name: string, options?: Cancellable): Promise<void>
@@ -184,6 +184,9 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       .slice(-ROOM_HEADS_MAX)
       .map((node) => node.id)
 
+  const idUnder = (key: string | undefined): MessageId =>
+    asId<MessageId>(key === undefined ? entryId(clock.now(), ports.random, self) : entryIdUnder(key, self))
+
   const need = (id: MessageId, kind: 'say' | 'answer'): MessageNode => {
     const node = fold.node(id)
     if (node?.head.operation.op !== kind) throw new MeshError('usage', 'This message is not in the room.')
@@ -216,10 +219,11 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
 
   // ---- answers ----
 
-  const startAnswer = async (question: MessageNode, signal?: AbortSignal): Promise<MessageId> => {
+  const startAnswer = async (question: MessageNode, { key, signal }: Once = {}): Promise<MessageId> => {
+    const id = idUnder(key)
+    if (fold.node(id) !== undefined) return id
     const begin: RoomHappening = { op: 'answer', order: order(), parents: parents(), question: question.id }
-    const [written] = await write([begin], signal)
-    const id = asId<MessageId>(written ?? '')
+    await put([{ id, bytes: encodeRoomOperation(begin) }], signal)
     const prompt = promptFor(question)
     // what was said here is read by devices the room is open to, and by no other
     const ask = (cancel: AbortSignal): AsyncIterable<AskEvent> =>
@@ -241,6 +245,14 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     tellAnswering()
     ports.changed()
     return id
+  }
+
+  /** Asks, unless this device has begun an answer to it: the wish was made before. */
+  const askOnce = async (question: MessageNode): Promise<void> => {
+    const isAsked = fold.messages.some(
+      ({ head }) => head.author === self && head.operation.op === 'answer' && head.operation.question === question.id,
+    )
+    if (!isAsked) await startAnswer(question)
   }
 
   const tellAnswering = (): void => {
@@ -320,7 +332,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       checkText(text, options)
       const question = await mutate(options.signal, async () => {
         const at = order()
-        const id = asId<MessageId>(entryId(clock.now(), ports.random, ports.self))
+        const id = idUnder(options.key)
+        if (fold.node(id) !== undefined) return need(id, 'say')
         await put(
           [
             { id, bytes: encodeRoomOperation({ op: 'say', order: at, parents: parents() }) },
@@ -335,7 +348,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       })
       if (wantsAnswer(options.mentions ?? [])) {
         // the message is said whatever becomes of the question
-        mutate(undefined, () => startAnswer(question)).catch((error: unknown) => {
+        mutate(undefined, () => askOnce(question)).catch((error: unknown) => {
           ports.problem(asMeshError(error))
         })
       }
@@ -373,7 +386,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
         await erase(textToErase(node, self, personOf))
       }),
 
-    ask: (message, { signal } = {}) => mutate(signal, () => startAnswer(need(message, 'say'), signal)),
+    ask: (message, options = {}) => mutate(options.signal, () => startAnswer(need(message, 'say'), options)),
 
     async stop(answer, { signal } = {}) {
       const node = need(answer, 'answer')

@@ -191,6 +191,12 @@ interface Cancellable {
   readonly signal?: AbortSignal | undefined
 }
 
+/** For what is added to a room. */
+export interface Once extends Cancellable {
+  /** A fresh `sortableId`: the same wish made again under it is not done again. Absent: each wish is a new one. */
+  readonly key?: string | undefined
+}
+
 /** What a message may carry beside its text. */
 export interface SayOptions extends Cancellable {
   readonly mentions?: readonly Mention[] | undefined
@@ -204,6 +210,7 @@ export interface SayOptions extends Cancellable {
  * `unauthorized` for what only the author may do, and those of the Store.
  */
 export interface Rooms {
+  /** The person of this device now: it is another one after a join. */
   readonly self: PersonId
   readonly changes: EventSource<RoomChange>
   /** Failures nobody waits for: an answer that could not be stored yet, a mark that was not written. */
@@ -225,13 +232,13 @@ export interface Rooms {
   /** An open room. */
   get(room: RoomId): RoomView | undefined
   /** Writes a message. Where it addresses the AI, or the room's rule says so, the mesh is asked next. */
-  say(room: RoomId, text: string, options?: SayOptions): Promise<MessageId>
+  say(room: RoomId, text: string, options?: SayOptions & Once): Promise<MessageId>
   /** Other words for an own message; the earlier ones are erased where they were written. */
   edit(room: RoomId, message: MessageId, text: string, options?: SayOptions): Promise<void>
   /** Takes the text of an own message out of the room. */
   delete(room: RoomId, message: MessageId, options?: Cancellable): Promise<void>
   /** Asks the AI to answer a message. */
-  ask(room: RoomId, message: MessageId, options?: Cancellable): Promise<MessageId>
+  ask(room: RoomId, message: MessageId, options?: Once): Promise<MessageId>
   /** Stops an answer, whoever asked for it. */
   stop(room: RoomId, answer: MessageId, options?: Cancellable): Promise<void>
   /** Hides an answer for all, or shows it again. */

@@ -14,11 +14,10 @@ import type {
   RoomItem,
   RoomMessage,
   RoomRecord,
-  Rooms,
   RoomSummary,
   RoomView,
 } from '../../../mesh/state/index.ts'
-import type { RoomPerson, RoomsPort } from '../../../app/peer/rooms-port.ts'
+import type { RoomPerson, RoomsPort, SharedRooms } from '../../../app/peer/rooms-port.ts'
 
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
@@ -164,7 +163,7 @@ export function createFakeRooms(options: FakeRoomsOptions): { port: RoomsPort; i
   const of = devices.length
 
   const ids = options.rooms.map((room) => add(room.name, room.people, room))
-  const rooms: Rooms = {
+  const rooms: SharedRooms = {
     self: self.id,
     changes,
     problems: createEvents(() => {}),
@@ -250,7 +249,6 @@ export function createFakeRooms(options: FakeRoomsOptions): { port: RoomsPort; i
       return { found: found.reverse(), whole: true }
     },
     read: () => Promise.resolve([]),
-    stopAll: () => Promise.resolve(),
   }
   return {
     ids,
@@ -265,6 +263,7 @@ export function createFakeRooms(options: FakeRoomsOptions): { port: RoomsPort; i
         return { id, name, person: found.person.id, state, answers: load.slots > 0 }
       },
       changes: createEvents<void>(() => {}),
+      isKnown: () => true,
     },
   }
 }

@@ -282,7 +282,7 @@ interface Stage {
   readonly locked?: boolean
   readonly keeping?: 'at-risk'
   readonly waitMs?: number
-  /** The rooms of the scene; the first is opened where `opensRoom`. Absent: the page has none. */
+  /** The rooms of the scene; the first is opened where `opensRoom`. Absent: none. */
   readonly rooms?: readonly FakeRoom[]
   readonly opensRoom?: boolean
 }
@@ -506,10 +506,12 @@ export function createScene(name: Scenario): Scene {
         answers.map((text) => answer(text)),
       ),
   }
-  const rooms =
-    stage.rooms === undefined
-      ? undefined
-      : createFakeRooms({ self: YOU, people: [YOU, BOB, ALICE], devices: ROOM_DEVICES, rooms: stage.rooms })
+  const rooms = createFakeRooms({
+    self: YOU,
+    people: [YOU, BOB, ALICE],
+    devices: ROOM_DEVICES,
+    rooms: stage.rooms ?? [],
+  })
   const answering = createFakeAnswering(
     chats,
     () => {
@@ -523,7 +525,7 @@ export function createScene(name: Scenario): Scene {
   const peer: AppPeer = {
     chats,
     answering,
-    rooms: rooms?.port,
+    rooms: rooms.port,
     changes,
     state: () => state,
     takeOver() {
@@ -548,7 +550,7 @@ export function createScene(name: Scenario): Scene {
   const lock = createFakeLock(stage.locks ?? [])
   const unlock = stage.locked === true ? createFakeUnlock(stage.locks ?? [], stage.waitMs ?? 0) : undefined
   const roomSearch =
-    stage.opensRoom === true && rooms?.ids[0] !== undefined ? `?view=rooms&room=${rooms.ids[0]}` : undefined
+    stage.opensRoom === true && rooms.ids[0] !== undefined ? `?view=rooms&room=${rooms.ids[0]}` : undefined
   return Object.assign(scene, {
     peer,
     lock,

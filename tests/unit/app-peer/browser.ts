@@ -3,6 +3,7 @@ import type { OpenMeshOptions } from '../../../app/peer/own-mesh.ts'
 import { createAppPeer, type LifeEvent } from '../../../app/peer/peer.ts'
 import { createEvents, MeshError, silentLogger, type EventHub, type Store } from '../../../mesh/base/index.ts'
 import { createVirtualClock, settle, type VirtualClock } from '../../kit/clock.ts'
+import type { MeshRooms } from '../../../mesh/rooms-types.ts'
 import { createMemoryData, createMemoryStore, type MemoryData, type MemoryStore } from '../../kit/memory-store.ts'
 import { createSeededRandom } from '../../kit/random.ts'
 import { createProfile, type Profile, type Tab } from './tabs.ts'
@@ -50,7 +51,10 @@ function watched(store: MemoryStore, tab: Tab, watch: WriteWatch | undefined): S
 }
 
 /** A profile without tabs yet. */
-export function openBrowser(watch?: WriteWatch): Browser {
+export function openBrowser(
+  watch?: WriteWatch,
+  openRooms?: (options: OpenMeshOptions, tab: Tab) => Promise<MeshRooms>,
+): Browser {
   const clock = createVirtualClock()
   const profile = createProfile(clock)
   const data = createMemoryData()
@@ -73,12 +77,13 @@ export function openBrowser(watch?: WriteWatch): Browser {
           random: createSeededRandom(seed++),
           log: silentLogger,
           life,
-          openMesh(options) {
+          async openMesh(options) {
             openings.push(options)
-            if (failFirst !== undefined && openings.length === 1) return Promise.reject(failFirst)
-            const mesh = createTestMesh({ deaf: deaf === true })
+            if (failFirst !== undefined && openings.length === 1) throw failFirst
+            const rooms = await openRooms?.(options, tab)
+            const mesh = createTestMesh({ deaf: deaf === true, rooms })
             meshes.push(mesh)
-            return Promise.resolve(mesh)
+            return mesh
           },
         },
         { link },

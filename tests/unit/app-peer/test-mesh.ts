@@ -4,6 +4,7 @@ import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelState } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InvitationPreview, JoinProgress, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
+import type { MeshRooms } from '../../../mesh/rooms-types.ts'
 import type { AskEvent, AskRequest } from '../../../mesh/route/index.ts'
 import { createFakePeople, onePerson } from '../../kit/fake-people.ts'
 import { route } from '../state/scene.ts'
@@ -38,7 +39,7 @@ export interface TestMesh extends Mesh {
 }
 
 /** Stand-in for an engine that ignores its signal, when `deaf`. */
-export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
+export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | undefined } = {}): TestMesh {
   const events = createEvents<MeshEvent>((error) => {
     throw error
   })
@@ -52,7 +53,7 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
   const mesh: TestMesh = {
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
-    rooms: NO_ROOMS,
+    rooms: options.rooms ?? NO_ROOMS,
     ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,
     events,
@@ -114,9 +115,9 @@ export function createTestMesh(options: { deaf?: boolean } = {}): TestMesh {
     wake() {
       mesh.wakes += 1
     },
-    stop() {
+    async stop() {
       mesh.stopped = true
-      return Promise.resolve()
+      await mesh.rooms.rooms.stopAll()
     },
   }
 

@@ -64,6 +64,28 @@ describe('a room', () => {
     expect(alice.texts().filter((text) => text !== '')).toEqual(['one', 'two', 'three'])
   })
 
+  it('takes the same wish made twice under one key once, and asks once', async () => {
+    const scene = createRoomScene()
+    const alice = await scene.member('alice-phone')
+    const key = '0'.repeat(26)
+    const wish = (): Promise<MessageId> => alice.rooms.say(ROOM, 'Is it open, @ai?', { mentions: ['ai'], key })
+    const [first, second] = await Promise.all([wish(), wish()])
+    await scene.calm()
+    expect(second).toBe(first)
+    expect(await wish()).toBe(first)
+    await scene.calm()
+    expect(alice.messages().map(({ kind }) => kind)).toEqual(['message', 'answer'])
+    expect(alice.asks).toHaveLength(1)
+    const again = '1'.repeat(26)
+    const answers = [
+      await alice.rooms.ask(ROOM, first, { key: again }),
+      await alice.rooms.ask(ROOM, first, { key: again }),
+    ]
+    expect(answers[0]).toBe(answers[1])
+    expect(alice.asks).toHaveLength(2)
+    await expect(alice.rooms.say(ROOM, 'x', { key: 'of another form' })).rejects.toMatchObject({ code: 'usage' })
+  })
+
   it('keeps its name and rule as set last in the common order', async () => {
     const scene = createRoomScene()
     const alice = await scene.member('alice-phone')
