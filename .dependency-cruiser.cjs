@@ -187,11 +187,12 @@ module.exports = {
     },
     {
       name: 'http-in-the-gateway',
-      comment: 'HTTP frameworks are wrapped by the gateway and by the local API that it mounts.',
+      comment:
+        'HTTP frameworks are wrapped by the gateway and by the local API that it mounts; the transport of peers takes WebSockets.',
       severity: 'error',
       from: {
         path: '^(?:mesh|app|helper|relay)/',
-        pathNot: ['^helper/gateway/', '^helper/local/', '^helper/shims\\.ts$'],
+        pathNot: ['^helper/gateway/', '^helper/local/', '^helper/ports/door-transport\\.ts$', '^helper/shims\\.ts$'],
       },
       to: { path: 'node_modules/(?:hono|@hono/[^/]+|ws|@types/ws)/' },
     },

@@ -8,14 +8,19 @@ import { createMesh } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
+import { openDoor } from './door/index.ts'
 import { createGateway } from './gateway/index.ts'
 import { createLocalApi, type LocalHost, type LocalModels, type Link } from './local/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
+import { networkAddresses } from './ports/network.ts'
 import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
 import { requireFreeUdp } from './ports/udp-port.ts'
 
+const LOOPBACK = '127.0.0.1'
+/** Every interface of this machine. */
+const EVERYWHERE = '0.0.0.0'
 /** How long a link for this machine's own browser works when nobody says otherwise. */
 const OPEN_LINK_LIFETIME_MS = 60_000
 
@@ -127,8 +132,18 @@ async function start(
   /** Known once the gateway listens, which needs the mesh first. */
   const page: { url: string | undefined } = { url: undefined }
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
-  const preset = nodePreset({ ports: peerPorts(config.port), lan, certificate })
-  await requireFreeUdp(peerPorts(config.port).webrtcDirect, lan ? '0.0.0.0' : '127.0.0.1')
+  const listenOn = lan ? EVERYWHERE : LOOPBACK
+  // who comes before the gateway is there waits at the door
+  const door = await openDoor({ port: config.port, host: listenOn, clock, log: log.child('door'), signal })
+  cleanups.push(() => door.close())
+  const ownPorts = peerPorts(config.port)
+  const entrance = {
+    addresses: () =>
+      [...(lan ? networkAddresses() : []), LOOPBACK].map((ip) => `/ip4/${ip}/tcp/${String(door.port)}/ws`),
+    servePeers: door.servePeers,
+  }
+  const preset = nodePreset({ ports: { ...ownPorts, ws: entrance }, lan, certificate })
+  await requireFreeUdp(ownPorts.webrtcDirect, listenOn)
   const mesh = await listenErrorsNamed(
     createMesh(
       {
@@ -185,11 +200,12 @@ async function start(
     log: log.child('gateway'),
     token,
     pageDir: config.pageDir,
+    networkNames: () => (lan ? networkAddresses() : []),
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
-  const listening = await gateway.listen({ port: config.port, signal })
-  cleanups.push(() => listening.close())
-  const pageUrl = `${listening.url}/`
+  const serving = gateway.serve(door)
+  cleanups.push(() => serving.close())
+  const pageUrl = `${serving.url}/`
   page.url = pageUrl
   await dataDir.writeCredential({ url: pageUrl, credential, pid: process.pid })
   const hasPage = await exists(join(config.pageDir, 'index.html'))
@@ -212,7 +228,8 @@ async function start(
   const modelTrouble = await readyModel(config.model !== undefined, library, engines, ports)
   const readiness: Readiness = {
     pid: process.pid,
-    http: listening.port,
+    http: door.port,
+    ws: door.port,
     ...boundPorts(mesh.addresses()),
     peerId: mesh.self,
     startedAt,
@@ -293,9 +310,9 @@ function refuseFixedLan(loaded: LoadedConfig): void {
   throw new MeshError('conflict', `The local network is fixed by ${from}. Change it there and start the helper again.`)
 }
 
-/** The peer's ports follow the page's, so that one number says where everything is. */
-function peerPorts(base: number): { ws: number; tcp: number; webrtcDirect: number } {
-  return base === 0 ? { ws: 0, tcp: 0, webrtcDirect: 0 } : { ws: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
+/** The peer's ports follow the page's, so that one number says where everything is. Its WebSocket is the page's port. */
+function peerPorts(base: number): { tcp: number; webrtcDirect: number } {
+  return base === 0 ? { tcp: 0, webrtcDirect: 0 } : { tcp: base + 2, webrtcDirect: base + 3 }
 }
 
 async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {

@@ -5,13 +5,13 @@ import * as z from 'zod'
 /** How much the helper writes to its log. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
-/** The first of the four ports of a helper: page 7539, WebSocket 7540, TCP 7541, WebRTC 7542 (UDP). */
+/** The first of the ports of a helper: page and WebSocket 7539, TCP 7541, WebRTC 7542 (UDP). */
 export const DEFAULT_PORT = 7539
 
 /** Everything one may set, checked. */
 export interface Config {
   readonly dataDir: string
-  /** First of four ports; 0: the system picks each of them. */
+  /** First of the ports; 0: the system picks each of them. */
   readonly port: number
   readonly threads: number
   readonly open: boolean
@@ -78,7 +78,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
     initial: (source) => source.userDataDir,
   }),
   port: setting('port', {
-    doc: 'First of four ports: the page, then WebSocket, TCP and WebRTC (UDP). 0 lets the system pick each.',
+    doc: 'First of the ports: page and WebSocket, then TCP (+2) and WebRTC (+3, UDP). 0 lets the system pick each.',
     kind: 'number',
     file: 'port',
     env: 'PLEXUS_PORT',

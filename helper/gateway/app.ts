@@ -5,6 +5,7 @@ import {
   refuseBodyType,
   refuseOutsider,
   refuseStranger,
+  zoneOf,
   type GuardRules,
   type Refusal,
   type TokenCheck,
@@ -15,6 +16,7 @@ import type { PageFiles } from './page-files.ts'
 import { headOfContext, type GatewayEnv } from './request-head.ts'
 import { chatCompletions } from './routes/chat-completions.ts'
 import { listModels, oneModel } from './routes/models.ts'
+import { createNetworkRoutes } from './routes/network.ts'
 import { methodNotAllowed, notFound, servePage } from './routes/page.ts'
 import { health, whereabouts } from './routes/whereabouts.ts'
 
@@ -54,9 +56,13 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   }
 
   app.use('*', stampAnswers(ports))
+  const network = createNetworkRoutes({ mesh, log, files: ports.files, herePaths: herePaths(ports.mounts ?? []) })
   app.use('*', async (context, next) => {
-    const refusal = refuseOutsider(headOfContext(context), ports.rules())
-    if (refusal === undefined) return next()
+    const head = headOfContext(context)
+    const rules = ports.rules()
+    const refusal = refuseOutsider(head, rules)
+    if (refusal === undefined)
+      return zoneOf(head, rules) === 'here' ? next() : network.fetch(context.req.raw, context.env)
     log.warn('A request from outside was refused.', { code: refusal.code, method: context.req.method })
     return refusalResponse(refusal)
   })
@@ -80,7 +86,10 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   app.get('/plexus.json', whereabouts(mesh)).all('/plexus.json', () => methodNotAllowed('GET, HEAD'))
   app.all('/v1/*', notFound)
   app.all('/api/*', notFound)
-  app.all('*', servePage(ports.files, log))
+  app.all(
+    '*',
+    servePage(ports.files, log, () => true),
+  )
 
   app.notFound(notFound)
   app.onError((error, context) => {
@@ -90,6 +99,11 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
     return failureResponse(failure)
   })
   return app
+}
+
+/** Where everything begins that is not the page's. */
+function herePaths(mounts: readonly GatewayMount[]): string[] {
+  return ['/v1', '/api', '/health', ...mounts.map((mount) => mount.path)]
 }
 
 /** Gives every answer an id for logs and support, and headers that keep it from other origins. */

@@ -1,3 +1,4 @@
+import type { Door } from '../../helper/door/index.ts'
 import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { nodePreset, type PeerPorts } from '../../helper/ports/node-peer.ts'
@@ -72,6 +73,15 @@ export async function loopbackPreset(
 ): Promise<NodePreset> {
   const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
   return nodePreset({ ports, lan: false, certificate })
+}
+
+/** A helper's node whose WebSockets come in at a door. */
+export function entrancePreset(store: MemoryStore, door: Door): Promise<NodePreset> {
+  const ws = {
+    addresses: () => [`/ip4/127.0.0.1/tcp/${String(door.port)}/ws`],
+    servePeers: door.servePeers,
+  }
+  return loopbackPreset(store, { ws, tcp: 0, webrtcDirect: 0 })
 }
 
 /** Makes `joiner` a device of `inviter`'s mesh by a link confirmed in advance. */

@@ -1,8 +1,9 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createSocket } from 'node:dgram'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { networkAddresses } from '../../helper/ports/network.ts'
 import { writeTinyGguf } from '../kit/gguf.ts'
 import {
   cleanEnv,
@@ -34,6 +35,20 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
+/** Sends a request head as written here, which fetch would not, and gives back the answer. */
+function exchangeHead(host: string, port: number, head: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host)
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk.toString()))
+    socket.on('error', reject)
+    socket.on('close', () => {
+      resolve(text)
+    })
+    socket.write([...head, 'Connection: close', '', ''].join('\r\n'))
+  })
+}
+
 describe('a ready helper', () => {
   let helper: HelperProcess
   beforeAll(async () => {
@@ -41,7 +56,7 @@ describe('a ready helper', () => {
   })
   afterAll(() => helper.stop())
 
-  test('ports.json names the process, its four places and its device, for its user only', async () => {
+  test('ports.json names the process, its places and its device, for its user only', async () => {
     const file = join(helper.dataDir, 'ports.json')
     const ports = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
     expect(Object.keys(ports).sort()).toEqual(['http', 'peerId', 'pid', 'startedAt', 'tcp', 'webrtcDirect', 'ws'])
@@ -59,7 +74,8 @@ describe('a ready helper', () => {
   })
 
   test('every port is the system’s choice with --port 0', () => {
-    expect(new Set([helper.ports.http, helper.ports.ws, helper.ports.tcp]).size).toBe(3)
+    expect(helper.ports.ws).toBe(helper.ports.http)
+    expect(helper.ports.tcp).not.toBe(helper.ports.http)
     expect(helper.ports.http).not.toBe(7539)
   })
 
@@ -185,6 +201,39 @@ describe('a ready helper', () => {
     expect((await helper.cli(['ask', 'Still there?', '--json'])).code).toBe(0)
   })
 
+  test.runIf(networkAddresses().length > 0)(
+    'an open local network gets the page and the peer’s WebSocket, and nothing of the gateway',
+    async () => {
+      const [address = ''] = networkAddresses()
+      const network = `http://${address}:${String(helper.ports.http)}`
+      const bearer = { authorization: `Bearer ${helper.token}` }
+      await expect(fetch(`${network}/`)).rejects.toThrow()
+      const opened = (await helper.cli(['lan', 'on', '--json'])).json as { addresses: string[] }
+      try {
+        const { http } = JSON.parse(await readFile(join(helper.dataDir, 'ports.json'), 'utf8')) as { http: number }
+        const url = `http://${address}:${String(http)}`
+        expect(opened.addresses.some((one) => one.startsWith(`/ip4/${address}/tcp/${String(http)}/ws/`))).toBe(true)
+        expect(await (await fetch(`${url}/plexus.json`)).json()).toMatchObject({ peerId: helper.ports.peerId })
+        const page = await fetch(url, { headers: { accept: 'text/html' } })
+        expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+        for (const path of ['/v1/models', '/api/v1/events', '/health', '/local/status', '/local/token']) {
+          const refused = await fetch(`${url}${path}`, { headers: bearer })
+          expect([path, refused.status]).toEqual([path, 403])
+          expect(await refused.json()).toMatchObject({ error: { code: 'this_machine_only' } })
+        }
+        // a name of loopback does not make it this machine
+        const posing = await exchangeHead(address, http, [
+          'GET /v1/models HTTP/1.1',
+          `Host: 127.0.0.1:${String(http)}`,
+          `Authorization: ${bearer.authorization}`,
+        ])
+        expect(posing).toMatch(/^HTTP\/1\.1 403 /)
+      } finally {
+        await helper.cli(['lan', 'off', '--json'])
+      }
+    },
+  )
+
   test('the doctor finds everything in order but perhaps the page', async () => {
     const result = await helper.cli(['doctor', '--json'])
     expect(result.code).toBe(0)
@@ -225,7 +274,7 @@ describe('a start that cannot be', () => {
       })
     })
     try {
-      for (const offset of [0, 1, 2]) {
+      for (const offset of [0, 2]) {
         const dir = await makeTempDir()
         const result = await (await spawnHelper(dir.path, { model, port: port - offset })).ended
         expect([offset, result.code]).toEqual([offset, 1])

@@ -15,3 +15,8 @@ export function whereabouts(mesh: Mesh): () => Response {
     return Response.json({ peerId: mesh.self, addresses: mesh.addresses(), name: self?.name ?? '' })
   }
 }
+
+/** The same for the local network, without the name: strangers on it learn no more than that a helper is here. */
+export function whereaboutsForNetwork(mesh: Mesh): () => Response {
+  return () => Response.json({ peerId: mesh.self, addresses: mesh.addresses() })
+}
