@@ -14,5 +14,5 @@ export {
   type Switches,
 } from './data-dir.ts'
 export { findDirOwner } from './lock.ts'
-export { writePrivate } from './private-files.ts'
+export { readPrivate, writePrivate } from './private-files.ts'
 export { isProcessAlive } from './process-identity.ts'
