@@ -8,19 +8,15 @@ import { createMesh } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
-import { openDoor } from './door/index.ts'
-import { createGateway } from './gateway/index.ts'
-import { createLocalApi, type LocalHost, type LocalModels, type Link } from './local/index.ts'
+import { createGateway, type Face } from './gateway/index.ts'
+import { createLocalApi, type LocalHost, type LocalModels, type Link, type TrustReport } from './local/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
-import { networkAddresses } from './ports/network.ts'
 import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
 import { requireFreeUdp } from './ports/udp-port.ts'
+import { networkNames, openReach, pageAt, trustPageUrl, type Place, type Reach } from './reach/index.ts'
 
-const LOOPBACK = '127.0.0.1'
-/** Every interface of this machine. */
-const EVERYWHERE = '0.0.0.0'
 /** How long a link for this machine's own browser works when nobody says otherwise. */
 const OPEN_LINK_LIFETIME_MS = 60_000
 
@@ -48,6 +44,8 @@ export interface ServedPage {
   readonly pageUrl: string
   /** False when there is no built page to serve. */
   readonly hasPage: boolean
+  /** For other devices, while the local network is open. */
+  elsewhere(): { readonly page: string | undefined; readonly trust: TrustReport }
   /** A fresh link for this machine's browser. */
   makeLink(options: { readonly lifetimeMs?: number; readonly signal?: AbortSignal | undefined }): Promise<Link>
   /** Calls back once, when the next device was admitted. */
@@ -132,18 +130,28 @@ async function start(
   /** Known once the gateway listens, which needs the mesh first. */
   const page: { url: string | undefined } = { url: undefined }
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
-  const listenOn = lan ? EVERYWHERE : LOOPBACK
+  const switches = await dataDir.switches()
   // who comes before the gateway is there waits at the door
-  const door = await openDoor({ port: config.port, host: listenOn, clock, log: log.child('door'), signal })
-  cleanups.push(() => door.close())
+  const reach = await openReach({
+    port: config.port,
+    lan,
+    trustDir: dataDir.at('tls'),
+    label: `Plexus on ${config.name}`,
+    makesAuthority: switches.authority !== false,
+    own:
+      config.tlsCert === undefined || config.tlsKey === undefined
+        ? undefined
+        : { cert: config.tlsCert, key: config.tlsKey },
+    publicPage: config.pageUrl,
+    clock,
+    random,
+    log,
+    signal,
+  })
+  cleanups.push(() => reach.close())
   const ownPorts = peerPorts(config.port)
-  const entrance = {
-    addresses: () =>
-      [...(lan ? networkAddresses() : []), LOOPBACK].map((ip) => `/ip4/${ip}/tcp/${String(door.port)}/ws`),
-    servePeers: door.servePeers,
-  }
-  const preset = nodePreset({ ports: { ...ownPorts, ws: entrance }, lan, certificate })
-  await requireFreeUdp(ownPorts.webrtcDirect, listenOn)
+  const preset = nodePreset({ ports: { ...ownPorts, ws: reach.entrance }, lan, certificate })
+  await requireFreeUdp(ownPorts.webrtcDirect, reach.listenOn)
   const mesh = await listenErrorsNamed(
     createMesh(
       {
@@ -176,6 +184,14 @@ async function start(
     models: localModels(library, engines),
     token: () => token,
     openLink: (options) => makeLink({ lifetimeMs: OPEN_LINK_LIFETIME_MS, ...options }),
+    pageAt: (place: Place) => pageAt(place, reach.where()),
+    trust: () => trustReport(reach),
+    async setAuthority(wanted) {
+      const is = wanted ? (await reach.trust.make()).kind !== 'off' : await reach.trust.delete()
+      await dataDir.writeSwitches({ ...(await dataDir.switches()), authority: wanted })
+      log.info(wanted ? 'The authority is in force.' : 'The authority and its key were deleted.', { was: is })
+      return trustReport(reach)
+    },
     lan: () => ({ lan, addresses: lan ? mesh.addresses() : [] }),
     setLan: async (open) => {
       if (open === lan) return host.lan()
@@ -200,10 +216,10 @@ async function start(
     log: log.child('gateway'),
     token,
     pageDir: config.pageDir,
-    networkNames: () => (lan ? networkAddresses() : []),
+    face: faceOf(reach),
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
-  const serving = gateway.serve(door)
+  const serving = gateway.serve(reach.door)
   cleanups.push(() => serving.close())
   const pageUrl = `${serving.url}/`
   page.url = pageUrl
@@ -214,6 +230,7 @@ async function start(
   const served: ServedPage = {
     pageUrl,
     hasPage,
+    elsewhere: () => ({ page: pageAt('elsewhere', reach.where()), trust: trustReport(reach) }),
     makeLink,
     onNextJoin: (callback) => {
       const end = mesh.events.subscribe((event) => {
@@ -228,8 +245,8 @@ async function start(
   const modelTrouble = await readyModel(config.model !== undefined, library, engines, ports)
   const readiness: Readiness = {
     pid: process.pid,
-    http: door.port,
-    ws: door.port,
+    http: reach.door.port,
+    ws: reach.door.port,
     ...boundPorts(mesh.addresses()),
     peerId: mesh.self,
     startedAt,
@@ -279,6 +296,33 @@ async function readyModel(
     return known.message
   } finally {
     end()
+  }
+}
+
+/** What the gateway tells of this helper's place on its network. */
+function faceOf(reach: Reach): Face {
+  return {
+    isOpen: () => reach.where().lan,
+    names: () => networkNames(reach.where()),
+    pageElsewhere: () => pageAt('elsewhere', reach.where()),
+    trustPage: () => trustPageUrl(reach.where()),
+    trust() {
+      const { trust, addresses, port } = reach.where()
+      if (trust.kind !== 'own-authority') return undefined
+      const hosts = [...addresses.filter((address) => trust.names.includes(address)), 'plexus.local']
+      return { ...trust, securePages: hosts.map((host) => `https://${host}:${String(port)}/`) }
+    },
+  }
+}
+
+function trustReport(reach: Reach): TrustReport {
+  const { trust } = reach.where()
+  return {
+    kind: trust.kind,
+    fingerprint: trust.kind === 'own-authority' ? trust.fingerprint : null,
+    file: trust.kind === 'own-authority' ? trust.file : null,
+    names: trust.kind === 'off' ? [] : trust.names,
+    page: trustPageUrl(reach.where()) ?? null,
   }
 }
 

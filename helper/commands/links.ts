@@ -16,11 +16,18 @@ function describeLink(link: LinkLike, out: Output, sentence: string): string {
 export const inviteCommand: Command = {
   name: 'invite',
   summary: 'Make a link that lets one more device in.',
-  options: [{ usage: '--person <name>', doc: 'for a device of another person' }],
+  options: [
+    { usage: '--person <name>', doc: 'for a device of another person' },
+    { usage: '--here', doc: 'a link for a browser of this machine, also while the local network is open' },
+  ],
   async run(input, context) {
-    const person = input.options['person']
+    const { person, here } = input.options
     const client = await context.helper()
-    const link = await client.call('invite', typeof person === 'string' ? { person } : {}, { signal: context.signal })
+    const link = await client.call(
+      'invite',
+      { ...(typeof person === 'string' ? { person } : {}), ...(here === true ? { here } : {}) },
+      { signal: context.signal },
+    )
     return { json: link, text: describeLink(link, context.out, 'Open this link on the other device.') }
   },
 }

@@ -6,6 +6,7 @@ import { doctorCommand } from './doctor.ts'
 import { inviteCommand, joinCommand, openCommand } from './links.ts'
 import { modelsCommand } from './models.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
+import { trustCommand } from './trust.ts'
 
 /**
  * Every command but `start`, in the order the help shows them. Adding one: a
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   removeCommand,
   modelsCommand,
   lanCommand,
+  trustCommand,
   tokenCommand,
   configCommand,
   doctorCommand,

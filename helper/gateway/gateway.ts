@@ -4,6 +4,7 @@ import type { Mesh } from '../../mesh/mesh-types.ts'
 import { openDoor, type Door } from '../door/index.ts'
 import { createGatewayApp, type GatewayMount } from './app.ts'
 import { createEventSockets } from './events.ts'
+import { NO_NETWORK, type Face } from './face.ts'
 import { guardRules, tokenCheck, type GuardRules } from './guard.ts'
 import { createOpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
@@ -21,8 +22,8 @@ export interface GatewayOptions {
   readonly pageDir: string
   /** Routes of other parts of the helper. */
   readonly mounts?: readonly GatewayMount[]
-  /** Names and addresses by which the local network reaches this port, without port; none while it is closed. */
-  readonly networkNames?: () => readonly string[]
+  /** The helper on its network; absent: on none. */
+  readonly face?: Face
 }
 
 /** Where a gateway listens. */
@@ -91,9 +92,11 @@ function serve(options: GatewayOptions, door: Door): ServingGateway {
   const { mesh, clock, random, log } = options
   const isToken = tokenCheck(options.token)
   const asks = createOpenAsks()
-  const rules = (): GuardRules => guardRules(door.port, options.networkNames?.() ?? [])
+  const face = options.face ?? NO_NETWORK
+  const rules = (): GuardRules => guardRules(door.port, face.names())
   const files = createPageFiles(options.pageDir)
-  const app = createGatewayApp({ mesh, clock, random, log, isToken, files, rules, asks, mounts: options.mounts ?? [] })
+  const mounts = options.mounts ?? []
+  const app = createGatewayApp({ mesh, clock, random, log, isToken, files, rules, asks, face, mounts })
   const sockets = createEventSockets({ mesh, clock, log, isToken, rules })
   // the global Request and Response stay Node's own: other parts of the helper use them
   const respond = getRequestListener((request, env) => app.fetch(request, env), {

@@ -70,7 +70,12 @@ export function zoneOf(head: Pick<RequestHead, 'host' | 'isLocal'>, rules: Guard
   const [host, ...others] = head.host
   if (host === undefined || others.length > 0) return undefined
   if (head.isLocal && rules.hosts.has(host.toLowerCase())) return 'here'
-  return rules.networkHosts.has(host.toLowerCase()) ? 'network' : undefined
+  return isListed(host.toLowerCase(), rules.networkHosts) ? 'network' : undefined
+}
+
+/** In the list, or one label below a name that a certificate of the person's own leaves open (`*.example.org`). */
+function isListed(host: string, hosts: ReadonlySet<string>): boolean {
+  return hosts.has(host) || hosts.has(host.replace(/^[a-z0-9-]+\./, '*.'))
 }
 
 /**
@@ -101,7 +106,7 @@ export function refuseOutsider(head: RequestHead, rules: GuardRules): Refusal | 
 function isOwnOrigin(origin: string, head: RequestHead, zone: Zone, rules: GuardRules): boolean {
   const scheme = head.isSecure ? 'https://' : 'http://'
   const hosts = zone === 'here' ? rules.hosts : rules.networkHosts
-  return origin.startsWith(scheme) && hosts.has(origin.slice(scheme.length))
+  return origin.startsWith(scheme) && isListed(origin.slice(scheme.length), hosts)
 }
 
 /** A browser says where a request comes from even where it sends no Origin (a plain GET by an image or script tag). */

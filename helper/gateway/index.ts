@@ -7,6 +7,7 @@
  * facade and to nothing else. See docs/gateway.md.
  */
 export { type GatewayMount } from './app.ts'
+export { type Face } from './face.ts'
 export { EVENTS_PATH, EVENTS_PROTOCOL, type GatewayEvent } from './events.ts'
 export { createGateway, type Gateway, type GatewayOptions, type ListenOptions, type ServingGateway } from './gateway.ts'
 export { GATEWAY_LIMITS } from './limits.ts'

@@ -13,5 +13,6 @@ export {
   type LocalHost,
   type LocalModels,
   type TransferProgress,
+  type TrustReport,
 } from './operation.ts'
 export { type AskProgress, type AskResult, type DeviceLine, type ModelLine } from './operations/index.ts'

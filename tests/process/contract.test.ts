@@ -1,7 +1,9 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createSocket } from 'node:dgram'
+import { get } from 'node:https'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { networkAddresses } from '../../helper/ports/network.ts'
 import { writeTinyGguf } from '../kit/gguf.ts'
@@ -16,6 +18,7 @@ import {
   startProcess,
   type HelperProcess,
 } from '../kit/helper-process.ts'
+import { makeTestPair } from '../kit/tls-pair.ts'
 import { until } from '../kit/wait.ts'
 
 let temp: Awaited<ReturnType<typeof makeTempDir>>
@@ -46,6 +49,26 @@ function exchangeHead(host: string, port: number, head: readonly string[]): Prom
       resolve(text)
     })
     socket.write([...head, 'Connection: close', '', ''].join('\r\n'))
+  })
+}
+
+/** Reads over HTTPS with nothing but this authority trusted; `fingerprint` is that of the authority which signed. */
+function secureGet(options: {
+  address: string
+  port: number
+  path: string
+  authority: string
+}): Promise<{ text: string; fingerprint: string }> {
+  const { address: host, port, path, authority: ca } = options
+  return new Promise((resolve, reject) => {
+    get({ host, port, path, ca, agent: false }, (response) => {
+      const { issuerCertificate } = (response.socket as TLSSocket).getPeerCertificate(true)
+      let text = ''
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      response.on('end', () => {
+        resolve({ text, fingerprint: issuerCertificate.fingerprint256 })
+      })
+    }).on('error', reject)
   })
 }
 
@@ -221,6 +244,55 @@ describe('a ready helper', () => {
           expect([path, refused.status]).toEqual([path, 403])
           expect(await refused.json()).toMatchObject({ error: { code: 'this_machine_only' } })
         }
+        // HTTPS by an authority of its own, which devices compare and trust
+        const trust = (await helper.cli(['trust', '--json'])).json as Record<string, string>
+        expect(trust).toMatchObject({
+          kind: 'own-authority',
+          page: `${url}/trust`,
+          names: expect.arrayContaining([address]),
+        })
+        const authority = await readFile(trust['file'] ?? '', 'utf8')
+        const secure = await secureGet({ address, port: http, path: '/plexus.json', authority })
+        expect(secure.fingerprint).toBe(trust['fingerprint'])
+        expect(JSON.parse(secure.text)).toMatchObject({ page: `https://${address}:${String(http)}/`, lan: true })
+        expect(await (await fetch(`${url}/trust`)).text()).toContain(
+          (trust['fingerprint'] ?? '').slice(0, 23).replaceAll(':', ' '),
+        )
+        if (process.platform !== 'win32') expect(await mode(join(helper.dataDir, 'tls', 'authority.pem'))).toBe(0o600)
+        // a link for another device is never in the clear; one for this machine is its own page
+        expect((await helper.cli(['invite', '--json'])).json).toMatchObject({
+          url: expect.stringMatching(new RegExp(`^https://${address}:${String(http)}/#join=`)),
+        })
+        for (const args of [['invite', '--here'], ['open']])
+          expect((await helper.cli([...args, '--json'])).json).toMatchObject({
+            url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/#join=/),
+          })
+        // deleted, it stays deleted, also over the next start
+        expect((await helper.cli(['trust', 'delete', '--json'])).json).toMatchObject({ kind: 'off', fingerprint: null })
+        expect(await exists(join(helper.dataDir, 'tls', 'authority.pem'))).toBe(false)
+        await expect(secureGet({ address, port: http, path: '/', authority })).rejects.toThrow()
+        await helper.cli(['lan', 'off', '--json'])
+        await helper.cli(['lan', 'on', '--json'])
+        expect((await helper.cli(['trust', '--json'])).json).toMatchObject({ kind: 'off' })
+        expect((await helper.cli(['invite', '--json'])).json).toMatchObject({
+          url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:/),
+        })
+        expect((await helper.cli(['trust', 'make', '--json'])).json).toMatchObject({ kind: 'own-authority' })
+        expect((await helper.cli(['trust', 'sideways', '--json'])).code).toBe(2)
+      } finally {
+        await helper.cli(['lan', 'off', '--json'])
+      }
+    },
+  )
+
+  test.runIf(networkAddresses().length > 0)(
+    'a device of the network that calls itself this machine is refused',
+    async () => {
+      const [address = ''] = networkAddresses()
+      await helper.cli(['lan', 'on', '--json'])
+      try {
+        const { http } = JSON.parse(await readFile(join(helper.dataDir, 'ports.json'), 'utf8')) as { http: number }
+        const bearer = { authorization: `Bearer ${helper.token}` }
         // a name of loopback does not make it this machine
         const posing = await exchangeHead(address, http, [
           'GET /v1/models HTTP/1.1',
@@ -301,6 +373,21 @@ describe('a start that cannot be', () => {
       taken.close()
       await dir.remove()
     }
+  })
+
+  test('a certificate of one’s own that cannot be used ends with 1 and names the file', async () => {
+    const dir = await makeTempDir()
+    const [cert, key] = [join(dir.path, 'own.crt'), join(dir.path, 'own.key')]
+    const [pair, other] = [await makeTestPair(), await makeTestPair()]
+    await writeFile(cert, pair.cert)
+    await writeFile(key, other.key)
+    const args = ['--tls-cert', cert, '--tls-key', key, '--json']
+    const result = await (await spawnHelper(join(dir.path, 'data'), { model, args })).ended
+    expect(result.code).toBe(1)
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      error: { code: 'config-invalid', message: expect.stringContaining(`${key} is not the key of ${cert}`) },
+    })
+    await dir.remove()
   })
 
   test('a damaged settings file ends with 1 and names file and line', async () => {

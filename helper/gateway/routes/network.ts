@@ -1,11 +1,13 @@
 import { Hono } from 'hono'
 import { messageOf, type Logger } from '../../../mesh/base/index.ts'
 import type { Mesh } from '../../../mesh/mesh-types.ts'
+import type { Face } from '../face.ts'
 import { HERE_ONLY } from '../guard.ts'
 import { badRequest, failureOf, failureResponse } from '../openai-errors.ts'
 import type { PageFiles } from '../page-files.ts'
 import { headOfContext, type GatewayEnv } from '../request-head.ts'
 import { methodNotAllowed, servePage } from './page.ts'
+import { trustRoutes } from './trust.ts'
 import { whereaboutsForNetwork } from './whereabouts.ts'
 
 /** What the local network is served from. */
@@ -13,6 +15,7 @@ export interface NetworkRoutesPorts {
   readonly mesh: Mesh
   readonly log: Logger
   readonly files: PageFiles
+  readonly face: Face
   /** Where routes for this machine begin; the network is told that they are not for it. */
   readonly herePaths: readonly string[]
 }
@@ -22,10 +25,11 @@ export interface NetworkRoutesPorts {
  * added to the gateway is not on the network unless it is added here too.
  */
 export function createNetworkRoutes(ports: NetworkRoutesPorts): Hono<GatewayEnv> {
-  const { mesh, log, files } = ports
+  const { mesh, log, files, face } = ports
   const app = new Hono<GatewayEnv>()
   for (const path of ports.herePaths) app.all(path, refuse).all(`${path}/*`, refuse)
-  app.get('/plexus.json', whereaboutsForNetwork(mesh)).all('/plexus.json', () => methodNotAllowed('GET, HEAD'))
+  app.get('/plexus.json', whereaboutsForNetwork(mesh, face)).all('/plexus.json', () => methodNotAllowed('GET, HEAD'))
+  app.route('/', trustRoutes(face, files, log))
   app.all(
     '*',
     // plain HTTP from the network is no secure context: browsers call the isolation headers an error there

@@ -4,7 +4,7 @@
  */
 import { ask } from './ask.ts'
 import { devices, removeDevice, renameDevice } from './devices.ts'
-import { lan, status, stop, token } from './helper.ts'
+import { lan, status, stop, token, trust } from './helper.ts'
 import { invite, open } from './invite.ts'
 import { join } from './join.ts'
 import { getModel, listModels, removeModel, useModel } from './models.ts'
@@ -30,4 +30,5 @@ export const OPERATIONS = {
   status,
   stop,
   token,
+  trust,
 } as const

@@ -1,0 +1,95 @@
+import type { Clock, Logger, Random } from '../../mesh/base/index.ts'
+import { openDoor, type Door } from '../door/index.ts'
+import { networkAddresses } from '../ports/network.ts'
+import { openTrust, type OwnCertificateFiles, type Trust } from '../trust/index.ts'
+import { entranceAddresses, type Whereabouts } from './whereabouts.ts'
+
+/** What the reach of a helper is made of. */
+export interface ReachOptions {
+  /** The one TCP port; 0: any free one. */
+  readonly port: number
+  /** Whether the local network is open. */
+  readonly lan: boolean
+  /** Where the authority is kept. */
+  readonly trustDir: string
+  /** What the authority is called in the lists of devices. */
+  readonly label: string
+  /** Whether an authority is made where there is none. */
+  readonly makesAuthority: boolean
+  /** The person's own certificate. */
+  readonly own: OwnCertificateFiles | undefined
+  /** A copy of the page on an HTTPS host. */
+  readonly publicPage: string | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An open port with its certificates. */
+export interface Reach {
+  readonly door: Door
+  readonly trust: Trust
+  /** The address listened on: loopback, or every interface while the local network is open. */
+  readonly listenOn: string
+  /** What is open, trusted and named now. */
+  where(): Whereabouts
+  /** Where the WebSockets of peers come in. */
+  readonly entrance: {
+    addresses(): readonly string[]
+    readonly servePeers: Door['servePeers']
+  }
+  close(): Promise<void>
+}
+
+const LOOPBACK = '127.0.0.1'
+/** Every interface of this machine. */
+const EVERYWHERE = '0.0.0.0'
+
+/**
+ * Opens the port and takes its certificates into force. Who connects before the port
+ * is served waits.
+ * @throws MeshError `port-taken`, `config-invalid`, `storage-corrupt`, `aborted`.
+ */
+export async function openReach(options: ReachOptions): Promise<Reach> {
+  const { port, lan, clock, random, log, signal } = options
+  const listenOn = lan ? EVERYWHERE : LOOPBACK
+  const door = await openDoor({ port, host: listenOn, clock, log: log.child('door'), signal })
+  try {
+    const trust = await openTrust({
+      dir: options.trustDir,
+      label: options.label,
+      clock,
+      random,
+      log: log.child('trust'),
+      own: options.own,
+      addresses: networkAddresses,
+      use(pair) {
+        // on loopback nobody listens in, and browsers trust it as it is
+        if (lan) door.setCertificate(pair)
+      },
+    })
+    if (lan && options.makesAuthority) await trust.make()
+    const where = (): Whereabouts => ({
+      port: door.port,
+      lan,
+      addresses: lan ? networkAddresses() : [],
+      trust: trust.state(),
+      publicPage: options.publicPage,
+    })
+    return {
+      door,
+      trust,
+      listenOn,
+      where,
+      entrance: { addresses: () => entranceAddresses(where()), servePeers: door.servePeers },
+      async close() {
+        trust.stop()
+        await door.close()
+      },
+    }
+  } catch (error) {
+    await door.close({ signal: AbortSignal.abort() })
+    throw error
+  }
+}
