@@ -131,9 +131,11 @@ async function start(
   const page: { url: string | undefined } = { url: undefined }
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
   const switches = await dataDir.switches()
+  const ownPorts = portsFrom(config.port)
   // who comes before the gateway is there waits at the door
   const reach = await openReach({
     port: config.port,
+    stunPort: ownPorts.stun,
     lan,
     trustDir: dataDir.at('tls'),
     label: `Plexus on ${config.name}`,
@@ -149,7 +151,6 @@ async function start(
     signal,
   })
   cleanups.push(() => reach.close())
-  const ownPorts = peerPorts(config.port)
   const preset = nodePreset({ ports: { ...ownPorts, ws: reach.entrance }, lan, certificate })
   await requireFreeUdp(ownPorts.webrtcDirect, reach.listenOn)
   const mesh = await listenErrorsNamed(
@@ -162,6 +163,7 @@ async function start(
         preset,
         engines,
         device: { name: config.name, kind: 'helper', nameIsChosen: loaded.provenance.name.origin !== 'default' },
+        stunPort: reach.stunPort,
         pageUrl: () => page.url,
       },
       { signal },
@@ -354,9 +356,9 @@ function refuseFixedLan(loaded: LoadedConfig): void {
   throw new MeshError('conflict', `The local network is fixed by ${from}. Change it there and start the helper again.`)
 }
 
-/** The peer's ports follow the page's, so that one number says where everything is. Its WebSocket is the page's port. */
-function peerPorts(base: number): { tcp: number; webrtcDirect: number } {
-  return base === 0 ? { tcp: 0, webrtcDirect: 0 } : { tcp: base + 2, webrtcDirect: base + 3 }
+/** The other ports follow the page's, so that one number says where everything is. */
+function portsFrom(base: number): { stun: number; tcp: number; webrtcDirect: number } {
+  return base === 0 ? { stun: 0, tcp: 0, webrtcDirect: 0 } : { stun: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
 }
 
 async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {

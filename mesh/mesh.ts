@@ -58,6 +58,8 @@ export interface MeshOptions {
     /** True: the person gave this name now. Else it only names the device at its first start. */
     readonly nameIsChosen?: boolean | undefined
   }
+  /** UDP port of the STUN server beside this peer, if there is one. */
+  readonly stunPort?: number | undefined
   /** Where this device serves the page, without fragment; undefined while it does not. */
   readonly pageUrl?: (() => string | undefined) | undefined
 }
@@ -93,6 +95,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     models: [...(engines?.models() ?? [])].slice(0, MODELS_MAX),
     load: engines?.load() ?? NO_ENGINE,
     addresses: addresses().slice(0, LINK_MAX_ADDRESSES * 2),
+    ...(options.stunPort === undefined ? {} : { stunPort: options.stunPort }),
   })
   const linkTo = (fragment: string): string => `${options.pageUrl?.() ?? ''}#${fragment}`
 
@@ -148,7 +151,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     if (member !== undefined) events.emit({ type: 'device-changed', device: views.device(member) })
   }
   tellMembership(membership, events, (member) => views.device(member))
-  links.changes.subscribe(emitDevice)
+  links.changes.subscribe((id) => {
+    emitDevice(id)
+    options.preset.useStun?.(links.stunServers())
+  })
   const stopWatching = engines?.changes.subscribe(() => {
     links.announce()
     emitDevice(self)

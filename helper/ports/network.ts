@@ -16,3 +16,37 @@ export function networkAddresses(): string[] {
   )
   return found.sort((a, b) => Number(a.isInner) - Number(b.isInner)).map((one) => one.address)
 }
+
+/** Networks that no packet crosses the internet from (RFC 1918, 3927, 6598). */
+const PRIVATE = [
+  [ip(10, 0), 8],
+  [ip(172, 16), 12],
+  [ip(192, 168), 16],
+  [ip(169, 254), 16],
+  [ip(100, 64), 10],
+  [ip(127, 0), 8],
+] as const
+
+/** Whether an IPv4 address is of a private network, or of one that this machine is on. */
+export function isLocalAddress(address: string): boolean {
+  const number = toNumber(address)
+  return [...PRIVATE, ...ownNetworks()].some(([base, bits]) => (number ^ base) >>> (32 - bits) === 0)
+}
+
+function ownNetworks(): (readonly [base: number, bits: number])[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).flatMap(({ family, cidr }) => {
+      const [base = '', bits = '0'] = cidr?.split('/') ?? []
+      // a mask of all addresses would make everybody local
+      return family === 'IPv4' && Number(bits) >= 8 ? [[toNumber(base), Number(bits)] as const] : []
+    }),
+  )
+}
+
+function ip(first: number, second: number): number {
+  return (first << 24) | (second << 16)
+}
+
+function toNumber(address: string): number {
+  return address.split('.').reduce((sum, part) => (sum << 8) | Number(part), 0)
+}

@@ -1,6 +1,7 @@
 import type { Clock, Logger, Random } from '../../mesh/base/index.ts'
 import { openDoor, type Door } from '../door/index.ts'
-import { networkAddresses } from '../ports/network.ts'
+import { isLocalAddress, networkAddresses } from '../ports/network.ts'
+import { openStun, type Stun } from '../stun/index.ts'
 import { openTrust, type OwnCertificateFiles, type Trust } from '../trust/index.ts'
 import { entranceAddresses, type Whereabouts } from './whereabouts.ts'
 
@@ -8,6 +9,8 @@ import { entranceAddresses, type Whereabouts } from './whereabouts.ts'
 export interface ReachOptions {
   /** The one TCP port; 0: any free one. */
   readonly port: number
+  /** UDP port of the STUN server, which runs while the local network is open; 0: any free one. */
+  readonly stunPort: number
   /** Whether the local network is open. */
   readonly lan: boolean
   /** Where the authority is kept. */
@@ -30,6 +33,8 @@ export interface ReachOptions {
 export interface Reach {
   readonly door: Door
   readonly trust: Trust
+  /** UDP port of the STUN server; undefined: there is none, because the network is closed. */
+  readonly stunPort: number | undefined
   /** The address listened on: loopback, or every interface while the local network is open. */
   readonly listenOn: string
   /** What is open, trusted and named now. */
@@ -54,8 +59,13 @@ const EVERYWHERE = '0.0.0.0'
 export async function openReach(options: ReachOptions): Promise<Reach> {
   const { port, lan, clock, random, log, signal } = options
   const listenOn = lan ? EVERYWHERE : LOOPBACK
-  const door = await openDoor({ port, host: listenOn, clock, log: log.child('door'), signal })
+  const opened: (() => Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (const one of opened.splice(0).reverse()) await one()
+  }
   try {
+    const door = await openDoor({ port, host: listenOn, clock, log: log.child('door'), signal })
+    opened.push(() => door.close())
     const trust = await openTrust({
       dir: options.trustDir,
       label: options.label,
@@ -69,7 +79,13 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
         if (lan) door.setCertificate(pair)
       },
     })
+    opened.push(() => {
+      trust.stop()
+      return Promise.resolve()
+    })
     if (lan && options.makesAuthority) await trust.make()
+    const stun = lan ? await openStunFor(options) : undefined
+    if (stun !== undefined) opened.push(() => stun.close())
     const where = (): Whereabouts => ({
       port: door.port,
       lan,
@@ -80,16 +96,18 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
     return {
       door,
       trust,
+      stunPort: stun?.port,
       listenOn,
       where,
       entrance: { addresses: () => entranceAddresses(where()), servePeers: door.servePeers },
-      async close() {
-        trust.stop()
-        await door.close()
-      },
+      close,
     }
   } catch (error) {
-    await door.close({ signal: AbortSignal.abort() })
+    await close()
     throw error
   }
+}
+
+function openStunFor({ stunPort, clock, log }: ReachOptions): Promise<Stun> {
+  return openStun({ port: stunPort, host: EVERYWHERE, clock, log: log.child('stun'), isLocal: isLocalAddress })
 }

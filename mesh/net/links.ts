@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import {
   asMeshError,
   createEvents,
+  DIRECT_RETRY_MS,
   isAbort,
   MeshError,
   PENDING_JOIN_MS,
@@ -17,7 +18,7 @@ import {
 } from '../base/index.ts'
 import type { Member, Membership } from '../identity/index.ts'
 import { isPlainAddress, type AddressBook } from './address-book.ts'
-import { dialFirst } from './dial.ts'
+import { dialFirst, isLastResort } from './dial.ts'
 import type { PeerNode } from './node.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
 import type { CapabilityRecord, ControlFrame, Hello, Neighbour } from './protocols/control/messages.ts'
@@ -51,6 +52,8 @@ export interface Links {
   announce(): void
   /** Keeps a stranger's connection while its pictures are compared. */
   spare(id: DeviceId): void
+  /** STUN servers of linked helpers, by the address this device reached each at: `stun:HOST:PORT`. */
+  stunServers(): readonly string[]
   /** Probes every link and dials every missing one now. */
   wake(): void
   /** Says goodbye on every link and stops dialling. */
@@ -117,6 +120,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         Number(isRelayed(a.connection)) - Number(isRelayed(b.connection)) || (a.rttMs ?? 1e6) - (b.rttMs ?? 1e6),
     )[0]
 
+  const hasDirect = (link: Link): boolean => [...link.sessions].some((session) => !isRelayed(session.connection))
+
   const linkOf = (id: DeviceId): Link => {
     const known = links.get(id)
     if (known !== undefined) return known
@@ -144,10 +149,12 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       .addresses(id)
       .filter(ports.canDial)
       .map((address) => (address.includes(`/p2p/${id}`) ? address : `${address}/p2p/${id}`))
-    const through = online()
-      .filter((link) => link.id !== id && link.capability?.kind === 'helper')
-      .map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`)
-      .filter(ports.canDial)
+    const relays = online().filter((link) => link.id !== id && link.capability?.kind === 'helper' && hasDirect(link))
+    const through = [
+      ...relays.map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`),
+      // networks that keep their devices apart leave nothing else; never beside a relayed link, which it would be again
+      ...(links.get(id)?.sessions.size ? [] : relays.map((link) => `/p2p/${link.id}/p2p-circuit/p2p/${id}`)),
+    ].filter((way) => isLastResort(way) || ports.canDial(way))
     return {
       ways: [...own, ...(membership.admitted(id)?.kind === 'browser' ? through : [])],
       relayed: own.length === 0,
@@ -177,7 +184,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     Math.min(REDIAL_FIRST_MS * 1.6 ** Math.min(link.attempts, 20), relayed ? REDIAL_UNSEEN_MAX_MS : REDIAL_MAX_MS)
 
   const connect = async (link: Link): Promise<void> => {
-    if (stopped || link.dialling !== undefined || link.sessions.size > 0) return
+    if (stopped || link.dialling !== undefined || hasDirect(link)) return
     const { ways, relayed } = waysTo(link.id)
     if (ways.length === 0) {
       link.trouble = 'No address of it is known here; it can still connect by itself.'
@@ -213,6 +220,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       cancelSecond()
       link.dialling = undefined
       if (link.sessions.size === 0) schedule(link, pauseMs(link, relayed))
+      else if (!hasDirect(link)) schedule(link, DIRECT_RETRY_MS)
     }
   }
 
@@ -284,6 +292,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.saidBye = false
       link.trouble = undefined
       link.cancelRedial()
+      if (!hasDirect(link)) schedule(link, DIRECT_RETRY_MS)
       takeCapability(link, told.capability)
       hear(link, told)
       book.saw(session.peer, clock.now())
@@ -468,6 +477,15 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       spared.add(id)
       clock.schedule(PENDING_JOIN_MS, () => spared.delete(id))
     },
+    stunServers: () => [
+      ...new Set(
+        online().flatMap((link) => {
+          const port = link.capability?.stunPort
+          const host = [...link.sessions].flatMap(({ connection }) => hostOf(connection) ?? [])[0]
+          return port === undefined || host === undefined ? [] : [`stun:${host}:${String(port)}`]
+        }),
+      ),
+    ],
     wake() {
       for (const link of links.values()) {
         for (const session of link.sessions) session.probe()
@@ -485,4 +503,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       await book.flush()
     },
   }
+}
+
+/** The host a direct connection was made to; what a device says of itself must not send packets elsewhere. */
+function hostOf(connection: Connection): string | undefined {
+  if (isRelayed(connection)) return undefined
+  return /^\/(?:ip4|dns4?)\/([a-z0-9.-]+)\//i.exec(connection.remoteAddr.toString())?.[1]
 }
