@@ -43,15 +43,15 @@ ${options.isSecure ? '<p class="note"><span>You opened this page over HTTPS alre
 </section>
 <section>
 <p class="nth">Step 1</p>
-<h2>Compare</h2>
-<p>Somebody on this network could stand in for the helper until you trust it. On the computer of the helper run <code>plexus trust</code> and compare:</p>
-<p class="mono">${grouped(fingerprint)}</p>
-<p class="quiet">If one digit differs, stop here.</p>
+<h2>Download</h2>
+<div class="actions"><a class="btn btn-main" href="/trust/plexus-authority.crt" download>Download the certificate</a></div>
 </section>
 <section>
 <p class="nth">Step 2</p>
-<h2>Download</h2>
-<div class="actions"><a class="btn btn-main" href="/trust/plexus-authority.crt" download>Download the certificate</a></div>
+<h2>Compare</h2>
+<p>${options.isSecure ? '' : 'This page came unprotected: somebody on this network could have changed it, the file and these digits. '}The true digits are on the computer of the helper: run <code>plexus trust</code> there. They must equal the SHA-256 fingerprint that this device shows of the file.</p>
+<p class="mono">${grouped(fingerprint)}</p>
+<p class="quiet">If one digit differs, do not trust the file.</p>
 </section>
 <section>
 <p class="nth">Step 3</p>
@@ -86,6 +86,7 @@ function document(styles: readonly string[], body: string): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
+<link rel="icon" href="/icons/mark.svg" type="image/svg+xml">
 ${styles.map((href) => `<link rel="stylesheet" href="${escaped(href)}">`).join('\n')}
 <title>Trust this helper – Plexus</title>
 </head>
