@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
-import { createMesh } from '../mesh/mesh.ts'
+import { createMesh, type Discovery } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
+import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
 import { createGateway, type Face } from './gateway/index.ts'
 import { createLocalApi, type LocalHost, type LocalModels, type Link, type TrustReport } from './local/index.ts'
@@ -164,6 +165,7 @@ async function start(
         engines,
         device: { name: config.name, kind: 'helper', nameIsChosen: loaded.provenance.name.origin !== 'default' },
         stunPort: reach.stunPort,
+        discovery: discoveryBy(reach, { clock, random }),
         pageUrl: () => page.url,
       },
       { signal },
@@ -299,6 +301,13 @@ async function readyModel(
   } finally {
     end()
   }
+}
+
+/** Devices of the mesh find each other on the open network; undefined while it is closed. */
+function discoveryBy(reach: Reach, ports: { readonly clock: Clock; readonly random: Random }): Discovery | undefined {
+  const { multicast } = reach
+  if (multicast === undefined) return undefined
+  return (host) => createBeacon({ ...ports, ...host, multicast, port: () => boundPorts(host.addresses()).tcp })
 }
 
 /** What the gateway tells of this helper's place on its network. */

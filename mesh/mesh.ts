@@ -60,9 +60,25 @@ export interface MeshOptions {
   }
   /** UDP port of the STUN server beside this peer, if there is one. */
   readonly stunPort?: number | undefined
+  readonly discovery?: Discovery | undefined
+  /** The key of {@link Discovery}; absent: devices do not recognise each other on a network. */
+  readonly meshTag?: (() => Uint8Array | undefined) | undefined
   /** Where this device serves the page, without fragment; undefined while it does not. */
   readonly pageUrl?: (() => string | undefined) | undefined
 }
+
+/** Finds devices of this mesh on the local network, from the start of the peer to its stop. */
+export type Discovery = (host: {
+  readonly self: DeviceId
+  /** Where this device can be reached: multiaddrs with its peer id. */
+  addresses(): readonly string[]
+  /** A key that all devices of the mesh hold and nobody else, to recognise each other by; undefined: there is none. */
+  meshTag(): Uint8Array | undefined
+  /** Devices that were admitted, this one not among them. */
+  admitted(): readonly DeviceId[]
+  /** What is not admitted is not dialled. */
+  found(device: DeviceId, addresses: readonly string[]): void
+}) => { stop(): void }
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -167,6 +183,16 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const hosts = { control: links.host, engines, admission: admissions, changeList: changeOwnList }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
+  const discovery = options.discovery?.({
+    self,
+    addresses,
+    meshTag: () => options.meshTag?.(),
+    admitted: () =>
+      membership.members().flatMap(({ id, removedAt }) => (id === self || removedAt !== null ? [] : [id])),
+    found: (id, at) => {
+      links.noticed(id, at)
+    },
+  })
 
   return {
     self,
@@ -209,6 +235,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     },
     async stop(cancel = {}) {
       stopWatching?.()
+      discovery?.stop()
       await links.stop()
       await sleep(clock, GOODBYE_MS, cancel).catch((error: unknown) => {
         // a stop that is hurried skips the goodbye, not the stop

@@ -1,4 +1,5 @@
-import type { Clock, Logger, Random } from '../../mesh/base/index.ts'
+import { messageOf, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
+import { createNameKeeper, openMulticast, type Multicast } from '../discovery/index.ts'
 import { openDoor, type Door } from '../door/index.ts'
 import { isLocalAddress, networkAddresses } from '../ports/network.ts'
 import { openStun, type Stun } from '../stun/index.ts'
@@ -35,6 +36,8 @@ export interface Reach {
   readonly trust: Trust
   /** UDP port of the STUN server; undefined: there is none, because the network is closed. */
   readonly stunPort: number | undefined
+  /** Multicast DNS; undefined while the network is closed, or where the system does not let us. */
+  readonly multicast: Multicast | undefined
   /** The address listened on: loopback, or every interface while the local network is open. */
   readonly listenOn: string
   /** What is open, trusted and named now. */
@@ -86,6 +89,14 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
     if (lan && options.makesAuthority) await trust.make()
     const stun = lan ? await openStunFor(options) : undefined
     if (stun !== undefined) opened.push(() => stun.close())
+    const multicast = lan ? await openMulticastFor(options) : undefined
+    if (multicast !== undefined) {
+      const name = createNameKeeper({ multicast, clock, log, addresses: networkAddresses })
+      opened.push(async () => {
+        name.stop()
+        await multicast.close()
+      })
+    }
     const where = (): Whereabouts => ({
       port: door.port,
       lan,
@@ -97,6 +108,7 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
       door,
       trust,
       stunPort: stun?.port,
+      multicast,
       listenOn,
       where,
       entrance: { addresses: () => entranceAddresses(where()), servePeers: door.servePeers },
@@ -110,4 +122,14 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
 
 function openStunFor({ stunPort, clock, log }: ReachOptions): Promise<Stun> {
   return openStun({ port: stunPort, host: EVERYWHERE, clock, log: log.child('stun'), isLocal: isLocalAddress })
+}
+
+/** Without it nothing is found by itself, and everything else works. */
+async function openMulticastFor({ clock, log }: ReachOptions): Promise<Multicast | undefined> {
+  try {
+    return await openMulticast({ clock, log: log.child('mdns') })
+  } catch (error) {
+    log.warn('Devices of this network are not found by themselves.', { reason: messageOf(error) })
+    return undefined
+  }
 }

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { MeshError, messageOf, type Clock, type Logger } from '../../mesh/base/index.ts'
 import { answerTo } from './message.ts'
-import { createRate } from './rate.ts'
+import { createRate } from '../ports/rate.ts'
 
 /** Every number of the STUN server, why, and what happens at it. */
 export const STUN_LIMITS = {

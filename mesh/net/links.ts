@@ -52,6 +52,8 @@ export interface Links {
   announce(): void
   /** Keeps a stranger's connection while its pictures are compared. */
   spare(id: DeviceId): void
+  /** A device was noticed at these addresses; dialled there if it was admitted and is not linked. */
+  noticed(id: DeviceId, addresses: readonly string[]): void
   /** STUN servers of linked helpers, by the address this device reached each at: `stun:HOST:PORT`. */
   stunServers(): readonly string[]
   /** Probes every link and dials every missing one now. */
@@ -339,16 +341,18 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const hear = (link: Link, told: Pick<Hello, 'neighbours'>): void => {
     const fresh = told.neighbours.filter((one) => !link.neighbours.includes(one.id))
     link.neighbours = told.neighbours.map((one) => one.id)
-    for (const { id, addresses } of fresh) {
-      if (id === self || membership.admitted(id) === undefined) continue
-      book.suggest(
-        id,
-        addresses.filter((address) => isPlainAddress(address, id)),
-      )
-      const other = linkOf(id)
-      other.attempts = 0
-      if (other.sessions.size === 0) schedule(other, headStartMs(id))
-    }
+    for (const { id, addresses } of fresh) noticed(id, addresses)
+  }
+
+  const noticed = (id: DeviceId, addresses: readonly string[]): void => {
+    if (id === self || membership.admitted(id) === undefined) return
+    book.suggest(
+      id,
+      addresses.filter((address) => isPlainAddress(address, id)),
+    )
+    const other = linkOf(id)
+    other.attempts = 0
+    if (other.sessions.size === 0) schedule(other, headStartMs(id))
   }
 
   /** When two browsers find each other at the same moment, one of them dials first. */
@@ -477,6 +481,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       spared.add(id)
       clock.schedule(PENDING_JOIN_MS, () => spared.delete(id))
     },
+    noticed,
     stunServers: () => [
       ...new Set(
         online().flatMap((link) => {

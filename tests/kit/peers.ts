@@ -6,7 +6,7 @@ import { systemRandom } from '../../helper/ports/random.ts'
 import { silentLogger, type Clock, type Logger } from '../../mesh/base/index.ts'
 import type { EngineHost } from '../../mesh/engine/index.ts'
 import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
-import { createMesh } from '../../mesh/mesh.ts'
+import { createMesh, type Discovery } from '../../mesh/mesh.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
 import { createMemoryStore, type MemoryStore } from './memory-store.ts'
 import { until } from './wait.ts'
@@ -33,6 +33,8 @@ export async function startPeer(
     clock?: Clock
     /** Default: a helper's node on free loopback ports. */
     preset?: NodePreset
+    discovery?: Discovery
+    meshTag?: () => Uint8Array
   } = {},
 ): Promise<TestPeer> {
   const store = options.store ?? createMemoryStore()
@@ -45,6 +47,8 @@ export async function startPeer(
     preset: options.preset ?? (await loopbackPreset(store)),
     device: { name, kind: 'helper' },
     engines: options.engines,
+    discovery: options.discovery,
+    meshTag: options.meshTag,
     pageUrl: () => 'http://127.0.0.1:1/',
   })
   const sees = (other: TestPeer): DeviceView | undefined =>

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { DeviceView } from '../../mesh/mesh-types.ts'
 import { writeTinyGguf } from '../kit/gguf.ts'
-import { makeTempDir, startHelper, type HelperProcess } from '../kit/helper-process.ts'
+import { makeTempDir, runProcess, startHelper, type HelperProcess } from '../kit/helper-process.ts'
 import { hasNamespaces, makeLan, startPhone, type Lan, type Phone } from '../kit/namespaces.ts'
 import type { PeerPage } from '../kit/peer-page/peer-page.ts'
 import { buildPeerPage } from '../kit/peer-page/serve.ts'
@@ -25,6 +25,19 @@ interface Trust {
   readonly file: string
   readonly page: string
 }
+
+/** Asks the network for plexus.local, as the resolver of a phone does, and prints the first answer. */
+const ASK_FOR_NAME = `
+import mdns from 'multicast-dns'
+const socket = mdns({ bind: '0.0.0.0' })
+const ask = setInterval(() => socket.query('plexus.local', 'A'), 300)
+setTimeout(() => process.exit(1), 15_000)
+socket.on('response', ({ answers }) => {
+  const found = answers.find(({ name, type }) => name === 'plexus.local' && type === 'A')
+  if (found === undefined) return
+  clearInterval(ask)
+  process.stdout.write(found.data, () => process.exit(0))
+})`
 
 const machine = (name: string) => {
   const found = lan.machines[name]
@@ -114,6 +127,17 @@ describe.runIf(hasNamespaces)('a phone on the network of the helper', () => {
     if (process.env['PLEXUS_TEST_SHOTS'] !== undefined)
       await page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'trust-phone.png'), fullPage: true })
     await phone.close()
+  })
+
+  test('finds the helper as plexus.local', async () => {
+    const asked = await runProcess(machine('ana').through[0] ?? '', [
+      ...machine('ana').through.slice(1),
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      ASK_FOR_NAME,
+    ])
+    expect(asked).toMatchObject({ code: 0, stdout: '10.77.0.2' })
   })
 
   test('gets nothing of the gateway, over HTTP or HTTPS, with the token', async () => {
