@@ -38,7 +38,8 @@ module.exports = {
     ...layerRules,
     {
       name: 'mesh-facade-types-know-types-only',
-      comment: 'mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
+      comment:
+        'mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
       severity: 'error',
       from: { path: '^mesh/(?:mesh|people|rooms)-types\\.ts$' },
       to: { path: '^mesh/', pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|people-types|rooms-types)\\.ts$` },
@@ -191,11 +192,12 @@ module.exports = {
     },
     {
       name: 'http-in-the-gateway',
-      comment: 'HTTP frameworks are wrapped by the gateway and by the local API that it mounts.',
+      comment:
+        'HTTP frameworks are wrapped by the gateway and by the local API that it mounts; the transport of peers takes WebSockets.',
       severity: 'error',
       from: {
         path: '^(?:mesh|app|helper|relay)/',
-        pathNot: ['^helper/gateway/', '^helper/local/', '^helper/shims\\.ts$'],
+        pathNot: ['^helper/gateway/', '^helper/local/', '^helper/ports/door-transport\\.ts$', '^helper/shims\\.ts$'],
       },
       to: { path: 'node_modules/(?:hono|@hono/[^/]+|ws|@types/ws)/' },
     },

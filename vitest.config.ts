@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
 // unit: pure modules, contracts, property tests, several peers in one process.
-// process: real helper and relay processes. page: real Chromium. The last two
-// share ports, cores and a browser, so their files run one after another.
+// process: real helper and relay processes. page: real Chromium. net: both, on
+// machines of their own in network namespaces. The last three share ports, cores
+// and a browser, so their files run one after another.
 export default defineConfig({
   test: {
     projects: [
@@ -40,6 +41,17 @@ export default defineConfig({
           include: ['tests/page/**/*.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'net',
+          sequence: { groupOrder: 3 },
+          include: ['tests/net/**/*.test.ts'],
+          setupFiles: ['tests/kit/setup.ts'],
+          testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,
         },

@@ -20,7 +20,7 @@ precacheAndRoute(self.__WB_MANIFEST, { cleanURLs: false })
 // pages only: for an asset that is gone a copy of the page would be an answer that breaks it for good
 registerRoute(
   new NavigationRoute(createHandlerBoundToURL('index.html'), {
-    denylist: [/\/(?:assets|icons|v1|api)\//, /\/[^/]+\.[a-z0-9]{2,12}$/i],
+    denylist: [/\/(?:assets|icons|v1|api)\//, /\/trust(?:\/|$)/, /\/[^/]+\.[a-z0-9]{2,12}$/i],
   }),
 )
 

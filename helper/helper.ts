@@ -5,11 +5,12 @@ import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random }
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import type { OpenVault } from '../mesh/seal/index.ts'
-import { createMesh } from '../mesh/mesh.ts'
+import { createMesh, type Discovery } from '../mesh/mesh.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
+import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
-import { createGateway } from './gateway/index.ts'
+import { createGateway, type Face } from './gateway/index.ts'
 import {
   createLocalApi,
   createRoomUse,
@@ -17,6 +18,7 @@ import {
   type LocalLock,
   type LocalModels,
   type Link,
+  type TrustReport,
 } from './local/index.ts'
 import { openData, type Passphrases } from './lock/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
@@ -25,6 +27,7 @@ import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
 import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
 import { requireFreeUdp } from './ports/udp-port.ts'
+import { networkNames, openReach, pageAt, trustPageUrl, type Place, type Reach } from './reach/index.ts'
 
 /** How long a link for this machine's own browser works when nobody says otherwise. */
 const OPEN_LINK_LIFETIME_MS = 60_000
@@ -54,6 +57,8 @@ export interface ServedPage {
   readonly pageUrl: string
   /** False when there is no built page to serve. */
   readonly hasPage: boolean
+  /** For other devices, while the local network is open. */
+  elsewhere(): { readonly page: string | undefined; readonly trust: TrustReport }
   /** A fresh link for this machine's browser. */
   makeLink(options: { readonly lifetimeMs?: number; readonly signal?: AbortSignal | undefined }): Promise<Link>
   /** Calls back once, when the next device was admitted. */
@@ -145,8 +150,29 @@ async function start(
   /** Known once the gateway listens, which needs the mesh first. */
   const page: { url: string | undefined } = { url: undefined }
   const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
-  const preset = nodePreset({ ports: peerPorts(config.port), lan, certificate })
-  await requireFreeUdp(peerPorts(config.port).webrtcDirect, lan ? '0.0.0.0' : '127.0.0.1')
+  const switches = await dataDir.switches()
+  const ownPorts = portsFrom(config.port)
+  // who comes before the gateway is there waits at the door
+  const reach = await openReach({
+    port: config.port,
+    stunPort: ownPorts.stun,
+    lan,
+    trustDir: dataDir.at('tls'),
+    label: `Plexus on ${config.name}`,
+    makesAuthority: switches.authority !== false,
+    own:
+      config.tlsCert === undefined || config.tlsKey === undefined
+        ? undefined
+        : { cert: config.tlsCert, key: config.tlsKey },
+    publicPage: config.pageUrl,
+    clock,
+    random,
+    log,
+    signal,
+  })
+  cleanups.push(() => reach.close())
+  const preset = nodePreset({ ports: { ...ownPorts, ws: reach.entrance }, lan, certificate })
+  await requireFreeUdp(ownPorts.webrtcDirect, reach.listenOn)
   const mesh = await listenErrorsNamed(
     createMesh(
       {
@@ -158,6 +184,8 @@ async function start(
         engines,
         decoder: createThreadDecoder({ clock, log }),
         device: { name: config.name, kind: 'helper', nameIsChosen: loaded.provenance.name.origin !== 'default' },
+        stunPort: reach.stunPort,
+        discovery: discoveryBy(reach, { clock, random }),
         pageUrl: () => page.url,
       },
       { signal },
@@ -181,6 +209,14 @@ async function start(
     rooms: createRoomUse(mesh.rooms.rooms, log.child('rooms')),
     token: () => token,
     openLink: (options) => makeLink({ lifetimeMs: OPEN_LINK_LIFETIME_MS, ...options }),
+    pageAt: (place: Place) => pageAt(place, reach.where()),
+    trust: () => trustReport(reach),
+    async setAuthority(wanted) {
+      const is = wanted ? (await reach.trust.make()).kind !== 'off' : await reach.trust.delete()
+      await dataDir.writeSwitches({ ...(await dataDir.switches()), authority: wanted })
+      log.info(wanted ? 'The authority is in force.' : 'The authority and its key were deleted.', { was: is })
+      return trustReport(reach)
+    },
     lan: () => ({ lan, addresses: lan ? mesh.addresses() : [] }),
     setLan: async (open) => {
       if (open === lan) return host.lan()
@@ -206,11 +242,12 @@ async function start(
     log: log.child('gateway'),
     token,
     pageDir: config.pageDir,
+    face: faceOf(reach),
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
-  const listening = await gateway.listen({ port: config.port, signal })
-  cleanups.push(() => listening.close())
-  const pageUrl = `${listening.url}/`
+  const serving = gateway.serve(reach.door)
+  cleanups.push(() => serving.close())
+  const pageUrl = `${serving.url}/`
   page.url = pageUrl
   await dataDir.writeCredential({ url: pageUrl, credential, pid: process.pid })
   const hasPage = await exists(join(config.pageDir, 'index.html'))
@@ -219,6 +256,7 @@ async function start(
   const served: ServedPage = {
     pageUrl,
     hasPage,
+    elsewhere: () => ({ page: pageAt('elsewhere', reach.where()), trust: trustReport(reach) }),
     makeLink,
     onNextJoin: (callback) => {
       const end = mesh.events.subscribe((event) => {
@@ -233,7 +271,8 @@ async function start(
   const modelTrouble = await readyModel(config.model !== undefined, library, engines, ports)
   const readiness: Readiness = {
     pid: process.pid,
-    http: listening.port,
+    http: reach.door.port,
+    ws: reach.door.port,
     ...boundPorts(mesh.addresses()),
     peerId: mesh.self,
     startedAt,
@@ -304,6 +343,40 @@ function localLock(vault: OpenVault, passphrases: Passphrases): LocalLock {
   }
 }
 
+/** Devices of the mesh find each other on the open network; undefined while it is closed. */
+function discoveryBy(reach: Reach, ports: { readonly clock: Clock; readonly random: Random }): Discovery | undefined {
+  const { multicast } = reach
+  if (multicast === undefined) return undefined
+  return (host) => createBeacon({ ...ports, ...host, multicast, port: () => boundPorts(host.addresses()).tcp })
+}
+
+/** What the gateway tells of this helper's place on its network. */
+function faceOf(reach: Reach): Face {
+  return {
+    isOpen: () => reach.where().lan,
+    names: () => networkNames(reach.where()),
+    pageElsewhere: () => pageAt('elsewhere', reach.where()),
+    trustPage: () => trustPageUrl(reach.where()),
+    trust() {
+      const { trust, addresses, port } = reach.where()
+      if (trust.kind !== 'own-authority') return undefined
+      const hosts = [...addresses.filter((address) => trust.names.includes(address)), 'plexus.local']
+      return { ...trust, securePages: hosts.map((host) => `https://${host}:${String(port)}/`) }
+    },
+  }
+}
+
+function trustReport(reach: Reach): TrustReport {
+  const { trust } = reach.where()
+  return {
+    kind: trust.kind,
+    fingerprint: trust.kind === 'own-authority' ? trust.fingerprint : null,
+    file: trust.kind === 'own-authority' ? trust.file : null,
+    names: trust.kind === 'off' ? [] : trust.names,
+    page: trustPageUrl(reach.where()) ?? null,
+  }
+}
+
 function localModels(library: ModelLibrary, engines: HelperEngineHost): LocalModels {
   return {
     list: () => engines.models(),
@@ -332,9 +405,9 @@ function refuseFixedLan(loaded: LoadedConfig): void {
   throw new MeshError('conflict', `The local network is fixed by ${from}. Change it there and start the helper again.`)
 }
 
-/** The peer's ports follow the page's, so that one number says where everything is. */
-function peerPorts(base: number): { ws: number; tcp: number; webrtcDirect: number } {
-  return base === 0 ? { ws: 0, tcp: 0, webrtcDirect: 0 } : { ws: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
+/** The other ports follow the page's, so that one number says where everything is. */
+function portsFrom(base: number): { stun: number; tcp: number; webrtcDirect: number } {
+  return base === 0 ? { stun: 0, tcp: 0, webrtcDirect: 0 } : { stun: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
 }
 
 async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {

@@ -3,7 +3,7 @@ import { initLogger } from 'node-datachannel'
 import { asMeshError, isAbort, MeshError, type Logger } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import { launchProgram, openLink } from './browser-opening/index.ts'
-import { EXIT } from './commands/index.ts'
+import { describeTrust, EXIT } from './commands/index.ts'
 import type { LoadedConfig } from './config/index.ts'
 import { startHelper, type RunningHelper, type ServedPage } from './helper.ts'
 import { createPassphrases, type Passphrases, type PassphrasesOptions } from './lock/index.ts'
@@ -116,12 +116,21 @@ async function announce(helper: RunningHelper, options: RunOptions): Promise<voi
     out.write(`Plexus is ready at ${helper.pageUrl}\n`)
   }
   if (helper.modelTrouble !== undefined) err.write(`There is no model to answer with: ${helper.modelTrouble}\n`)
+  if (!options.json) announceNetwork(helper, out)
   if (!options.json && out.isTerminal) {
     const link = await helper.makeLink({})
     out.write(
       `\nOpen it with this link, which works once (until ${new Date(link.expiresAt).toLocaleTimeString()}):\n${link.url}\n\n${qrText(link.url)}\n\n`,
     )
   }
+}
+
+/** How other devices come in: shown where the person sits, so that the fingerprint can be compared. */
+function announceNetwork(helper: RunningHelper, out: Output): void {
+  const { page, trust } = helper.elsewhere()
+  if (page === undefined && trust.page === null) return
+  if (page !== undefined) out.write(`On other devices: ${page}\n`)
+  if (trust.page !== null) out.write(`${describeTrust(trust)}\n\n`)
 }
 
 async function openPage(helper: ServedPage, loaded: LoadedConfig, log: Logger): Promise<void> {

@@ -20,6 +20,18 @@ if (typeof Promise.withResolvers !== 'function') {
   })
 }
 
+/**
+ * As in browsers, an error that nobody listens to is nobody's: libp2p stops listening
+ * to a socket when its dial is given up, and the refusal that comes later would end
+ * the process.
+ */
+class QuietWebSocket extends WebSocket {
+  constructor(...args: ConstructorParameters<typeof WebSocket>) {
+    super(...args)
+    this.on('error', () => {})
+  }
+}
+
 if (!('WebSocket' in globalThis)) {
-  Object.defineProperty(globalThis, 'WebSocket', { configurable: true, writable: true, value: WebSocket })
+  Object.defineProperty(globalThis, 'WebSocket', { configurable: true, writable: true, value: QuietWebSocket })
 }

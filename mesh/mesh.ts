@@ -48,6 +48,7 @@ import { returnToKeeper } from './returning.ts'
 import { createMeshRooms } from './rooms.ts'
 import { createSharing } from './sharing.ts'
 import type { Decoder } from './sync/index.ts'
+import { fromHex } from './wire/index.ts'
 import { createViews, NO_ENGINE } from './views.ts'
 
 /** What a mesh is made of: ports, and what the composition root knows about this device. */
@@ -69,9 +70,25 @@ export interface MeshOptions {
     /** Name of its person in a mesh of its own. Default: the device's. */
     readonly person?: string | undefined
   }
+  /** UDP port of the STUN server beside this peer, if there is one. */
+  readonly stunPort?: number | undefined
+  readonly discovery?: Discovery | undefined
   /** Where this device serves the page, without fragment; undefined while it does not. */
   readonly pageUrl?: (() => string | undefined) | undefined
 }
+
+/** Finds devices of this mesh on the local network, from the start of the peer to its stop. */
+export type Discovery = (host: {
+  readonly self: DeviceId
+  /** Where this device can be reached: multiaddrs with its peer id. */
+  addresses(): readonly string[]
+  /** A key that all devices of the mesh hold and nobody else, to recognise each other by; undefined: there is none. */
+  meshTag(): Uint8Array | undefined
+  /** Devices that were admitted, this one not among them. */
+  admitted(): readonly DeviceId[]
+  /** What is not admitted is not dialled. */
+  found(device: DeviceId, addresses: readonly string[]): void
+}) => { stop(): void }
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -106,6 +123,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     models: [...(engines?.models() ?? [])].slice(0, MODELS_MAX),
     load: engines?.load() ?? NO_ENGINE,
     addresses: addresses().slice(0, LINK_MAX_ADDRESSES * 2),
+    ...(options.stunPort === undefined ? {} : { stunPort: options.stunPort }),
   })
   const linkTo = (fragment: string): string => `${options.pageUrl?.() ?? ''}#${fragment}`
 
@@ -152,7 +170,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     if (member !== undefined) events.emit({ type: 'device-changed', device: views.device(member) })
   }
   tellMembership(membership, events, (member) => views.device(member))
-  links.changes.subscribe(emitDevice)
+  links.changes.subscribe((id) => {
+    emitDevice(id)
+    options.preset.useStun?.(links.stunServers())
+  })
   const stopWatching = engines?.changes.subscribe(() => {
     links.announce()
     emitDevice(self)
@@ -201,6 +222,17 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     if (!isAbort(error)) log.warn('an earlier import could not be gone on with', { error })
   })
   const endReturning = returnToKeeper({ membership: goingMembership, earlier, links, book, clock, log })
+  const discovery = options.discovery?.({
+    self,
+    addresses,
+    // a secret of the mesh only in that strangers do not know it: what is recognised by it is proven by the link
+    meshTag: () => fromHex(membership.ledger().mesh),
+    admitted: () =>
+      membership.members().flatMap(({ id, removedAt }) => (id === self || removedAt !== null ? [] : [id])),
+    found: (id, at) => {
+      links.noticed(id, at)
+    },
+  })
 
   return {
     self,
@@ -240,6 +272,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     async stop(cancel = {}) {
       stopWatching?.()
       endReturning()
+      discovery?.stop()
       life.abort(new MeshError('aborted', 'Stopped.'))
       await rooms.rooms.stopAll()
       epochs.close()

@@ -6,18 +6,22 @@ export interface RelayQuotas {
   readonly reservations: number
   /** How long a reservation lasts before it is renewed, in ms. */
   readonly reservationMs: number
-  /** How long one relayed connection may last, in ms: enough to set up a direct one. */
+  /** How long one relayed connection may last, in ms. */
   readonly connectionMs: number
   /** How much one relayed connection may carry each way, in bytes. */
   readonly connectionBytes: number
 }
 
-/** Quotas of the relay inside a helper, for the devices of one mesh. */
+/**
+ * Quotas of the relay inside a helper, for the devices of one mesh. A network that
+ * keeps its devices apart leaves them no other way: a link through it has room for
+ * an hour of questions and answers, and is dialled anew at the end.
+ */
 export const HELPER_QUOTAS: RelayQuotas = {
   reservations: 256,
   reservationMs: 2 * 60 * 60_000,
-  connectionMs: 2 * 60_000,
-  connectionBytes: 256 * 1024,
+  connectionMs: 60 * 60_000,
+  connectionBytes: 64 * 1024 * 1024,
 }
 
 /** Quotas of a relay that serves anyone. */

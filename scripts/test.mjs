@@ -6,6 +6,7 @@ import { requireNode } from './lib/node-version.mjs'
 import { ensureBuilt } from './lib/build.mjs'
 import { ensureChromium } from './lib/chromium.mjs'
 import { ensureInstalled } from './lib/install.mjs'
+import { ensureNamespaces } from './lib/namespaces.mjs'
 import { modulesDir, root } from './lib/paths.mjs'
 import { run } from './lib/run.mjs'
 
@@ -81,6 +82,7 @@ async function runTests(chromium) {
 
 if (step('install', await ensureInstalled({ say }))) {
   const chromium = await ensureChromium(say)
+  await ensureNamespaces(say)
   step('build of the helper', await ensureBuilt(['helper'], { say }))
   step('build of the page', await ensureBuilt(['page'], { say }))
   step(

@@ -3,22 +3,30 @@ import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import type { NodePreset } from '../../mesh/net/index.ts'
 
+/** More do not help, and each delays the gathering of addresses. */
+const STUN_SERVERS_MAX = 2
+
 /**
  * The node of a browser: WebSocket and WebRTC-direct to helpers, WebRTC to other
  * browsers. It cannot listen; helpers it is linked with relay the set-up of links
- * to it. No STUN server of anyone's is asked.
+ * to it. The only STUN servers asked are those of helpers it is linked with: where a
+ * network blocks multicast, browsers cannot resolve each other's hidden addresses.
  */
 export function browserPreset(): NodePreset {
-  const rtcConfiguration: RTCConfiguration = { iceServers: [] }
+  let iceServers: RTCIceServer[] = []
+  const rtcConfiguration = (): RTCConfiguration => ({ iceServers })
   return {
     transports: [
       webSockets() as never,
-      webRTCDirect({ rtcConfiguration }) as never,
+      webRTCDirect({ rtcConfiguration: { iceServers: [] } }) as never,
       webRTC({ rtcConfiguration }) as never,
       circuitRelayTransport() as never,
     ],
     // without naming a relay: any helper it is linked with becomes one, again after each restart
     listen: () => Promise.resolve(['/p2p-circuit', '/webrtc']),
     canDial: (address) => /\/(ws|wss|webrtc|webrtc-direct)(\/|$)/.test(address),
+    useStun(servers) {
+      iceServers = servers.length === 0 ? [] : [{ urls: servers.slice(0, STUN_SERVERS_MAX) }]
+    },
   }
 }

@@ -4,3 +4,4 @@
  * the local API; running it is the composition root's.
  */
 export { EXIT, runProgram, type ProgramPorts } from './program.ts'
+export { describeTrust } from './trust.ts'

@@ -21,14 +21,16 @@ export const inviteCommand: Command = {
   options: [
     { usage: '--person <name>', doc: 'for a device of another person' },
     { usage: '--role <role>', doc: `what that person may do: ${ROLES.join(', ')}; else member` },
+    { usage: '--here', doc: 'a link for a browser of this machine, also while the local network is open' },
   ],
   async run(input, context) {
-    const { person, role } = input.options
+    const { person, role, here } = input.options
     if (typeof role === 'string' && typeof person !== 'string')
       throw new MeshError('usage', 'A role is of a person: name one with --person.')
     const wanted = {
       ...(typeof person === 'string' ? { person } : {}),
       ...(typeof role === 'string' ? { role: parseRole(role) } : {}),
+      ...(here === true ? { here } : {}),
     }
     const client = await context.helper()
     const link = await client.call('invite', wanted, { signal: context.signal })

@@ -11,6 +11,7 @@ import { modelsCommand } from './models.ts'
 import { peopleCommand, roleCommand } from './people.ts'
 import { readCommand, roomsCommand, sayCommand } from './rooms.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
+import { trustCommand } from './trust.ts'
 
 /**
  * Every command but `start`, in the order the help shows them. Adding one: a
@@ -38,6 +39,7 @@ export const COMMANDS: readonly Command[] = [
   modelsCommand,
   lanCommand,
   lockCommand,
+  trustCommand,
   tokenCommand,
   configCommand,
   doctorCommand,

@@ -92,7 +92,18 @@ export async function loadConfig(
       isPathSetting(setting) && typeof value === 'string' ? resolve(entry?.base ?? '', value) : value
     provenance[setting.key] = entry?.provenance ?? { origin: 'default', from: 'default' }
   }
+  refuseHalfCertificate(config as unknown as Config, provenance as LoadedConfig['provenance'])
   return { config: config as unknown as Config, provenance: provenance as LoadedConfig['provenance'], file }
+}
+
+/** A certificate is of no use without its key, nor a key alone. */
+function refuseHalfCertificate({ tlsCert, tlsKey }: Config, provenance: LoadedConfig['provenance']): void {
+  if ((tlsCert === undefined) === (tlsKey === undefined)) return
+  const [given, missing] = tlsCert === undefined ? (['tlsKey', 'tlsCert'] as const) : (['tlsCert', 'tlsKey'] as const)
+  throw fault(
+    provenance[given],
+    `${nameIn(SETTINGS[given], provenance[given])} is set, and ${SETTINGS[missing].file ?? missing} is not: a certificate needs its key.`,
+  )
 }
 
 interface Entry {
@@ -101,8 +112,10 @@ interface Entry {
   readonly base: string
 }
 
+const PATHS: ReadonlySet<keyof Config> = new Set(['dataDir', 'model', 'pageDir', 'tlsCert', 'tlsKey'])
+
 function isPathSetting(setting: Setting): boolean {
-  return ['dataDir', 'model', 'pageDir', 'passphraseFile'].includes(setting.key)
+  return PATHS.has(setting.key)
 }
 
 function checked(setting: Setting, entry: Entry | undefined): unknown {

@@ -5,13 +5,13 @@ import * as z from 'zod'
 /** How much the helper writes to its log. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 
-/** The first of the four ports of a helper: page 7539, WebSocket 7540, TCP 7541, WebRTC 7542 (UDP). */
+/** The first of the ports of a helper: page and WebSocket 7539, TCP 7541, WebRTC 7542 (UDP). */
 export const DEFAULT_PORT = 7539
 
 /** Everything one may set, checked. */
 export interface Config {
   readonly dataDir: string
-  /** First of four ports; 0: the system picks each of them. */
+  /** First of the ports; 0: the system picks each of them. */
   readonly port: number
   readonly threads: number
   readonly open: boolean
@@ -22,6 +22,11 @@ export interface Config {
   readonly lan: boolean
   readonly logLevel: (typeof LOG_LEVELS)[number]
   readonly pageDir: string
+  /** A copy of the page on an HTTPS host. */
+  readonly pageUrl: string | undefined
+  /** A certificate of one's own and its key, for HTTPS beyond this machine. */
+  readonly tlsCert: string | undefined
+  readonly tlsKey: string | undefined
   /** The gateway token; undefined: the one kept in the data directory. */
   readonly token: string | undefined
   /** A file with the passphrase that opens the data, where a lock was set. */
@@ -80,7 +85,7 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
     initial: (source) => source.userDataDir,
   }),
   port: setting('port', {
-    doc: 'First of four ports: the page, then WebSocket, TCP and WebRTC (UDP). 0 lets the system pick each.',
+    doc: 'First of the ports: page and WebSocket, then TCP (+2) and WebRTC (+3, UDP). 0 lets the system pick each.',
     kind: 'number',
     file: 'port',
     env: 'PLEXUS_PORT',
@@ -161,6 +166,40 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
     flag: '--page-dir <dir>',
     schema: path,
     initial: (source) => join(source.installDir, 'dist', 'page'),
+  }),
+  pageUrl: setting('pageUrl', {
+    doc: 'Address of a copy of the page on an HTTPS host; links for other devices lead there.',
+    kind: 'text',
+    file: 'page-url',
+    env: 'PLEXUS_PAGE_URL',
+    flag: '--page-url <url>',
+    schema: z.union([
+      z.url({ protocol: /^https$/, error: 'must be an address that begins with https://' }).refine(
+        // a fragment is where the invitation goes
+        (url) => !url.includes('#'),
+        'must not have a # in it',
+      ),
+      z.undefined(),
+    ]),
+    initial: () => undefined,
+  }),
+  tlsCert: setting('tlsCert', {
+    doc: 'A certificate of your own (PEM, with its chain) for HTTPS beyond this machine; needs --tls-key too.',
+    kind: 'text',
+    file: 'tls-cert',
+    env: 'PLEXUS_TLS_CERT',
+    flag: '--tls-cert <file>',
+    schema: optionalPath,
+    initial: () => undefined,
+  }),
+  tlsKey: setting('tlsKey', {
+    doc: 'The private key of that certificate (PEM, without a passphrase).',
+    kind: 'text',
+    file: 'tls-key',
+    env: 'PLEXUS_TLS_KEY',
+    flag: '--tls-key <file>',
+    schema: optionalPath,
+    initial: () => undefined,
   }),
   token: setting('token', {
     doc: 'The token programs show to the gateway. Without it, one is made at the first start and kept.',

@@ -29,7 +29,11 @@ const credentialSchema = z.object({ url: z.url(), credential: z.string().min(32)
 /** What the command line needs to talk to the running helper. */
 export type CliCredential = z.infer<typeof credentialSchema>
 
-const switchesSchema = z.object({ lan: z.boolean().optional() })
+const switchesSchema = z.object({
+  lan: z.boolean().optional(),
+  /** False: the authority was deleted, and is not made again unasked. */
+  authority: z.boolean().optional(),
+})
 
 /** Switches a person flipped while the helper ran; they hold at the next start. */
 export type Switches = z.infer<typeof switchesSchema>

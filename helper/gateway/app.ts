@@ -1,10 +1,12 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { messageOf, sortableId, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
+import { NO_NETWORK, type Face } from './face.ts'
 import {
   refuseBodyType,
   refuseOutsider,
   refuseStranger,
+  zoneOf,
   type GuardRules,
   type Refusal,
   type TokenCheck,
@@ -15,7 +17,9 @@ import type { PageFiles } from './page-files.ts'
 import { headOfContext, type GatewayEnv } from './request-head.ts'
 import { chatCompletions } from './routes/chat-completions.ts'
 import { listModels, oneModel } from './routes/models.ts'
+import { createNetworkRoutes } from './routes/network.ts'
 import { methodNotAllowed, notFound, servePage } from './routes/page.ts'
+import { trustRoutes } from './routes/trust.ts'
 import { health, whereabouts } from './routes/whereabouts.ts'
 
 /** Routes of another part of the helper, behind the same Host and Origin lists. */
@@ -38,6 +42,8 @@ export interface GatewayAppPorts {
   /** The names and origins that are ours; known once the port is. */
   readonly rules: () => GuardRules
   readonly asks?: OpenAsks
+  /** The helper on its network; absent: on none. */
+  readonly face?: Face
   readonly mounts?: readonly GatewayMount[]
 }
 
@@ -47,6 +53,7 @@ export type GatewayApp = Hono<GatewayEnv>
 /** Every route, each behind the guard. The order is: names, token, method, type, size, content. */
 export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   const { mesh, log } = ports
+  const face = ports.face ?? NO_NETWORK
   const app = new Hono<GatewayEnv>()
   const requireToken: MiddlewareHandler<GatewayEnv> = async (context, next) => {
     const refusal = refuseStranger(headOfContext(context).authorization, ports.isToken)
@@ -54,9 +61,13 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   }
 
   app.use('*', stampAnswers(ports))
+  const network = createNetworkRoutes({ mesh, log, face, files: ports.files, herePaths: herePaths(ports.mounts ?? []) })
   app.use('*', async (context, next) => {
-    const refusal = refuseOutsider(headOfContext(context), ports.rules())
-    if (refusal === undefined) return next()
+    const head = headOfContext(context)
+    const rules = ports.rules()
+    const refusal = refuseOutsider(head, rules)
+    if (refusal === undefined)
+      return zoneOf(head, rules) === 'here' ? next() : network.fetch(context.req.raw, context.env)
     log.warn('A request from outside was refused.', { code: refusal.code, method: context.req.method })
     return refusalResponse(refusal)
   })
@@ -77,10 +88,14 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   app.post('/v1/chat/completions', chat).all('/v1/chat/completions', () => methodNotAllowed('POST'))
   app.get('/api/v1/events', upgradeRequired).all('/api/v1/events', () => methodNotAllowed('GET'))
   app.get('/health', health(mesh)).all('/health', () => methodNotAllowed('GET, HEAD'))
-  app.get('/plexus.json', whereabouts(mesh)).all('/plexus.json', () => methodNotAllowed('GET, HEAD'))
+  app.get('/plexus.json', whereabouts(mesh, face)).all('/plexus.json', () => methodNotAllowed('GET, HEAD'))
   app.all('/v1/*', notFound)
   app.all('/api/*', notFound)
-  app.all('*', servePage(ports.files, log))
+  app.route('/', trustRoutes(face, ports.files, log))
+  app.all(
+    '*',
+    servePage(ports.files, log, () => true),
+  )
 
   app.notFound(notFound)
   app.onError((error, context) => {
@@ -90,6 +105,11 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
     return failureResponse(failure)
   })
   return app
+}
+
+/** Where everything begins that is not the page's. */
+function herePaths(mounts: readonly GatewayMount[]): string[] {
+  return ['/v1', '/api', '/health', ...mounts.map((mount) => mount.path)]
 }
 
 /** Gives every answer an id for logs and support, and headers that keep it from other origins. */

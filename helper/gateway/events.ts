@@ -3,7 +3,15 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { messageOf, type Clock, type Logger } from '../../mesh/base/index.ts'
 import type { DeviceView, Mesh, MeshEvent, Standing } from '../../mesh/mesh-types.ts'
-import { refuseOutsider, refuseStranger, type GuardRules, type Refusal, type TokenCheck } from './guard.ts'
+import {
+  HERE_ONLY,
+  refuseOutsider,
+  refuseStranger,
+  zoneOf,
+  type GuardRules,
+  type Refusal,
+  type TokenCheck,
+} from './guard.ts'
 import { GATEWAY_LIMITS } from './limits.ts'
 import { headOfIncoming } from './request-head.ts'
 
@@ -92,6 +100,7 @@ function refuseUpgrade(
   const head = headOfIncoming(incoming)
   const outsider = refuseOutsider(head, ports.rules())
   if (outsider !== undefined) return outsider
+  if (zoneOf(head, ports.rules()) !== 'here') return HERE_ONLY
   const [path, query] = splitTarget(head.target)
   if (path !== EVENTS_PATH) return { status: 404, message: 'There is no socket at this address.', code: 'not_found' }
   const stranger = refuseStranger(credentials(incoming, head.authorization, query), (candidate) =>

@@ -1,12 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { Duplex } from 'node:stream'
 import { getRequestListener } from '@hono/node-server'
-import { MeshError, messageOf, throwIfAborted, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
+import { MeshError, throwIfAborted, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
+import { openDoor, type Door } from '../door/index.ts'
 import { createGatewayApp, type GatewayMount } from './app.ts'
-import { createEventSockets, type EventSockets } from './events.ts'
+import { createEventSockets } from './events.ts'
+import { NO_NETWORK, type Face } from './face.ts'
 import { guardRules, tokenCheck, type GuardRules } from './guard.ts'
-import { GATEWAY_LIMITS } from './limits.ts'
 import { createOpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
 import { createPageFiles } from './page-files.ts'
@@ -23,6 +22,8 @@ export interface GatewayOptions {
   readonly pageDir: string
   /** Routes of other parts of the helper. */
   readonly mounts?: readonly GatewayMount[]
+  /** The helper on its network; absent: on none. */
+  readonly face?: Face
 }
 
 /** Where a gateway listens. */
@@ -35,21 +36,23 @@ export interface ListenOptions {
 }
 
 /** A gateway that answers. */
-export interface ListeningGateway {
+export interface ServingGateway {
   readonly port: number
   /** `http://127.0.0.1:PORT` */
   readonly url: string
-  /** Ends every answer and socket and frees the port; waits at most 2 s, or until the signal. */
+  /** Ends every answer and socket and frees the port; waits at most 2 s, or until the signal. Peers stay connected. */
   close(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
 }
 
 /** The helper's face for programs and browsers on this machine. */
 export interface Gateway {
+  /** Answers at a port that somebody else opened and closes. */
+  serve(door: Door): ServingGateway
   /**
-   * Starts to answer on one port of the loopback interface.
+   * Opens a port of the loopback interface for the gateway alone, and answers there.
    * @throws MeshError `port-taken`, `config-invalid` (an address that is not loopback, a port that may not be used), `aborted`.
    */
-  listen(options: ListenOptions): Promise<ListeningGateway>
+  listen(options: ListenOptions): Promise<ServingGateway>
 }
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost'])
@@ -65,24 +68,35 @@ export function createGateway(options: GatewayOptions): Gateway {
   if (options.token.trim() === '') {
     throw new MeshError('config-invalid', 'The gateway token is empty. Unset PLEXUS_TOKEN, or give it a value.')
   }
-  return { listen: (listenOptions) => listen(options, listenOptions) }
+  return {
+    serve: (door) => serve(options, door),
+    async listen({ port, host = '127.0.0.1', signal }) {
+      throwIfAborted(signal)
+      if (!LOOPBACK.has(host)) {
+        throw new MeshError('config-invalid', `The gateway listens on this machine only, not on ${host}.`)
+      }
+      const door = await openDoor({ port, host, signal, clock: options.clock, log: options.log })
+      const serving = serve(options, door)
+      return {
+        ...serving,
+        async close(closeOptions) {
+          await serving.close(closeOptions)
+          await door.close(closeOptions)
+        },
+      }
+    },
+  }
 }
 
-async function listen(
-  options: GatewayOptions,
-  { port, host = '127.0.0.1', signal }: ListenOptions,
-): Promise<ListeningGateway> {
-  throwIfAborted(signal)
-  if (!LOOPBACK.has(host)) {
-    throw new MeshError('config-invalid', `The gateway listens on this machine only, not on ${host}.`)
-  }
+function serve(options: GatewayOptions, door: Door): ServingGateway {
   const { mesh, clock, random, log } = options
   const isToken = tokenCheck(options.token)
   const asks = createOpenAsks()
-  let ownRules: GuardRules = { hosts: new Set(), origins: new Set() }
-  const rules = (): GuardRules => ownRules
+  const face = options.face ?? NO_NETWORK
+  const rules = (): GuardRules => guardRules(door.port, face.names())
   const files = createPageFiles(options.pageDir)
-  const app = createGatewayApp({ mesh, clock, random, log, isToken, files, rules, asks, mounts: options.mounts ?? [] })
+  const mounts = options.mounts ?? []
+  const app = createGatewayApp({ mesh, clock, random, log, isToken, files, rules, asks, face, mounts })
   const sockets = createEventSockets({ mesh, clock, log, isToken, rules })
   // the global Request and Response stay Node's own: other parts of the helper use them
   const respond = getRequestListener((request, env) => app.fetch(request, env), {
@@ -92,25 +106,29 @@ async function listen(
     autoCleanupIncoming: false,
     errorHandler: unreadable,
   })
-  const server = createHttpServer(
-    (incoming, outgoing) => {
+  door.serve({
+    request(incoming, outgoing) {
       respond(incoming, outgoing).catch((error: unknown) => {
         log.error('A request broke the gateway.', { error })
         outgoing.destroy()
       })
     },
-    sockets,
-    log,
-  )
-  const boundPort = await bind(server, port, host, signal)
-  ownRules = guardRules(boundPort)
+    upgrade(incoming, socket, head) {
+      sockets.upgrade(incoming, socket, head)
+    },
+    badRequest(error, socket) {
+      log.debug('A client sent no HTTP.', { code: error.code ?? 'unknown' })
+      if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+      else socket.end(clientErrorAnswer(error.code))
+    },
+  })
   return {
-    port: boundPort,
-    url: `http://${host === '::1' ? '[::1]' : host}:${String(boundPort)}`,
+    port: door.port,
+    url: `http://${door.host === '::1' ? '[::1]' : '127.0.0.1'}:${String(door.port)}`,
     async close(closeOptions = {}) {
       sockets.close()
       asks.abortAll(new MeshError('offline', 'The helper is stopping.'))
-      await closeServer(server, sockets, clock, closeOptions.signal)
+      await door.endVisits(closeOptions)
     },
   }
 }
@@ -123,31 +141,6 @@ function unreadable(error: unknown): Response {
     )
   }
   return failureResponse(failureOf(error))
-}
-
-function createHttpServer(
-  onRequest: (incoming: IncomingMessage, outgoing: ServerResponse) => void,
-  sockets: EventSockets,
-  log: Logger,
-): Server {
-  const server = createServer(
-    {
-      requestTimeout: GATEWAY_LIMITS.requestMs,
-      connectionsCheckingInterval: GATEWAY_LIMITS.timeCheckMs,
-      headersTimeout: GATEWAY_LIMITS.headMs,
-    },
-    onRequest,
-  )
-  server.maxConnections = GATEWAY_LIMITS.connections
-  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    sockets.upgrade(incoming, socket, head)
-  })
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    log.debug('A client sent no HTTP.', { code: error.code ?? 'unknown' })
-    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
-    else socket.end(clientErrorAnswer(error.code))
-  })
-  return server
 }
 
 function clientErrorAnswer(code: string | undefined): string {
@@ -166,77 +159,4 @@ function clientErrorAnswer(code: string | undefined): string {
     '',
     body,
   ].join('\r\n')
-}
-
-async function bind(server: Server, port: number, host: string, signal: AbortSignal | undefined): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(bindError(error, port))
-    })
-    server.listen({ port, host, exclusive: true }, resolve)
-  })
-  const address = server.address()
-  if (signal?.aborted === true || address === null || typeof address === 'string') {
-    server.close()
-    throwIfAborted(signal)
-    throw new MeshError('bug', 'The gateway listens, yet has no port.')
-  }
-  return address.port
-}
-
-function bindError(error: NodeJS.ErrnoException, port: number): MeshError {
-  const detail = { port }
-  if (error.code === 'EADDRINUSE') {
-    return new MeshError(
-      'port-taken',
-      `Port ${String(port)} is taken by another program. Stop that program, or choose another port with --port.`,
-      {
-        cause: error,
-        detail,
-        fault: 'user',
-      },
-    )
-  }
-  return new MeshError(
-    'config-invalid',
-    `Port ${String(port)} cannot be used (${messageOf(error)}). Choose another with --port.`,
-    {
-      cause: error,
-      detail,
-    },
-  )
-}
-
-async function closeServer(
-  server: Server,
-  sockets: EventSockets,
-  clock: Clock,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const cut = (): void => {
-    // an upgraded connection is no longer the HTTP server's to close
-    sockets.cut()
-    server.closeAllConnections()
-  }
-  const cancelCut = clock.schedule(GATEWAY_LIMITS.closeGraceMs, cut)
-  // a connection whose last answer ends now would otherwise be kept for a next request
-  let cancelSweep = (): void => {}
-  const sweep = (): void => {
-    server.closeIdleConnections()
-    cancelSweep = clock.schedule(GATEWAY_LIMITS.closeSweepMs, sweep)
-  }
-  if (signal?.aborted === true) cut()
-  else signal?.addEventListener('abort', cut, { once: true })
-  try {
-    await new Promise<void>((resolve) => {
-      server.close(() => {
-        resolve()
-      })
-      sweep()
-    })
-  } finally {
-    cancelCut()
-    cancelSweep()
-    signal?.removeEventListener('abort', cut)
-  }
 }

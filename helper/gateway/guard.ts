@@ -12,13 +12,22 @@ export interface RequestHead {
   readonly contentEncoding: readonly string[]
   readonly fetchSite: readonly string[]
   readonly fetchMode: readonly string[]
+  /** Whether the connection itself came from this machine's loopback interface; no header has a say in it. */
+  readonly isLocal: boolean
+  /** Whether it came over TLS. */
+  readonly isSecure: boolean
 }
 
-/** Names under which this gateway may be addressed, all lower case. */
+/** Names under which this port may be addressed, with the port, all lower case. */
 export interface GuardRules {
+  /** By programs and browsers of this machine. */
   readonly hosts: ReadonlySet<string>
-  readonly origins: ReadonlySet<string>
+  /** By the local network; empty while it is closed. */
+  readonly networkHosts: ReadonlySet<string>
 }
+
+/** Who asks: this machine, for whom everything is, or the local network, for which the page is. */
+export type Zone = 'here' | 'network'
 
 /** Why a request stays out: status, sentence and code of the answer. */
 export interface Refusal {
@@ -27,17 +36,46 @@ export interface Refusal {
   readonly code: string
 }
 
-const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'] as const
-const DEFAULT_HTTP_PORT = 80
+/** What the network hears of everything that is for this machine only. */
+export const HERE_ONLY: Refusal = {
+  status: 403,
+  message: 'This is for programs on the machine of the helper only.',
+  code: 'this_machine_only',
+}
 
-/** Names and origins of a gateway that listens on `port` of the loopback interface. */
-export function guardRules(port: number): GuardRules {
+const LOOPBACK_NAMES = ['127.0.0.1', 'localhost', '[::1]'] as const
+/** Ports that a browser leaves out of Host and Origin. */
+const DEFAULT_PORTS: ReadonlySet<number> = new Set([80, 443])
+
+/** The names of a port: loopback's own, and those of the local network (`10.0.0.7`, `plexus.local`) while it is open. */
+export function guardRules(port: number, networkNames: readonly string[] = []): GuardRules {
+  return { hosts: withPort(LOOPBACK_NAMES, port), networkHosts: withPort(networkNames, port) }
+}
+
+function withPort(names: readonly string[], port: number): Set<string> {
   const hosts = new Set<string>()
-  for (const name of LOOPBACK_NAMES) {
-    hosts.add(`${name}:${String(port)}`)
-    if (port === DEFAULT_HTTP_PORT) hosts.add(name)
+  for (const name of names) {
+    hosts.add(`${name.toLowerCase()}:${String(port)}`)
+    if (DEFAULT_PORTS.has(port)) hosts.add(name.toLowerCase())
   }
-  return { hosts, origins: new Set([...hosts].map((host) => `http://${host}`)) }
+  return hosts
+}
+
+/**
+ * Whose request it is, by the connection first and the Host second: one that came
+ * over the network is never this machine's, whatever it calls itself, and one that
+ * calls itself by a name of the network is not either, wherever it came from.
+ */
+export function zoneOf(head: Pick<RequestHead, 'host' | 'isLocal'>, rules: GuardRules): Zone | undefined {
+  const [host, ...others] = head.host
+  if (host === undefined || others.length > 0) return undefined
+  if (head.isLocal && rules.hosts.has(host.toLowerCase())) return 'here'
+  return isListed(host.toLowerCase(), rules.networkHosts) ? 'network' : undefined
+}
+
+/** In the list, or one label below a name that a certificate of the person's own leaves open (`*.example.org`). */
+function isListed(host: string, hosts: ReadonlySet<string>): boolean {
+  return hosts.has(host) || hosts.has(host.replace(/^[a-z0-9-]+\./, '*.'))
 }
 
 /**
@@ -50,8 +88,8 @@ export function guardRules(port: number): GuardRules {
 export function refuseOutsider(head: RequestHead, rules: GuardRules): Refusal | undefined {
   // an absolute target would let the URL and the Host header disagree
   if (!head.target.startsWith('/')) return outsider(400, 'The request target must be a path.', 'invalid_target')
-  const [host, ...otherHosts] = head.host
-  if (host === undefined || otherHosts.length > 0 || !rules.hosts.has(host.toLowerCase())) {
+  const zone = zoneOf(head, rules)
+  if (zone === undefined) {
     return outsider(
       403,
       'This address is not one of this helper’s own. Use http://127.0.0.1 with its port.',
@@ -59,10 +97,16 @@ export function refuseOutsider(head: RequestHead, rules: GuardRules): Refusal | 
     )
   }
   const [origin, ...otherOrigins] = head.origin
-  if (origin !== undefined && (otherOrigins.length > 0 || !rules.origins.has(origin))) {
+  if (origin !== undefined && (otherOrigins.length > 0 || !isOwnOrigin(origin, head, zone, rules))) {
     return outsider(403, 'Pages of other origins may not talk to this helper.', 'origin_not_allowed')
   }
   return refuseCrossSite(head, origin)
+}
+
+function isOwnOrigin(origin: string, head: RequestHead, zone: Zone, rules: GuardRules): boolean {
+  const scheme = head.isSecure ? 'https://' : 'http://'
+  const hosts = zone === 'here' ? rules.hosts : rules.networkHosts
+  return origin.startsWith(scheme) && isListed(origin.slice(scheme.length), hosts)
 }
 
 /** A browser says where a request comes from even where it sends no Origin (a plain GET by an image or script tag). */

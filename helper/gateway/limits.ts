@@ -18,14 +18,6 @@ export const GATEWAY_LIMITS = {
   stalledReaderMs: 30_000,
   /** What `Retry-After` says when nothing better is known, in ms. */
   retryAfterMs: 2_000,
-  /** A whole request (head and body) must have arrived within this. Above: 408. */
-  requestMs: 30_000,
-  /** The head of a request must have arrived within this. Above: 408. */
-  headMs: 10_000,
-  /** Pause between two looks for requests that are late. */
-  timeCheckMs: 5_000,
-  /** TCP connections at once. Above: closed at once. */
-  connections: 512,
   /** Open event sockets at once. Above: 503. */
   eventSockets: 32,
   /** Unsent bytes of one event socket. Above: cut. */
@@ -34,10 +26,6 @@ export const GATEWAY_LIMITS = {
   eventMessageBytes: 1_024,
   /** Ping of the event sockets; one that did not answer the last ping is closed. */
   eventPingMs: 15_000,
-  /** How long a close waits for open answers to end before it cuts them. */
-  closeGraceMs: 2_000,
-  /** Pause between two looks for connections that fell idle while the gateway closes. */
-  closeSweepMs: 20,
   /** Compressed copies of page files kept in memory, in bytes. Above: the oldest are dropped. */
   compressedCacheBytes: 32 * 1024 * 1024,
 } as const

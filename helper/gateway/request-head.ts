@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import type { TLSSocket } from 'node:tls'
 import type { HttpBindings } from '@hono/node-server'
+import { isLoopbackIp } from '../door/index.ts'
 import type { RequestHead } from './guard.ts'
 
 /** Bindings of a request: the Node pair over a socket, nothing when the app is called directly. */
@@ -13,7 +15,12 @@ type ReadHeader = (name: string) => readonly string[]
 /** The head of a request over a socket, from the raw headers: Node's own view drops duplicates. */
 export function headOfIncoming(incoming: IncomingMessage): RequestHead {
   const raw = incoming.rawHeaders
-  return headOf(incoming.method ?? 'GET', incoming.url ?? '', (name) => {
+  const { socket } = incoming
+  const from = {
+    isLocal: isLoopbackIp(socket.remoteAddress ?? ''),
+    isSecure: (socket as Partial<TLSSocket>).encrypted === true,
+  }
+  return headOf(incoming.method ?? 'GET', incoming.url ?? '', from, (name) => {
     const values: string[] = []
     for (let index = 0; index + 1 < raw.length; index += 2) {
       if (raw[index]?.toLowerCase() === name) values.push(raw[index + 1] ?? '')
@@ -40,14 +47,21 @@ export function headOfContext(context: RequestContext): RequestHead {
   if (incoming !== undefined) return headOfIncoming(incoming)
   const { headers, method, url } = context.req.raw
   const { pathname, search } = new URL(url)
-  return headOf(method, pathname + search, (name) => {
+  // called without a socket: by this very process
+  return headOf(method, pathname + search, { isLocal: true, isSecure: false }, (name) => {
     const value = headers.get(name)
     return value === null ? [] : [value]
   })
 }
 
-function headOf(method: string, target: string, read: ReadHeader): RequestHead {
+function headOf(
+  method: string,
+  target: string,
+  from: Pick<RequestHead, 'isLocal' | 'isSecure'>,
+  read: ReadHeader,
+): RequestHead {
   return {
+    ...from,
     method,
     target,
     host: read('host'),

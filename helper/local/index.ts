@@ -16,6 +16,7 @@ export {
   type LocalModels,
   type LockState,
   type TransferProgress,
+  type TrustReport,
 } from './operation.ts'
 export {
   type AskProgress,

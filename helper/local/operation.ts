@@ -15,6 +15,11 @@ export interface LocalHost {
   lan(): LanState
   setLan(open: boolean, options: { signal?: AbortSignal | undefined }): Promise<LanState>
   readonly lock: LocalLock
+  /** The page to open at a place; undefined: there is none that is secure. */
+  pageAt(place: 'here' | 'elsewhere'): string | undefined
+  trust(): TrustReport
+  /** Makes the authority of this helper, or deletes it with its key, for good. */
+  setAuthority(wanted: boolean): Promise<TrustReport>
   /** What `doctor` shows of a running helper. */
   status(): HelperStatus
   /** Ends the helper after the answer went out. */
@@ -46,6 +51,19 @@ export interface LocalLock {
 /** Whether a start needs a passphrase. */
 export interface LockState {
   readonly isLocked: boolean
+}
+
+/** What HTTPS beyond this machine is spoken with. */
+export interface TrustReport {
+  readonly kind: 'off' | 'own-authority' | 'own-certificate'
+  /** Of the authority: SHA-256 with colons. */
+  readonly fingerprint: string | null
+  /** Where its certificate lies, to be copied by hand. */
+  readonly file: string | null
+  /** What the certificate in force is for. */
+  readonly names: readonly string[]
+  /** Where a device of the network learns to trust it. */
+  readonly page: string | null
 }
 
 /** A running helper in figures. */

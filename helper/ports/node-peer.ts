@@ -6,18 +6,19 @@ import { MeshError, messageOf } from '../../mesh/base/index.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
 import { HELPER_QUOTAS, relayService } from '../../relay/index.ts'
 import type { PeerCertificate } from './certificate.ts'
+import { entranceWebSockets, type PeerEntrance } from './door-transport.ts'
 import { freeUdpPort } from './udp-port.ts'
 
 /** Where the peer listens. 0 picks a free port. */
 export interface PeerPorts {
-  readonly ws: number
+  /** A port of its own for WebSockets, or the entrance of a port that is shared. */
+  readonly ws: number | PeerEntrance
   readonly tcp: number
   readonly webrtcDirect: number
 }
 
 /** The ports a running node really has, and its WebRTC-direct address with its certhash. */
 export interface BoundPeerPorts {
-  readonly ws: number
   readonly tcp: number
   readonly webrtcDirect: string
 }
@@ -32,18 +33,20 @@ export function nodeTransports(options: {
   readonly certificate: PeerCertificate
 }): NodePreset {
   const { host, ports, certificate } = options
+  const { ws } = ports
   // no STUN server of anyone's: the addresses of one's own network are enough
   const rtcConfiguration = { iceServers: [] }
   return {
     transports: [
       tcp() as never,
-      webSockets() as never,
+      (typeof ws === 'number' ? webSockets() : entranceWebSockets(ws)) as never,
       webRTCDirect({ certificate, rtcConfiguration }) as never,
       webRTC({ rtcConfiguration }) as never,
       circuitRelayTransport() as never,
     ],
     listen: async () => [
-      `/ip4/${host}/tcp/${String(ports.ws)}/ws`,
+      // an entrance has no port to open: any address makes the node use it
+      `/ip4/${host}/tcp/${typeof ws === 'number' ? String(ws) : '0'}/ws`,
       `/ip4/${host}/tcp/${String(ports.tcp)}`,
       // the library takes a free TCP port for a free UDP port, and then fails now and again
       `/ip4/${host}/udp/${String(ports.webrtcDirect === 0 ? await freeUdpPort(host) : ports.webrtcDirect)}/webrtc-direct`,
@@ -81,7 +84,7 @@ export function boundPorts(addresses: readonly string[]): BoundPeerPorts {
   }
   const direct = addresses.find((address) => address.includes('/webrtc-direct/certhash/'))
   if (direct === undefined) throw new MeshError('bug', 'The WebRTC-direct listener did not come up.')
-  return { ws: port(/\/tcp\/(\d+)\/ws/), tcp: port(/\/tcp\/(\d+)\/p2p\//), webrtcDirect: direct }
+  return { tcp: port(/\/tcp\/(\d+)\/p2p\//), webrtcDirect: direct }
 }
 
 /** A listen failure of libp2p as the sentence a person needs. */

@@ -7,6 +7,7 @@ import {
   DIAL_TIMEOUT_MS,
   MeshError,
   messageOf,
+  RELAY_HEAD_START_MS,
   sleep,
   throwIfAborted,
   type Clock,
@@ -14,9 +15,42 @@ import {
 import type { PeerNode } from './node.ts'
 
 /**
+ * The forms of a way with their rank; the first form that fits decides. A page served
+ * over HTTPS may open no plain WebSocket to a public address, and browsers may take
+ * WebRTC-direct away from pages one day: so each has its place and none is left out.
+ */
+const FORMS: readonly (readonly [form: RegExp, rank: number])[] = [
+  // looked for first: what follows must not take it for a WebSocket of the relay
+  [/\/p2p-circuit(?!.*\/webrtc)/, 6],
+  [/\/p2p-circuit\/webrtc/, 5],
+  [/\/webrtc-direct(?:\/|$)/, 3],
+  // on loopback nobody listens in, and a WebSocket is up five times as fast
+  [/^\/ip4\/127\..*\/ws(?:\/|$)/, 1],
+  [/\/(?:wss|tls\/ws)(?:\/|$)/, 2],
+  // helpers only
+  [/\/tcp\/\d+(?:\/p2p\/[^/]+)?$/, 0],
+  [/\/ws(?:\/|$)/, 4],
+]
+const LAST_RESORT = 6
+
+function rankOf(way: string): number {
+  return FORMS.find(([form]) => form.test(way))?.[1] ?? LAST_RESORT
+}
+
+/** Whether a way leads through a relay for as long as it lasts: taken only when no other works. */
+export function isLastResort(way: string): boolean {
+  return rankOf(way) === LAST_RESORT
+}
+
+/** The same ways, those first that are up fastest and safest; of equal ones the order stays. */
+export function inDialOrder(ways: readonly string[]): string[] {
+  return [...ways].sort((a, b) => rankOf(a) - rankOf(b))
+}
+
+/**
  * Tries all ways to one device: each gets a head start, and a next one starts
  * beside it when it is slow or at once when it failed. The first that connects
- * wins, the others are given up.
+ * wins, the others are given up. Through a relay only when the others had their time.
  * @throws MeshError `offline` naming how the last way failed, `aborted`
  */
 export async function dialFirst(
@@ -27,6 +61,8 @@ export async function dialFirst(
 ): Promise<Connection> {
   const { clock } = ports
   throwIfAborted(options.signal)
+  const there = connectionThere(node, ways)
+  if (there !== undefined) return there
   const race = deadline(clock, DIAL_TIMEOUT_MS * 2, 'Connecting', options.signal)
   const lost = new AbortController()
   const signal = AbortSignal.any([race.signal, lost.signal])
@@ -35,7 +71,7 @@ export async function dialFirst(
   const attempt = async (way: string): Promise<Connection> => {
     const limit = deadline(clock, DIAL_TIMEOUT_MS, 'Connecting', signal)
     try {
-      return await node.dial(multiaddr(way), { signal: limit.signal })
+      return await node.services.dialler.dial(multiaddr(way), { signal: limit.signal })
     } catch (error) {
       failures.push(messageOf(error))
       throw asMeshError(error, 'offline')
@@ -44,21 +80,18 @@ export async function dialFirst(
     }
   }
 
+  const running: Promise<Connection>[] = []
+  let winner: Connection | undefined
   try {
-    const running: Promise<Connection>[] = []
-    for (const way of ways) {
-      const one = attempt(way)
-      running.push(one)
-      const head = sleep(clock, DIAL_STAGGER_MS, { signal }).then(
-        () => undefined,
-        () => undefined,
-      )
-      // a failure ends the head start; a success ends the race
-      const first = await Promise.race([one.catch(() => undefined), head])
-      if (first !== undefined) return first
+    const ordered = inDialOrder(ways)
+    for (const [index, way] of ordered.entries()) {
+      running.push(attempt(way))
+      winner = await headStart(running, ordered[index + 1], clock, signal)
+      if (winner !== undefined) return winner
       throwIfAborted(signal)
     }
-    return await Promise.any(running)
+    winner = await Promise.any(running)
+    return winner
   } catch (error) {
     throwIfAborted(options.signal)
     throw new MeshError('offline', `No way to the device works: ${failures.at(-1) ?? 'none is known'}.`, {
@@ -67,5 +100,45 @@ export async function dialFirst(
   } finally {
     lost.abort(new MeshError('aborted', 'Another way was faster.'))
     race.clear()
+    for (const one of running) one.then((connection) => hangUp(connection, winner)).catch(() => undefined)
   }
+}
+
+/** Waits until one of the running ways connects, the last one fails, or the next has waited long enough. */
+async function headStart(
+  running: readonly Promise<Connection>[],
+  next: string | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Connection | undefined> {
+  if (next === undefined) return undefined
+  const over = new AbortController()
+  const waitMs = isLastResort(next) ? RELAY_HEAD_START_MS : DIAL_STAGGER_MS
+  const head = sleep(clock, waitMs, { signal: AbortSignal.any([signal, over.signal]) })
+  const begun = isLastResort(next) ? Promise.allSettled(running) : Promise.allSettled(running.slice(-1))
+  try {
+    return await Promise.race([
+      Promise.any(running).catch(() => undefined),
+      ...[head, begun].map((end) => end.then(nothing, nothing)),
+    ])
+  } finally {
+    over.abort()
+  }
+}
+
+function nothing(): undefined {
+  return undefined
+}
+
+/** Two ways may both be up before either hears of it; only one is kept. */
+function hangUp(connection: Connection, winner: Connection | undefined): void {
+  if (connection !== winner) connection.abort(new MeshError('aborted', 'Another way was faster.'))
+}
+
+/** The device may have connected by itself meanwhile. */
+function connectionThere(node: PeerNode, ways: readonly string[]): Connection | undefined {
+  const id = /\/p2p\/([^/]+)$/.exec(ways[0] ?? '')?.[1]
+  return node
+    .getConnections()
+    .find((one) => one.remotePeer.toString() === id && one.status === 'open' && one.limits === undefined)
 }

@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import {
   asMeshError,
   createEvents,
+  DIRECT_RETRY_MS,
   isAbort,
   MeshError,
   PENDING_JOIN_MS,
@@ -18,7 +19,7 @@ import {
 } from '../base/index.ts'
 import type { Member, Membership } from '../identity/index.ts'
 import { isPlainAddress, type AddressBook } from './address-book.ts'
-import { dialFirst } from './dial.ts'
+import { dialFirst, isLastResort } from './dial.ts'
 import type { PeerNode } from './node.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
 import { farewellOf, haveOf } from './protocols/ledger/exchange.ts'
@@ -56,6 +57,10 @@ export interface Links {
   toldBy(entry: EntryHash): number
   /** Keeps a stranger's connection while its pictures are compared. */
   spare(id: DeviceId): void
+  /** A device was noticed at these addresses; dialled there if it was admitted and is not linked. */
+  noticed(id: DeviceId, addresses: readonly string[]): void
+  /** STUN servers of linked helpers, by the address this device reached each at: `stun:HOST:PORT`. */
+  stunServers(): readonly string[]
   /** Probes every link and dials every missing one now. */
   wake(): void
   /** Says goodbye on every link and stops dialling. */
@@ -128,6 +133,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         Number(isRelayed(a.connection)) - Number(isRelayed(b.connection)) || (a.rttMs ?? 1e6) - (b.rttMs ?? 1e6),
     )[0]
 
+  const hasDirect = (link: Link): boolean => [...link.sessions].some((session) => !isRelayed(session.connection))
+
   const linkOf = (id: DeviceId): Link => {
     const known = links.get(id)
     if (known !== undefined) return known
@@ -159,10 +166,12 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       .addresses(id)
       .filter(ports.canDial)
       .map((address) => (address.includes(`/p2p/${id}`) ? address : `${address}/p2p/${id}`))
-    const through = online()
-      .filter((link) => link.id !== id && link.capability?.kind === 'helper')
-      .map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`)
-      .filter(ports.canDial)
+    const relays = online().filter((link) => link.id !== id && link.capability?.kind === 'helper' && hasDirect(link))
+    const through = [
+      ...relays.map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`),
+      // networks that keep their devices apart leave nothing else; never beside a relayed link, which it would be again
+      ...(links.get(id)?.sessions.size ? [] : relays.map((link) => `/p2p/${link.id}/p2p-circuit/p2p/${id}`)),
+    ].filter((way) => isLastResort(way) || ports.canDial(way))
     return {
       ways: [...own, ...(membership.admitted(id)?.kind === 'browser' ? through : [])],
       relayed: own.length === 0,
@@ -192,7 +201,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     Math.min(REDIAL_FIRST_MS * 1.6 ** Math.min(link.attempts, 20), relayed ? REDIAL_UNSEEN_MAX_MS : REDIAL_MAX_MS)
 
   const connect = async (link: Link): Promise<void> => {
-    if (stopped || link.dialling !== undefined || link.sessions.size > 0) return
+    if (stopped || link.dialling !== undefined || hasDirect(link)) return
     const { ways, relayed } = waysTo(link.id)
     if (ways.length === 0) {
       link.trouble = 'No address of it is known here; it can still connect by itself.'
@@ -228,6 +237,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       cancelSecond()
       link.dialling = undefined
       if (link.sessions.size === 0) schedule(link, link.dialAgain ? 0 : pauseMs(link, relayed))
+      else if (!hasDirect(link)) schedule(link, DIRECT_RETRY_MS)
       link.dialAgain = false
     }
   }
@@ -332,6 +342,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.saidBye = false
       link.trouble = undefined
       link.cancelRedial()
+      if (!hasDirect(link)) schedule(link, DIRECT_RETRY_MS)
       takeCapability(link, told.capability)
       hear(link, told)
       takeHeads(link, told.heads)
@@ -394,10 +405,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const hear = (link: Link, told: Pick<Hello, 'neighbours'>): void => {
     const before = new Set(link.neighbours.map((one) => one.id))
     link.neighbours = told.neighbours
-    for (const one of told.neighbours) if (!before.has(one.id)) meet(one)
+    for (const one of told.neighbours) if (!before.has(one.id)) noticed(one.id, one.addresses)
   }
 
-  const meet = ({ id, addresses }: Neighbour): void => {
+  const noticed = (id: DeviceId, addresses: readonly string[]): void => {
     if (id === self || !admitted(id)) return
     book.suggest(
       id,
@@ -435,7 +446,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     if (links.has(member.id)) return
     schedule(linkOf(member.id), headStartMs(member.id))
     // a neighbour may have named it before the ledger did
-    for (const link of online()) for (const one of link.neighbours) if (one.id === member.id) meet(one)
+    for (const link of online())
+      for (const one of link.neighbours) if (one.id === member.id) noticed(one.id, one.addresses)
   }
 
   const unfollow = (id: DeviceId): void => {
@@ -546,6 +558,16 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       spared.add(id)
       clock.schedule(PENDING_JOIN_MS, () => spared.delete(id))
     },
+    noticed,
+    stunServers: () => [
+      ...new Set(
+        online().flatMap((link) => {
+          const port = link.capability?.stunPort
+          const host = [...link.sessions].flatMap(({ connection }) => hostOf(connection) ?? [])[0]
+          return port === undefined || host === undefined ? [] : [`stun:${host}:${String(port)}`]
+        }),
+      ),
+    ],
     wake() {
       for (const link of links.values()) {
         for (const session of link.sessions) session.probe()
@@ -564,4 +586,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       await book.flush()
     },
   }
+}
+
+/** The host a direct connection was made to; what a device says of itself must not send packets elsewhere. */
+function hostOf(connection: Connection): string | undefined {
+  if (isRelayed(connection)) return undefined
+  return /^\/(?:ip4|dns4?)\/([a-z0-9.-]+)\//i.exec(connection.remoteAddr.toString())?.[1]
 }

@@ -1,14 +1,24 @@
 import { noise } from '@libp2p/noise'
 import { yamux } from '@libp2p/yamux'
 import { identify, type Identify } from '@libp2p/identify'
-import type { ConnectionGater, Libp2p, PrivateKey, Transport } from '@libp2p/interface'
+import type { Connection, ConnectionGater, Libp2p, PrivateKey, Transport } from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { DeviceId } from '../base/index.ts'
 
+/**
+ * Dials one way and no other, beside dials that are under way: libp2p's own queue
+ * makes one job of all dials to a device and tries their ways in turn, so that one
+ * that hangs holds up the rest.
+ */
+export interface Dialler {
+  dial(way: Multiaddr, options: { readonly signal: AbortSignal }): Promise<Connection>
+}
+
 /** The services every node of ours runs. */
 export interface NodeServices extends Record<string, unknown> {
+  readonly dialler: Dialler
   readonly identify: Identify
   readonly ping: Ping
 }
@@ -30,6 +40,8 @@ export interface NodePreset {
   readonly services?: Readonly<Record<string, (components: never) => unknown>> | undefined
   /** Whether this environment can dial such an address at all. */
   canDial(address: string): boolean
+  /** Told which STUN servers of this mesh are in reach now (`stun:HOST:PORT`); used for the set-up of WebRTC. */
+  useStun?(servers: readonly string[]): void
 }
 
 /** Decisions of the peer that libp2p asks for. */
@@ -96,6 +108,9 @@ function buildNode(
       // identify pushes and a second prober share one stream by default, and a refused ping cuts the link
       ping: ping({ maxInboundStreams: 16, maxOutboundStreams: 16 }),
       identify: identify({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
+      dialler: ({ transportManager }: { readonly transportManager: Dialler }): Dialler => ({
+        dial: (way, options) => transportManager.dial(way, options),
+      }),
       ...preset.services,
     } as unknown as Factories,
   })

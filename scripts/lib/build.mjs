@@ -57,6 +57,8 @@ async function buildOne(name, say, force) {
   await rm(target.stamp, { force: true })
   const vite = join(modulesDir, 'vite', 'bin', 'vite.js')
   const code = await runSilently(process.execPath, [vite, 'build', '--config', target.config, '--logLevel', 'warn'], {
+    // a build that a test runner starts is one for people all the same
+    env: { ...process.env, NODE_ENV: 'production' },
     cwd: root,
     // whoever builds from within a test gets what people get
     env: { ...process.env, NODE_ENV: 'production' },

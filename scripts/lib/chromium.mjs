@@ -1,8 +1,7 @@
 // Finds a Chromium of the system, and installs one where that is ours to do.
-import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { run } from './run.mjs'
+import { installPackages, mayInstall } from './system-packages.mjs'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'microsoft-edge', 'chrome']
 const PLACES = {
@@ -36,16 +35,9 @@ export function findChromium(env = process.env) {
 export async function ensureChromium(say) {
   const found = findChromium()
   if (found !== undefined) return found
-  const isRoot = typeof process.getuid === 'function' && process.getuid() === 0
-  if (isRoot && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0) {
+  if (mayInstall()) {
     say('Installing Chromium for the tests in a browser.')
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-    const updated = await run('apt-get', ['update', '-qq'], { quiet: true, env })
-    const installed =
-      updated === 0
-        ? await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'], { quiet: true, env })
-        : updated
-    if (installed === 0) return findChromium()
+    if (await installPackages(['chromium'])) return findChromium()
     say('Chromium could not be installed; the reason is above.')
   }
   say('There is no Chromium here: the tests in a browser are left out. Install one, or name yours in PLEXUS_CHROMIUM.')

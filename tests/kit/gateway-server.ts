@@ -1,4 +1,4 @@
-import { createGateway, type GatewayMount, type ListeningGateway } from '../../helper/gateway/index.ts'
+import { createGateway, type GatewayMount, type ServingGateway } from '../../helper/gateway/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import { silentLogger, type Clock } from '../../mesh/base/index.ts'
@@ -6,7 +6,7 @@ import { createFakeMesh, type FakeMesh } from './fake-mesh.ts'
 import { TEST_TOKEN } from './gateway.ts'
 
 /** A gateway on a real port, over a fake mesh. */
-export interface GatewayServer extends ListeningGateway {
+export interface GatewayServer extends ServingGateway {
   readonly mesh: FakeMesh
   readonly token: string
 }

@@ -32,6 +32,8 @@ export interface HelperProcessOptions {
   readonly port?: number
   /** Default true. */
   readonly waitForReady?: boolean
+  /** Runs it and its commands through this program, `ip netns exec NAME` say. */
+  readonly through?: readonly string[]
 }
 
 /** What a process said and how it ended. */
@@ -125,11 +127,16 @@ export function runProcess(
 /** Runs `plexus` with these arguments; needs no helper. */
 export async function runCli(
   args: readonly string[],
-  options: { env?: Readonly<Record<string, string | undefined>>; cwd?: string } = {},
+  options: {
+    env?: Readonly<Record<string, string | undefined>>
+    cwd?: string
+    through?: readonly string[] | undefined
+  } = {},
 ): Promise<CliResult> {
   await built()
-  const { env, ...rest } = options
-  const result = await runProcess(process.execPath, [CLI, ...args], { ...rest, env: cleanEnv(env) })
+  const { env, through = [], ...rest } = options
+  const [command, ...first] = [...through, process.execPath, CLI]
+  const result = await runProcess(command, [...first, ...args], { ...rest, env: cleanEnv(env) })
   return { ...result, json: parsedOrUndefined(result.stdout) }
 }
 
@@ -151,7 +158,8 @@ export async function spawnHelper(dataDir: string, options: HelperProcessOptions
     ...(options.model === undefined ? [] : ['--model', options.model]),
     ...(options.args ?? []),
   ]
-  return startProcess(process.execPath, args, { env: cleanEnv(options.env) })
+  const [command, ...first] = [...(options.through ?? []), process.execPath]
+  return startProcess(command, [...first, ...args], { env: cleanEnv(options.env) })
 }
 
 /**
@@ -165,7 +173,8 @@ export async function startHelper(options: HelperProcessOptions = {}): Promise<H
   const { pid } = running.child
   if (pid === undefined) throw new MeshError('bug', 'The helper process could not be started.')
   const ports = await readyPorts(running, dataDir, pid)
-  const cli: HelperProcess['cli'] = (args, cliOptions) => runCli([...args, '--data-dir', dataDir], cliOptions)
+  const cli: HelperProcess['cli'] = (args, cliOptions) =>
+    runCli([...args, '--data-dir', dataDir], { ...cliOptions, through: options.through })
   const token = await cli(['token'])
   const end = async (signal: NodeJS.Signals): Promise<ProcessResult> => {
     if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill(signal)

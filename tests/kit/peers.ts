@@ -1,3 +1,4 @@
+import type { Door } from '../../helper/door/index.ts'
 import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { nodePreset, type PeerPorts } from '../../helper/ports/node-peer.ts'
@@ -5,7 +6,7 @@ import { systemRandom } from '../../helper/ports/random.ts'
 import { silentLogger, type Clock, type Logger } from '../../mesh/base/index.ts'
 import type { EngineHost } from '../../mesh/engine/index.ts'
 import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
-import { createMesh } from '../../mesh/mesh.ts'
+import { createMesh, type Discovery } from '../../mesh/mesh.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
 import { createMemoryStore, type MemoryStore } from './memory-store.ts'
 import { directDecoder } from './sync-peers.ts'
@@ -33,6 +34,7 @@ export async function startPeer(
     clock?: Clock
     /** Default: a helper's node on free loopback ports. */
     preset?: NodePreset
+    discovery?: Discovery
   } = {},
 ): Promise<TestPeer> {
   const store = options.store ?? createMemoryStore()
@@ -46,6 +48,7 @@ export async function startPeer(
     device: { name, kind: 'helper' },
     engines: options.engines,
     decoder: directDecoder,
+    discovery: options.discovery,
     pageUrl: () => 'http://127.0.0.1:1/',
   })
   const sees = (other: TestPeer): DeviceView | undefined =>
@@ -74,6 +77,15 @@ export async function loopbackPreset(
 ): Promise<NodePreset> {
   const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
   return nodePreset({ ports, lan: false, certificate })
+}
+
+/** A helper's node whose WebSockets come in at a door. */
+export function entrancePreset(store: MemoryStore, door: Door): Promise<NodePreset> {
+  const ws = {
+    addresses: () => [`/ip4/127.0.0.1/tcp/${String(door.port)}/ws`],
+    servePeers: door.servePeers,
+  }
+  return loopbackPreset(store, { ws, tcp: 0, webrtcDirect: 0 })
 }
 
 /** Makes `joiner` a device of `inviter`'s mesh by a link confirmed in advance. */

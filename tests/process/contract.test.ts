@@ -1,8 +1,11 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { createSocket } from 'node:dgram'
-import { createServer } from 'node:net'
+import { get } from 'node:https'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { networkAddresses } from '../../helper/ports/network.ts'
 import { writeTinyGguf } from '../kit/gguf.ts'
 import {
   cleanEnv,
@@ -15,6 +18,7 @@ import {
   startProcess,
   type HelperProcess,
 } from '../kit/helper-process.ts'
+import { makeTestPair } from '../kit/tls-pair.ts'
 import { until } from '../kit/wait.ts'
 
 let temp: Awaited<ReturnType<typeof makeTempDir>>
@@ -34,6 +38,40 @@ const exists = (path: string): Promise<boolean> =>
     () => false,
   )
 
+/** Sends a request head as written here, which fetch would not, and gives back the answer. */
+function exchangeHead(host: string, port: number, head: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host)
+    let text = ''
+    socket.on('data', (chunk) => (text += chunk.toString()))
+    socket.on('error', reject)
+    socket.on('close', () => {
+      resolve(text)
+    })
+    socket.write([...head, 'Connection: close', '', ''].join('\r\n'))
+  })
+}
+
+/** Reads over HTTPS with nothing but this authority trusted; `fingerprint` is that of the authority which signed. */
+function secureGet(options: {
+  address: string
+  port: number
+  path: string
+  authority: string
+}): Promise<{ text: string; fingerprint: string }> {
+  const { address: host, port, path, authority: ca } = options
+  return new Promise((resolve, reject) => {
+    get({ host, port, path, ca, agent: false }, (response) => {
+      const { issuerCertificate } = (response.socket as TLSSocket).getPeerCertificate(true)
+      let text = ''
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      response.on('end', () => {
+        resolve({ text, fingerprint: issuerCertificate.fingerprint256 })
+      })
+    }).on('error', reject)
+  })
+}
+
 describe('a ready helper', () => {
   let helper: HelperProcess
   beforeAll(async () => {
@@ -41,7 +79,7 @@ describe('a ready helper', () => {
   })
   afterAll(() => helper.stop())
 
-  test('ports.json names the process, its four places and its device, for its user only', async () => {
+  test('ports.json names the process, its places and its device, for its user only', async () => {
     const file = join(helper.dataDir, 'ports.json')
     const ports = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
     expect(Object.keys(ports).sort()).toEqual(['http', 'peerId', 'pid', 'startedAt', 'tcp', 'webrtcDirect', 'ws'])
@@ -59,7 +97,8 @@ describe('a ready helper', () => {
   })
 
   test('every port is the system’s choice with --port 0', () => {
-    expect(new Set([helper.ports.http, helper.ports.ws, helper.ports.tcp]).size).toBe(3)
+    expect(helper.ports.ws).toBe(helper.ports.http)
+    expect(helper.ports.tcp).not.toBe(helper.ports.http)
     expect(helper.ports.http).not.toBe(7539)
   })
 
@@ -185,6 +224,88 @@ describe('a ready helper', () => {
     expect((await helper.cli(['ask', 'Still there?', '--json'])).code).toBe(0)
   })
 
+  test.runIf(networkAddresses().length > 0)(
+    'an open local network gets the page and the peer’s WebSocket, and nothing of the gateway',
+    async () => {
+      const [address = ''] = networkAddresses()
+      const network = `http://${address}:${String(helper.ports.http)}`
+      const bearer = { authorization: `Bearer ${helper.token}` }
+      await expect(fetch(`${network}/`)).rejects.toThrow()
+      const opened = (await helper.cli(['lan', 'on', '--json'])).json as { addresses: string[] }
+      try {
+        const { http } = JSON.parse(await readFile(join(helper.dataDir, 'ports.json'), 'utf8')) as { http: number }
+        const url = `http://${address}:${String(http)}`
+        expect(opened.addresses.some((one) => one.startsWith(`/ip4/${address}/tcp/${String(http)}/ws/`))).toBe(true)
+        expect(await (await fetch(`${url}/plexus.json`)).json()).toMatchObject({ peerId: helper.ports.peerId })
+        const page = await fetch(url, { headers: { accept: 'text/html' } })
+        expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+        for (const path of ['/v1/models', '/api/v1/events', '/health', '/local/status', '/local/token']) {
+          const refused = await fetch(`${url}${path}`, { headers: bearer })
+          expect([path, refused.status]).toEqual([path, 403])
+          expect(await refused.json()).toMatchObject({ error: { code: 'this_machine_only' } })
+        }
+        // HTTPS by an authority of its own, which devices compare and trust
+        const trust = (await helper.cli(['trust', '--json'])).json as Record<string, string>
+        expect(trust).toMatchObject({
+          kind: 'own-authority',
+          page: `${url}/trust`,
+          names: expect.arrayContaining([address]),
+        })
+        const authority = await readFile(trust['file'] ?? '', 'utf8')
+        const secure = await secureGet({ address, port: http, path: '/plexus.json', authority })
+        expect(secure.fingerprint).toBe(trust['fingerprint'])
+        expect(JSON.parse(secure.text)).toMatchObject({ page: `https://${address}:${String(http)}/`, lan: true })
+        expect(await (await fetch(`${url}/trust`)).text()).toContain(
+          (trust['fingerprint'] ?? '').slice(0, 23).replaceAll(':', ' '),
+        )
+        if (process.platform !== 'win32') expect(await mode(join(helper.dataDir, 'tls', 'authority.pem'))).toBe(0o600)
+        // a link for another device is never in the clear; one for this machine is its own page
+        expect((await helper.cli(['invite', '--json'])).json).toMatchObject({
+          url: expect.stringMatching(new RegExp(`^https://${address}:${String(http)}/#join=`)),
+        })
+        for (const args of [['invite', '--here'], ['open']])
+          expect((await helper.cli([...args, '--json'])).json).toMatchObject({
+            url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/#join=/),
+          })
+        // deleted, it stays deleted, also over the next start
+        expect((await helper.cli(['trust', 'delete', '--json'])).json).toMatchObject({ kind: 'off', fingerprint: null })
+        expect(await exists(join(helper.dataDir, 'tls', 'authority.pem'))).toBe(false)
+        await expect(secureGet({ address, port: http, path: '/', authority })).rejects.toThrow()
+        await helper.cli(['lan', 'off', '--json'])
+        await helper.cli(['lan', 'on', '--json'])
+        expect((await helper.cli(['trust', '--json'])).json).toMatchObject({ kind: 'off' })
+        expect((await helper.cli(['invite', '--json'])).json).toMatchObject({
+          url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:/),
+        })
+        expect((await helper.cli(['trust', 'make', '--json'])).json).toMatchObject({ kind: 'own-authority' })
+        expect((await helper.cli(['trust', 'sideways', '--json'])).code).toBe(2)
+      } finally {
+        await helper.cli(['lan', 'off', '--json'])
+      }
+    },
+  )
+
+  test.runIf(networkAddresses().length > 0)(
+    'a device of the network that calls itself this machine is refused',
+    async () => {
+      const [address = ''] = networkAddresses()
+      await helper.cli(['lan', 'on', '--json'])
+      try {
+        const { http } = JSON.parse(await readFile(join(helper.dataDir, 'ports.json'), 'utf8')) as { http: number }
+        const bearer = { authorization: `Bearer ${helper.token}` }
+        // a name of loopback does not make it this machine
+        const posing = await exchangeHead(address, http, [
+          'GET /v1/models HTTP/1.1',
+          `Host: 127.0.0.1:${String(http)}`,
+          `Authorization: ${bearer.authorization}`,
+        ])
+        expect(posing).toMatch(/^HTTP\/1\.1 403 /)
+      } finally {
+        await helper.cli(['lan', 'off', '--json'])
+      }
+    },
+  )
+
   test('the doctor finds everything in order but perhaps the page', async () => {
     const result = await helper.cli(['doctor', '--json'])
     expect(result.code).toBe(0)
@@ -225,7 +346,7 @@ describe('a start that cannot be', () => {
       })
     })
     try {
-      for (const offset of [0, 1, 2]) {
+      for (const offset of [0, 2]) {
         const dir = await makeTempDir()
         const result = await (await spawnHelper(dir.path, { model, port: port - offset })).ended
         expect([offset, result.code]).toEqual([offset, 1])
@@ -252,6 +373,21 @@ describe('a start that cannot be', () => {
       taken.close()
       await dir.remove()
     }
+  })
+
+  test('a certificate of one’s own that cannot be used ends with 1 and names the file', async () => {
+    const dir = await makeTempDir()
+    const [cert, key] = [join(dir.path, 'own.crt'), join(dir.path, 'own.key')]
+    const [pair, other] = [await makeTestPair(), await makeTestPair()]
+    await writeFile(cert, pair.cert)
+    await writeFile(key, other.key)
+    const args = ['--tls-cert', cert, '--tls-key', key, '--json']
+    const result = await (await spawnHelper(join(dir.path, 'data'), { model, args })).ended
+    expect(result.code).toBe(1)
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      error: { code: 'config-invalid', message: expect.stringContaining(`${key} is not the key of ${cert}`) },
+    })
+    await dir.remove()
   })
 
   test('a damaged settings file ends with 1 and names file and line', async () => {

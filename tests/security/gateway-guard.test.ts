@@ -6,9 +6,10 @@ import {
   refuseOutsider,
   refuseStranger,
   tokenCheck,
+  zoneOf,
   type RequestHead,
 } from '../../helper/gateway/guard.ts'
-import { createGateway, type ListeningGateway } from '../../helper/gateway/index.ts'
+import { createGateway, type ServingGateway } from '../../helper/gateway/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import { MeshError, silentLogger } from '../../mesh/base/index.ts'
@@ -296,10 +297,12 @@ const TYPE_ROWS: readonly Row[] = [
 ].map(typeRow)
 
 const isToken = tokenCheck(TOKEN)
-const rules = guardRules(PORT)
+const NETWORK_NAMES = ['192.168.7.7', '10.0.0.9', 'plexus.local']
+const rules = guardRules(PORT, NETWORK_NAMES)
+const closedRules = guardRules(PORT)
 
-function judge(head: Partial<RequestHead>): number | undefined {
-  const whole: RequestHead = {
+function headWith(head: Partial<RequestHead>): RequestHead {
+  return {
     method: 'POST',
     target: '/v1/chat/completions',
     host: [`127.0.0.1:${String(PORT)}`],
@@ -309,10 +312,100 @@ function judge(head: Partial<RequestHead>): number | undefined {
     contentEncoding: [],
     fetchSite: [],
     fetchMode: [],
+    isLocal: true,
+    isSecure: false,
     ...head,
   }
+}
+
+function judge(head: Partial<RequestHead>): number | undefined {
+  const whole = headWith(head)
   return (refuseOutsider(whole, rules) ?? refuseStranger(whole.authorization, isToken) ?? refuseBodyType(whole))?.status
 }
+
+/** What the guard makes of requests while the local network is open: the zone, or the status of the refusal. */
+interface ZoneRow {
+  readonly what: string
+  readonly head: Partial<RequestHead>
+  readonly zone: 'here' | 'network' | number
+}
+
+const port = String(PORT)
+const ZONE_ROWS: readonly ZoneRow[] = [
+  ...['127.0.0.1', 'localhost', '[::1]'].flatMap((name): ZoneRow[] => [
+    { what: `${name} from this machine`, head: { host: [`${name}:${port}`] }, zone: 'here' },
+    // whatever the network calls itself, it is not this machine
+    { what: `${name} from the network`, head: { host: [`${name}:${port}`], isLocal: false }, zone: 403 },
+    {
+      what: `${name} from the network by TLS`,
+      head: { host: [`${name}:${port}`], isLocal: false, isSecure: true },
+      zone: 403,
+    },
+  ]),
+  ...['192.168.7.7', '10.0.0.9', 'plexus.local', 'PLEXUS.local'].flatMap((name): ZoneRow[] => [
+    { what: `${name} from the network`, head: { host: [`${name}:${port}`], isLocal: false }, zone: 'network' },
+    { what: `${name} from this machine`, head: { host: [`${name}:${port}`] }, zone: 'network' },
+    { what: `${name} with another port`, head: { host: [`${name}:80`], isLocal: false }, zone: 403 },
+    { what: `${name} without its port`, head: { host: [name], isLocal: false }, zone: 403 },
+    { what: `${name} with a trailing dot`, head: { host: [`${name}.:${port}`], isLocal: false }, zone: 403 },
+    {
+      what: `${name} with a page of its own`,
+      head: { host: [`${name}:${port}`], isLocal: false, origin: [`http://${name.toLowerCase()}:${port}`] },
+      zone: 'network',
+    },
+    {
+      what: `${name} by TLS with a page of its own`,
+      head: {
+        host: [`${name}:${port}`],
+        isLocal: false,
+        isSecure: true,
+        origin: [`https://${name.toLowerCase()}:${port}`],
+      },
+      zone: 'network',
+    },
+    {
+      what: `${name} by TLS with its page in the clear`,
+      head: { host: [`${name}:${port}`], isLocal: false, isSecure: true, origin: [`http://${name}:${port}`] },
+      zone: 403,
+    },
+    {
+      what: `${name} with a page of loopback`,
+      head: { host: [`${name}:${port}`], origin: [`http://127.0.0.1:${port}`] },
+      zone: 403,
+    },
+  ]),
+  ...[
+    '192.168.7.8',
+    '10.0.0.10',
+    '192.168.7.7.evil.example',
+    'evil.example',
+    'plexus.local.evil.example',
+    'x.plexus.local',
+    '192.168.007.7',
+    '3232237319',
+    '0xc0a80707',
+    '[::ffff:192.168.7.7]',
+  ].map((name): ZoneRow => ({
+    what: `a name that is not ours: ${name}`,
+    head: { host: [`${name}:${port}`], isLocal: false },
+    zone: 403,
+  })),
+  {
+    what: 'two Hosts, one of each kind',
+    head: { host: [`127.0.0.1:${port}`, `192.168.7.7:${port}`] },
+    zone: 403,
+  },
+  {
+    what: 'a page of the network talking to this machine',
+    head: { host: [`127.0.0.1:${port}`], origin: [`http://192.168.7.7:${port}`] },
+    zone: 403,
+  },
+  {
+    what: 'a secure page of loopback',
+    head: { host: [`127.0.0.1:${port}`], isSecure: true, origin: [`https://127.0.0.1:${port}`] },
+    zone: 'here',
+  },
+]
 
 const TABLE = [...HOST_ROWS, ...ORIGIN_ROWS, ...FETCH_ROWS, ...TOKEN_ROWS, ...TYPE_ROWS]
 
@@ -325,8 +418,21 @@ describe('the guard', () => {
     expect(judge(head)).toBe(status)
   })
 
-  test('knows its bare names on the default port of HTTP only', () => {
+  test.each(ZONE_ROWS)('with the network open, $what: $zone', ({ head, zone }) => {
+    const whole = headWith(head)
+    expect(refuseOutsider(whole, rules)?.status ?? zoneOf(whole, rules)).toBe(zone)
+  })
+
+  test.each(ZONE_ROWS.filter(({ zone }) => zone === 'network'))(
+    'with the network closed, $what is refused',
+    ({ head }) => {
+      expect(refuseOutsider(headWith(head), closedRules)?.status).toBe(403)
+    },
+  )
+
+  test('knows its bare names on the default ports only', () => {
     expect(guardRules(80).hosts.has('127.0.0.1')).toBe(true)
+    expect(guardRules(443, ['plexus.local']).networkHosts.has('plexus.local')).toBe(true)
     expect(guardRules(8080).hosts.has('127.0.0.1')).toBe(false)
   })
 
@@ -338,7 +444,7 @@ describe('the guard', () => {
 
 describe('over a socket', () => {
   let mesh: FakeMesh
-  let gateway: ListeningGateway
+  let gateway: ServingGateway
   beforeAll(async () => {
     mesh = createFakeMesh()
     gateway = await createGateway({

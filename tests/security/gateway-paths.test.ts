@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createGateway, type ListeningGateway } from '../../helper/gateway/index.ts'
+import { createGateway, type ServingGateway } from '../../helper/gateway/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import { silentLogger } from '../../mesh/base/index.ts'
@@ -84,7 +84,7 @@ const VECTORS = [
 ]
 
 let dir = ''
-let gateway: ListeningGateway
+let gateway: ServingGateway
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'plexus-paths-'))
   await mkdir(join(dir, 'page/assets'), { recursive: true })

@@ -7,36 +7,51 @@ import type { GatewayEnv } from '../request-head.ts'
 
 /**
  * Headers of everything the page is made of, workers included: a worker lives
- * under the policy of its own response. COOP and COEP are right here because
- * loopback is a secure context.
+ * under the policy of its own response.
  */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': `${PAGE_POLICY}; frame-ancestors 'none'`,
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-embedder-policy': 'require-corp',
   'cross-origin-resource-policy': 'same-origin',
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
+}
+
+/** Added in a secure context (loopback, TLS), where they isolate the page. */
+const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
 }
 
 const IMMUTABLE = 'public, max-age=31536000, immutable'
 const REVALIDATE = 'no-cache'
 
 /** Everything that is no route: a file of the built page, its shell for a place inside it, or 404 in JSON. */
-export function servePage(files: PageFiles, log: Logger): (context: Context<GatewayEnv>) => Promise<Response> {
+export function servePage(
+  files: PageFiles,
+  log: Logger,
+  isSecureContext: (context: Context<GatewayEnv>) => boolean,
+): (context: Context<GatewayEnv>) => Promise<Response> {
   return async (context) => {
-    const path = decodedPath(new URL(context.req.url).pathname)
-    if (path === undefined) return notFound()
-    const { method } = context.req
-    const isRead = method === 'GET' || method === 'HEAD'
-    const file = await files.find(path === '/' ? '/index.html' : path)
-    if (file !== undefined) return isRead ? sendFile(file, context, files, log) : methodNotAllowed('GET, HEAD')
-    const isShell = path === '/' || (isRead && isNavigation(path, context))
-    if (!isShell) return notFound()
-    if (!isRead) return methodNotAllowed('GET, HEAD')
-    const shell = await files.find('/index.html')
-    return shell === undefined ? noBuild() : sendFile(shell, context, files, log)
+    const response = await respond(context, files, log)
+    if (response.headers.has('content-security-policy') && isSecureContext(context)) {
+      for (const [name, value] of Object.entries(ISOLATION_HEADERS)) response.headers.set(name, value)
+    }
+    return response
   }
+}
+
+async function respond(context: Context<GatewayEnv>, files: PageFiles, log: Logger): Promise<Response> {
+  const path = decodedPath(new URL(context.req.url).pathname)
+  if (path === undefined) return notFound()
+  const { method } = context.req
+  const isRead = method === 'GET' || method === 'HEAD'
+  const file = await files.find(path === '/' ? '/index.html' : path)
+  if (file !== undefined) return isRead ? sendFile(file, context, files, log) : methodNotAllowed('GET, HEAD')
+  const isShell = path === '/' || (isRead && isNavigation(path, context))
+  if (!isShell) return notFound()
+  if (!isRead) return methodNotAllowed('GET, HEAD')
+  const shell = await files.find('/index.html')
+  return shell === undefined ? noBuild() : sendFile(shell, context, files, log)
 }
 
 /** 404 as every part of the API says it: never HTML, never another file. */

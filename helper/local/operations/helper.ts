@@ -1,5 +1,5 @@
 import * as z from 'zod'
-import { operation, type HelperStatus, type LanState } from '../operation.ts'
+import { operation, type HelperStatus, type LanState, type TrustReport } from '../operation.ts'
 
 const nothing = z.strictObject({})
 
@@ -16,6 +16,14 @@ export const lan = operation<{ open?: boolean | undefined }, never, LanState>({
   input: z.object({ open: z.boolean().optional() }),
   run: (input, { host, signal }) =>
     input.open === undefined ? Promise.resolve(host.lan()) : host.setLan(input.open, { signal }),
+})
+
+/** What HTTPS is spoken with; makes the authority, or deletes it. */
+export const trust = operation<{ authority?: boolean | undefined }, never, TrustReport>({
+  name: 'trust',
+  input: z.object({ authority: z.boolean().optional() }),
+  run: (input, { host }) =>
+    input.authority === undefined ? Promise.resolve(host.trust()) : host.setAuthority(input.authority),
 })
 
 /** The running helper in figures. */

@@ -5,7 +5,7 @@
 import { exportArchive, importArchive } from './archives.ts'
 import { ask } from './ask.ts'
 import { devices, remove, renameDevice } from './devices.ts'
-import { lan, status, stop, token } from './helper.ts'
+import { lan, status, stop, token, trust } from './helper.ts'
 import { invitations, invite, open, uninvite } from './invite.ts'
 import { join } from './join.ts'
 import { ledger, verifyLedger } from './ledger.ts'
@@ -53,5 +53,6 @@ export const OPERATIONS = {
   status,
   stop,
   token,
+  trust,
   uninvite,
 } as const

@@ -4,11 +4,25 @@ import { findInvitation } from '../find-named.ts'
 import { operation, type Link } from '../operation.ts'
 import { roleText } from './people.ts'
 
-/** Makes a link for another device of this person, or for another person; its maker confirms it by making it. */
-export const invite = operation<{ person?: string | undefined; role?: PersonRole | undefined }, never, Link>({
+interface InviteInput {
+  readonly person?: string | undefined
+  readonly role?: PersonRole | undefined
+  readonly here?: boolean | undefined
+}
+
+/**
+ * Makes a link for another device of this person, or for another person; its maker
+ * confirms it by making it. It leads to the best page for another device, or with
+ * `here` to this machine's own. Without a secure page elsewhere it leads here too.
+ */
+export const invite = operation<InviteInput, never, Link>({
   name: 'invite',
   input: z
-    .object({ person: z.string().trim().min(1).max(60).optional(), role: roleText.optional() })
+    .object({
+      person: z.string().trim().min(1).max(60).optional(),
+      role: roleText.optional(),
+      here: z.boolean().optional(),
+    })
     .refine(({ person, role }) => role === undefined || person !== undefined, {
       path: ['role'],
       message: 'a role is of a person, so a name is needed too',
@@ -20,7 +34,8 @@ export const invite = operation<{ person?: string | undefined; role?: PersonRole
       ...(input.person === undefined ? {} : { person: input.person }),
       ...(input.role === undefined ? {} : { role: input.role }),
     })
-    return { url: made.url, expiresAt: made.expiresAt }
+    const page = input.here === true ? undefined : host.pageAt('elsewhere')
+    return { url: page === undefined ? made.url : `${page}#${made.fragment}`, expiresAt: made.expiresAt }
   },
 })
 

@@ -18,10 +18,15 @@ const TYPES: Readonly<Record<string, string>> = {
   '.webmanifest': 'application/manifest+json',
 }
 
+/** Builds the bare peer page into a folder. */
+export async function buildPeerPage(outDir: string): Promise<void> {
+  await build({ root: here, configFile: join(here, 'vite.config.ts'), logLevel: 'error', build: { outDir } })
+}
+
 /** Builds the bare peer page and serves it on loopback. */
 export async function servePeerPage(): Promise<{ url: string; close(): Promise<void> }> {
   const outDir = join(ROOT, 'node_modules', '.cache', 'plexus-peer-page')
-  await build({ root: here, configFile: join(here, 'vite.config.ts'), logLevel: 'error', build: { outDir } })
+  await buildPeerPage(outDir)
   return serveFolder(outDir)
 }
 

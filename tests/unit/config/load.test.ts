@@ -128,3 +128,26 @@ test('a fault of the token does not show it', async () => {
     message: expect.not.stringContaining('two words'),
   })
 })
+
+test('a certificate without its key, or a key alone, is refused with where it was said', async () => {
+  await expect(load({ flags: { tlsCert: 'own.crt' } })).rejects.toMatchObject({
+    code: 'usage',
+    message: '--tls-cert is set, and tls-key is not: a certificate needs its key.',
+  })
+  await expect(load({ env: { PLEXUS_TLS_KEY: 'own.key' } })).rejects.toMatchObject({
+    code: 'config-invalid',
+    message: 'PLEXUS_TLS_KEY is set, and tls-cert is not: a certificate needs its key.',
+  })
+  const { config } = await load({ flags: { tlsCert: 'own.crt', tlsKey: 'own.key' } })
+  expect([config.tlsCert, config.tlsKey]).toEqual([join(dir, 'own.crt'), join(dir, 'own.key')])
+})
+
+test.each(['http://plexus.example/', 'plexus.example', 'https://plexus.example/#x', 'javascript:alert(1)'])(
+  'the page on another host must be a whole https address: %s is not',
+  async (pageUrl) => {
+    await expect(load({ flags: { pageUrl } })).rejects.toMatchObject({ code: 'usage' })
+    expect((await load({ flags: { pageUrl: 'https://plexus.example/app/' } })).config.pageUrl).toBe(
+      'https://plexus.example/app/',
+    )
+  },
+)

@@ -109,6 +109,9 @@ describe('without a token', () => {
       peerId: FAKE_DEVICE,
       addresses: [`/ip4/127.0.0.1/tcp/4001/ws/p2p/${FAKE_DEVICE}`],
       name: 'Büro – Rechner',
+      lan: false,
+      page: null,
+      trust: null,
     })
   })
 })

@@ -177,6 +177,16 @@ export function fakeHost(
       remove: () => Promise.resolve(),
     },
     token: () => 'the-token',
+    pageAt: (place: 'here' | 'elsewhere') => (place === 'here' ? 'http://127.0.0.1:1/' : 'https://10.0.0.7:1/'),
+    trust: () => ({ kind: 'off' as const, fingerprint: null, file: null, names: [], page: null }),
+    setAuthority: (wanted: boolean) =>
+      Promise.resolve({
+        kind: wanted ? ('own-authority' as const) : ('off' as const),
+        fingerprint: wanted ? 'AA:BB' : null,
+        file: null,
+        names: [],
+        page: null,
+      }),
     openLink: () => Promise.resolve({ url: 'http://127.0.0.1:1/#open', expiresAt: 60 }),
     lan: () => ({ lan: false, addresses: [] }),
     setLan: (open: boolean) => Promise.resolve({ lan: open, addresses: [] }),

@@ -53,6 +53,8 @@ const capability = z.object({
   models: list(modelRecord, MODELS_MAX),
   load: z.object({ slots: whole(1024), busy: whole(1024), queued: whole(100_000) }),
   addresses: list(address, ADDRESSES_MAX),
+  /** UDP port of a STUN server beside the peer, for the devices of its mesh. */
+  stunPort: z.optional(whole(65_535)),
 })
 
 /** A device that proved an invitation whose maker has to compare pictures: everything the maker needs to admit it. */

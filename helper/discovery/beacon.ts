@@ -1,0 +1,115 @@
+import type { Clock, DeviceId, Random } from '../../mesh/base/index.ts'
+import type { Answer, Multicast } from './multicast.ts'
+import { markOf, periodAt, serviceOf } from './tag.ts'
+
+/** What a beacon needs of its device. */
+export interface BeaconPorts {
+  readonly multicast: Pick<Multicast, 'ask' | 'say' | 'onQuestions' | 'onAnswers'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly self: DeviceId
+  /** TCP port of the peer. */
+  port(): number
+  /** A key that all devices of the mesh hold and nobody else; undefined: there is none, and nothing is sent. */
+  meshTag(): Uint8Array | undefined
+  /** Devices that were admitted, this one not among them. */
+  admitted(): readonly DeviceId[]
+  /** A device of the mesh says that it is at these addresses. */
+  found(device: DeviceId, addresses: readonly string[]): void
+}
+
+/** Says that this device is here and hears the others, to devices of its mesh only. */
+export interface Beacon {
+  /** Asks again now: the network changed, or the mesh did. */
+  ask(): void
+  stop(): void
+}
+
+/** How often the network is asked, in ms. What is not heard is found by its other addresses. */
+const ASK_MS = 60_000
+/** How long an answer holds, in seconds: about as long as the next question is away. */
+const TTL_SECONDS = 120
+const INSTANCE_BYTES = 8
+
+/** Announces this device under the tag of the hour, and recognises those of its mesh. */
+export function createBeacon(ports: BeaconPorts): Beacon {
+  const { multicast, clock, random } = ports
+  let cancel = (): void => {}
+  const own: { period: number; instance: string } = { period: -1, instance: '' }
+
+  /** A fresh name each period: the one before would tie two tags together. */
+  const instanceIn = (period: number): string => {
+    if (own.period !== period) {
+      own.period = period
+      own.instance = Buffer.from(random.bytes(INSTANCE_BYTES)).toString('hex')
+    }
+    return own.instance
+  }
+
+  const ask = (): void => {
+    const key = ports.meshTag()
+    if (key === undefined) return
+    const period = periodAt(clock.now())
+    multicast.ask([{ name: serviceOf(key, period), type: 'PTR' }])
+    // who asks is here
+    multicast.say(describe(key, period))
+  }
+
+  const describe = (key: Uint8Array, period: number): Answer[] => {
+    const name = serviceOf(key, period)
+    const target = `${instanceIn(period)}.${name}`
+    const common = { ttlSeconds: TTL_SECONDS }
+    return [
+      { ...common, type: 'PTR', name, target },
+      { ...common, type: 'SRV', name: target, port: ports.port() },
+      { ...common, type: 'TXT', name: target, text: markOf(key, period, ports.self) },
+    ]
+  }
+
+  const endQuestions = multicast.onQuestions((questions) => {
+    const key = ports.meshTag()
+    if (key === undefined) return
+    const period = periodsNear(clock.now()).find((one) =>
+      questions.some(({ name, type }) => name === serviceOf(key, one) && (type === 'PTR' || type === 'ANY')),
+    )
+    if (period !== undefined) multicast.say(describe(key, period))
+  })
+
+  const endAnswers = multicast.onAnswers((answers, from) => {
+    const key = ports.meshTag()
+    if (key === undefined) return
+    for (const period of periodsNear(clock.now())) {
+      const target = answers.find((one) => one.type === 'PTR' && one.name === serviceOf(key, period))
+      if (target?.type === 'PTR') tell(key, period, answers, target.target, from)
+    }
+  })
+
+  /** The address is the one the packet came from: what it says of itself could be anybody's. */
+  const tell = (key: Uint8Array, period: number, answers: readonly Answer[], target: string, from: string): void => {
+    const mark = answers.find((one) => one.type === 'TXT' && one.name === target)
+    const place = answers.find((one) => one.type === 'SRV' && one.name === target)
+    if (mark?.type !== 'TXT' || place?.type !== 'SRV') return
+    const device = ports.admitted().find((id) => markOf(key, period, id) === mark.text)
+    if (device !== undefined) ports.found(device, [`/ip4/${from}/tcp/${String(place.port)}`])
+  }
+
+  const askAgain = (): void => {
+    ask()
+    cancel = clock.schedule(ASK_MS, askAgain)
+  }
+  askAgain()
+  return {
+    ask,
+    stop() {
+      cancel()
+      endQuestions()
+      endAnswers()
+    },
+  }
+}
+
+/** This period and its neighbours: clocks differ. */
+function periodsNear(nowMs: number): readonly number[] {
+  const period = periodAt(nowMs)
+  return [period, period - 1, period + 1]
+}
