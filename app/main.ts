@@ -8,12 +8,15 @@ import { openStorage, unreadable } from './open-storage.ts'
 import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
   createConsoleLog,
+  createLoneChannel,
   createVolatileStore,
   createWebChannel,
   createWebLock,
+  openSealedMemory,
   createWebPasskeys,
   registerServiceWorker,
   takeJoinLink,
+  watchInstall,
   watchJoinLinks,
   watchPageLife,
   webClock,
@@ -21,7 +24,7 @@ import {
   wipeBrowser,
 } from './ports/index.ts'
 import { Shell, Unlock } from './shell/index.ts'
-import { createBrowserMemory, Preferences } from './state/index.ts'
+import { createBrowserMemory, localStorageOf, Preferences, type Memory } from './state/index.ts'
 import { applyLook } from './theme/look.ts'
 
 /** One name per origin: profile data, its lock and its channel. */
@@ -30,6 +33,10 @@ const PROFILE = 'plexus'
 // first of all: the link carries a secret that must not stay in the address
 const link = takeJoinLink(window)
 const log = createConsoleLog()
+// a locked page is kept here too
+const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
+// the browser says once, and early, that it would install the page
+const install = watchInstall(window, log)
 const passkeys = createWebPasskeys(window, webRandom)
 
 await start()
@@ -56,7 +63,7 @@ async function start(): Promise<void> {
     storageTrouble: troubles,
     // a tab that may not store shares nothing with the others
     locks: createWebLock(PROFILE, storage.storage === 'durable' ? navigator.locks : undefined),
-    channel: createWebChannel(PROFILE),
+    channel: storage.storage === 'durable' ? createWebChannel(PROFILE) : createLoneChannel(),
     clock: webClock,
     random: webRandom,
     log,
@@ -68,9 +75,11 @@ async function start(): Promise<void> {
     peer.offer(opened)
   })
   const lock = vault === undefined ? undefined : createPageLock(vault, { passkeys, random: webRandom, log })
-  const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
+  const drafts = await openDrafts(storage)
+  // absent where the page came over plain HTTP
+  const keeping = { storage: window.isSecureContext ? navigator.storage : undefined, install }
   const wipe = (): Promise<void> => wipeBrowser({ window, prefix: PROFILE, close: () => peer.close() })
-  mount(Shell, { target, props: { peer, lock, about: { version: __APP_VERSION__, updates, wipe } } })
+  mount(Shell, { target, props: { peer, lock, keeping, drafts, about: { version: __APP_VERSION__, updates, wipe } } })
 }
 
 /** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */
@@ -83,9 +92,27 @@ async function openPeer(ports: PeerPorts): Promise<AppPeer> {
     const storageProblem = unreadable(reason)
     const locks = createWebLock(PROFILE, undefined)
     return createAppPeer(
-      { ...ports, store: createVolatileStore(), storage: 'volatile', storageProblem, locks },
+      {
+        ...ports,
+        store: createVolatileStore(),
+        storage: 'volatile',
+        storageProblem,
+        locks,
+        channel: createLoneChannel(),
+      },
       { link },
     )
+  }
+}
+
+/** What was being written; where it cannot be read, the page begins without it. */
+async function openDrafts({ store, storage }: Pick<PeerPorts, 'store' | 'storage'>): Promise<Memory> {
+  try {
+    // what lies in the local storage moves only to where it lasts
+    return await openSealedMemory(store, storage === 'durable' ? localStorageOf(window) : undefined, log)
+  } catch (error) {
+    log.warn('what was being written could not be read', { error })
+    return openSealedMemory(createVolatileStore(), undefined, log)
   }
 }
 

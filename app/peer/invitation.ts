@@ -1,6 +1,7 @@
 import { asMeshError, isAbort, MeshError, type Logger } from '../../mesh/base/index.ts'
 import type { InvitationPreview } from '../../mesh/mesh-types.ts'
 import type { PendingInvitation, SharedMesh } from './app-peer.ts'
+import { isMoved } from './remote/index.ts'
 
 /** What a pending invitation stands on. */
 export interface InvitationPorts {
@@ -44,7 +45,7 @@ export function createInvitations(ports: InvitationPorts): Invitations {
       else ports.show({ phase: 'offered', preview: said })
     } catch (error) {
       // it is read again where the peer is then
-      if (link !== given || ports.mesh() !== mesh) return
+      if (link !== given || ports.mesh() !== mesh || isMoved(error)) return
       ports.show({ phase: 'failed', error: asMeshError(error, 'malformed') })
     }
   }

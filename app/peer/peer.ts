@@ -107,7 +107,7 @@ export async function createAppPeer(
           ...{ epoch, clock, log, chats, answering, own },
           self: leadership.self,
           post: channel.post,
-          modelOf: hearing.modelOf,
+          lastOf: hearing.lastOf,
           goOn: followed,
           onBegun: placeChanges.emit,
           onProblem: haveTrouble,
@@ -192,9 +192,9 @@ export async function createAppPeer(
     const { role, leaderSilent } = leadership.state()
     const leader = leaderElsewhere()
     if (leader !== undefined) followed = true
-    if (role === 'follower' && current.standing === 'leader') news.refreshAll()
     caller.leaderIs(leader)
-    hearing.follow(leader)
+    // the last leader may have died between a write and the word of it
+    if (hearing.follow(leader) || (role === 'follower' && current.standing === 'leader')) news.refreshAll()
     lookAgain()
     placeChanges.emit()
     // somebody waits here for a tab that says nothing any more

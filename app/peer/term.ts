@@ -1,16 +1,17 @@
-import {
-  asMeshError,
-  isAbort,
-  MeshError,
-  type Clock,
-  type Logger,
-  type MessageId,
-  type ModelId,
-} from '../../mesh/base/index.ts'
+import { asMeshError, isAbort, MeshError, type Clock, type Logger, type MessageId } from '../../mesh/base/index.ts'
 import type { Chats, UnbegunAnswer } from '../../mesh/state/index.ts'
 import type { AnsweringControl, Interruption } from './answering.ts'
 import type { OwnMesh } from './own-mesh.ts'
-import { ANSWERING, CHATS, createServer, createTeller, MESH, type Reply, type Told } from './remote/index.ts'
+import {
+  ANSWERING,
+  CHATS,
+  createServer,
+  createTeller,
+  MESH,
+  type HeardAnswer,
+  type Reply,
+  type Told,
+} from './remote/index.ts'
 import { writingOf } from './shared-chats.ts'
 
 const MOVED: Interruption = {
@@ -28,8 +29,8 @@ export interface TermPorts {
   readonly answering: AnsweringControl
   readonly own: OwnMesh
   post(message: Reply | Told): void
-  /** The model a waiting answer was asked of, as far as it was heard. */
-  modelOf(answer: MessageId): ModelId | undefined
+  /** What was heard of an answer of the last term. */
+  lastOf(answer: MessageId): HeardAnswer | undefined
   /** True when another tab led until now: what it had begun is gone on with, where no word of it had come. */
   readonly goOn: boolean
   /** What the last term left is in order; wishes are done from here on. */
@@ -85,7 +86,11 @@ export function createTerm(ports: TermPorts): Term {
 
   const putInOrder = async (): Promise<readonly UnbegunAnswer[]> => {
     try {
-      return await chats.closeAbandoned({ spareUnbegun: ports.goOn, signal: ending.signal })
+      return await chats.closeAbandoned({
+        spareUnbegun: ports.goOn,
+        lastTold: (answer) => ports.lastOf(answer)?.text,
+        signal: ending.signal,
+      })
     } catch (error) {
       if (!isAbort(error) && !ending.signal.aborted) ports.onProblem(asMeshError(error, 'storage-failed'))
       return []
@@ -94,7 +99,7 @@ export function createTerm(ports: TermPorts): Term {
 
   const goOnWith = async (answer: UnbegunAnswer): Promise<void> => {
     try {
-      await answering.resume(answer, ports.modelOf(answer.message))
+      await answering.resume(answer, ports.lastOf(answer.message)?.live.model)
     } catch (error) {
       if (!ending.signal.aborted) log.warn('a waiting question could not be gone on with', { error })
     }

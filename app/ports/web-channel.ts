@@ -18,3 +18,8 @@ export function createWebChannel(name: string): ChannelPort {
     },
   }
 }
+
+/** For a tab that shares nothing with the others: nobody hears it, and it hears nobody. */
+export function createLoneChannel(): ChannelPort {
+  return { post: () => undefined, subscribe: () => () => undefined }
+}

@@ -3,11 +3,13 @@ import type { PeerStanding } from '../peer/app-peer.ts'
 
 /** What the one banner may be about, the worst first. */
 export type BannerKind =
-  'problem' | 'volatile' | 'removed' | 'ledger' | 'joined' | 'moving' | 'follower' | 'offline' | 'update'
+  'problem' | 'volatile' | 'removed' | 'ledger' | 'joined' | 'silent' | 'moving' | 'offline' | 'may-vanish' | 'update'
 
 /** What it is decided from. */
 export interface BannerFacts {
   readonly standing: PeerStanding
+  /** The tab that holds the peer does not answer. */
+  readonly leaderSilent: boolean
   readonly membership: Standing
   readonly volatile: boolean
   readonly problem: boolean
@@ -16,10 +18,12 @@ export interface BannerFacts {
   /** A device of this person came and nobody said here that it is known. */
   readonly newcomer: boolean
   readonly online: boolean
+  /** The browser may delete what is worth keeping. */
+  readonly mayVanish: boolean
   readonly updateReady: boolean
 }
 
-/** The one thing worth a banner now: data may be lost > removed > ledger in doubt > new device > another tab > offline > update. */
+/** The one thing worth a banner now: data may be lost > removed > ledger in doubt > new device > a silent tab > offline > data may go one day > update. */
 export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.problem) return 'problem'
   if (facts.volatile) return 'volatile'
@@ -27,8 +31,9 @@ export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.ledgerFaulty) return 'ledger'
   if (facts.newcomer) return 'joined'
   if (facts.standing === 'moving') return 'moving'
-  if (facts.standing === 'follower') return 'follower'
+  if (facts.standing === 'follower' && facts.leaderSilent) return 'silent'
   if (!facts.online) return 'offline'
+  if (facts.mayVanish) return 'may-vanish'
   if (facts.updateReady) return 'update'
   return undefined
 }

@@ -5,6 +5,7 @@ import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
 import type { PageLock } from '../lock/index.ts'
 import { Chatting } from './chatting.svelte.ts'
+import { Keeping, type KeepingPorts } from './keeping.svelte.ts'
 import { Locking } from './locking.svelte.ts'
 import { createBrowserMemory } from './memory.ts'
 import { Newcomers } from './newcomers.svelte.ts'
@@ -12,7 +13,7 @@ import { Notices } from './notices.svelte.ts'
 import { PeopleView } from './people-view.svelte.ts'
 import { Rooming } from './rooming.svelte.ts'
 import { PeerView } from './peer-view.svelte.ts'
-import { Preferences } from './preferences.svelte.ts'
+import { Preferences, type Memory } from './preferences.svelte.ts'
 import { Router } from './router.svelte.ts'
 
 /** Everything the screens stand on. */
@@ -21,6 +22,7 @@ export interface AppState {
   readonly people: PeopleView
   readonly newcomers: Newcomers
   readonly chats: Chatting
+  readonly keeping: Keeping
   readonly locking: Locking
   /** Absent: this page has no rooms. */
   readonly rooms: Rooming | undefined
@@ -33,6 +35,7 @@ const [getPeer, setPeer] = createContext<PeerView>()
 const [getPeople, setPeople] = createContext<PeopleView>()
 const [getNewcomers, setNewcomers] = createContext<Newcomers>()
 const [getChats, setChats] = createContext<Chatting>()
+const [getKeeping, setKeeping] = createContext<Keeping>()
 const [getLocking, setLocking] = createContext<Locking>()
 const [getRoomsIfAny, setRooms] = createContext<Rooming | undefined>()
 const [getNotices, setNotices] = createContext<Notices>()
@@ -43,6 +46,7 @@ const [getAbout, provideAbout] = createContext<About>()
 export {
   getAbout,
   getChats,
+  getKeeping,
   getLocking,
   getNewcomers,
   getNotices,
@@ -61,18 +65,30 @@ export function getRooms(): Rooming {
   return rooms
 }
 
+/** What the state of a page stands on. */
+export interface AppPorts {
+  readonly peer: AppPeer
+  /** What locks the stored data; absent where nothing is stored. */
+  readonly lock?: PageLock | undefined
+  readonly keeping: KeepingPorts
+  /** Where what is being written is kept; absent: as preferences are. */
+  readonly drafts?: Memory | undefined
+  readonly window: Window
+}
+
 /** Makes the state of one page over its peer. */
-export function createAppState(peer: AppPeer, lock: PageLock | undefined, window: Window): AppState {
+export function createAppState({ peer, lock, keeping, drafts, window }: AppPorts): AppState {
   const memory = createBrowserMemory(window)
   return {
     peer: new PeerView(peer),
     people: new PeopleView(peer),
     newcomers: new Newcomers(memory),
     chats: new Chatting(peer),
+    keeping: new Keeping(keeping, memory),
     locking: new Locking(lock),
     rooms: peer.rooms === undefined ? undefined : new Rooming(peer.rooms),
     notices: new Notices(),
-    preferences: new Preferences(memory),
+    preferences: new Preferences(memory, drafts),
     router: new Router(window),
   }
 }
@@ -83,6 +99,7 @@ export function provideAppState(state: AppState): () => void {
   setPeople(state.people)
   setNewcomers(state.newcomers)
   setChats(state.chats)
+  setKeeping(state.keeping)
   setLocking(state.locking)
   setRooms(state.rooms)
   setNotices(state.notices)

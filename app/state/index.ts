@@ -9,6 +9,7 @@ export {
   getAbout,
   getChats,
   getNewcomers,
+  getKeeping,
   getLocking,
   getNotices,
   getPeer,
@@ -22,10 +23,10 @@ export {
   type AppState,
 } from './app-state.ts'
 export { Chatting } from './chatting.svelte.ts'
-export { Keeping, type KeepingState } from './keeping.svelte.ts'
+export { Keeping, type Install, type KeepingPorts, type KeepingState } from './keeping.svelte.ts'
 export { Newcomers } from './newcomers.svelte.ts'
 export { Locking } from './locking.svelte.ts'
-export { createBrowserMemory } from './memory.ts'
+export { createBrowserMemory, localStorageOf } from './memory.ts'
 export { Notices } from './notices.svelte.ts'
 export { PeerView } from './peer-view.svelte.ts'
 export { PeopleView } from './people-view.svelte.ts'

@@ -5,7 +5,7 @@ const PREFIX = 'plexus.'
 /** Preferences in this browser's local storage; where it is refused they last as long as the page. */
 export function createBrowserMemory(window: Window): Memory {
   const held = new Map<string, string>()
-  const storage = openStorage(window)
+  const storage = localStorageOf(window)
   return {
     read: (key) => held.get(key) ?? storage?.getItem(PREFIX + key) ?? undefined,
     write(key, value) {
@@ -22,7 +22,8 @@ export function createBrowserMemory(window: Window): Memory {
   }
 }
 
-function openStorage(window: Window): Storage | undefined {
+/** The local storage, where the browser lets a page have one. */
+export function localStorageOf(window: Window): Storage | undefined {
   try {
     return window.localStorage
   } catch (error) {

@@ -12,11 +12,14 @@ const NEW_CHAT = 'new'
 /** What this person chose in this browser, and what they were writing. */
 export class Preferences {
   readonly #memory: Memory
+  readonly #drafts: Memory
   #theme = $state<Theme>('system')
   #contrast = $state<Contrast>('system')
 
-  constructor(memory: Memory) {
+  /** `memory` is read before the data is opened; `drafts` are part of the data. */
+  constructor(memory: Memory, drafts: Memory = memory) {
     this.#memory = memory
+    this.#drafts = drafts
     this.#theme = THEMES.find((theme) => theme === memory.read('theme')) ?? 'system'
     this.#contrast = CONTRASTS.find((contrast) => contrast === memory.read('contrast')) ?? 'system'
   }
@@ -42,9 +45,9 @@ export class Preferences {
   }
   /** What was being written in a chat or room (absent: in a new chat). */
   draft(chat: ChatId | RoomId | undefined): string {
-    return this.#memory.read(`draft.${chat ?? NEW_CHAT}`) ?? ''
+    return this.#drafts.read(`draft.${chat ?? NEW_CHAT}`) ?? ''
   }
   keepDraft(chat: ChatId | RoomId | undefined, text: string): void {
-    this.#memory.write(`draft.${chat ?? NEW_CHAT}`, text === '' ? undefined : text)
+    this.#drafts.write(`draft.${chat ?? NEW_CHAT}`, text === '' ? undefined : text)
   }
 }

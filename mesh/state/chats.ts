@@ -131,9 +131,13 @@ export interface Chats {
    * Writes down that answers nobody writes any more are `failed`, their text kept.
    * Only the tab that holds the peer may call it: others may still be writing else.
    * With `spareUnbegun` those without any text stay open and are returned, to be asked again.
+   * `lastTold` gives what the tab that wrote an answer last said of it, where that is more than it had stored.
    */
   closeAbandoned(
-    options?: Cancellable & { readonly spareUnbegun?: boolean | undefined },
+    options?: Cancellable & {
+      readonly spareUnbegun?: boolean | undefined
+      readonly lastTold?: ((message: MessageId) => string | undefined) | undefined
+    },
   ): Promise<readonly UnbegunAnswer[]>
 }
 

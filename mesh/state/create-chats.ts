@@ -470,17 +470,19 @@ export async function createChats(
         await (chat === undefined ? refreshAll() : refreshOne(chat))
       }),
 
-    closeAbandoned: ({ signal: cancel, spareUnbegun = false } = {}) =>
+    closeAbandoned: ({ signal: cancel, spareUnbegun = false, lastTold } = {}) =>
       inTurn(async () => {
         await refreshAll()
         const unbegun: UnbegunAnswer[] = []
         for (const { chat, message, draft } of abandoned()) {
-          if (spareUnbegun && message.parent !== null && draft.text === '') {
+          const told = lastTold?.(message.id) ?? ''
+          const text = told.length > draft.text.length ? told : draft.text
+          if (spareUnbegun && message.parent !== null && text === '') {
             unbegun.push({ chat: chat.tree.id, question: message.parent, message: message.id })
             continue
           }
           const end = { op: 'end', state: 'failed', chat: chat.tree.id, message: message.id } as const
-          await commit(chat, { ...end, ...draft, figures: undefined, error: INTERRUPTED }, cancel)
+          await commit(chat, { ...end, ...draft, text, figures: undefined, error: INTERRUPTED }, cancel)
         }
         await sweep()
         return unbegun

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasChromium, startChromium, type BrowserDevice, type TestBrowser } from '../kit/chromium.ts'
 import { ROOT } from '../kit/helper-process.ts'
 import { serveFolder } from '../kit/peer-page/serve.ts'
+import { until } from '../kit/wait.ts'
 import { ensureBuilt } from '../../scripts/lib/build.mjs'
 
 // The built page in a real browser, over its real storage. A passkey needs a name, so
@@ -50,7 +51,22 @@ describe.skipIf(!hasChromium)('a page that is locked', () => {
     await page.getByRole('button', { name: 'Lock', exact: true }).click()
     await page.getByRole('button', { name: 'Remove: Passphrase' }).waitFor()
   }
-  /** Every byte in the databases of this origin, as text. */
+  const storedKeys = (page: Page): Promise<readonly string[]> =>
+    page.evaluate(
+      () =>
+        new Promise<readonly string[]>((resolve) => {
+          const opening = indexedDB.open('plexus')
+          opening.onsuccess = () => {
+            const database = opening.result
+            const reading = database.transaction('records').objectStore('records').getAllKeys()
+            reading.onsuccess = () => {
+              database.close()
+              resolve(reading.result.map(String))
+            }
+          }
+        }),
+    )
+  /** Every byte in the databases and the local storage of this origin, as text. */
   const stored = (page: Page): Promise<string> =>
     page.evaluate(async () => {
       const done = <Value>(request: IDBRequest<Value>): Promise<Value> =>
@@ -62,7 +78,7 @@ describe.skipIf(!hasChromium)('a page that is locked', () => {
             reject(request.error ?? new DOMException('failed'))
           }
         })
-      let text = ''
+      let text = JSON.stringify({ ...localStorage })
       for (const { name = '' } of await indexedDB.databases()) {
         const database = await done(indexedDB.open(name))
         for (const store of database.objectStoreNames) {
@@ -77,6 +93,11 @@ describe.skipIf(!hasChromium)('a page that is locked', () => {
   test('keeps no word of a chat in the clear, and with a passphrase no key either', async () => {
     const device = await asked()
     const { page } = device
+    // what is being written is no less private
+    await page.getByRole('textbox', { name: 'Message' }).fill('Do herons dream?')
+    await until(async () => (await storedKeys(page)).some((key) => key.includes('page/memory/draft')), {
+      what: 'the draft to be kept',
+    })
     const before = await stored(page)
     expect(before).not.toContain('heron')
     expect(before).toContain('CryptoKey')

@@ -156,6 +156,13 @@ test('a device removed on another browser’s Mesh screen is cut off and told', 
   await two.page.getByText('This device was removed from the mesh.', { exact: true }).waitFor()
   await ask(two.page, 'Are you there?')
   await answer(two.page, 'waiting').waitFor()
+  // what it holds can be deleted there, and it begins anew
+  const wipe = two.page.getByRole('button', { name: 'Delete my data here' })
+  await wipe.click()
+  await two.page.getByRole('alertdialog').getByRole('button', { name: 'Delete my data here' }).click()
+  await two.page.getByText('This device belongs to no mesh yet').waitFor()
+  await expect(wipe.count()).resolves.toBe(0)
+  await expect(two.page.getByText('Are you there?').count()).resolves.toBe(0)
   for (const device of [one, two]) {
     expectClean(device)
     await device.close()
@@ -319,7 +326,8 @@ describe('a helper that is killed', () => {
   })
 })
 
-test('two tabs of one profile show the same chats, and Use it here moves the peer', async () => {
+/** A profile with two tabs on one chat; the first one holds the peer. */
+async function twoTabs(): Promise<{ device: BrowserDevice; first: Page; second: Page }> {
   const device = await joined()
   const first = device.page
   await ask(first, 'What is the capital of France?')
@@ -327,14 +335,90 @@ test('two tabs of one profile show the same chats, and Use it here moves the pee
   const second = await device.newTab()
   await second.goto(first.url())
   await answer(second, 'done').waitFor()
-  await second.getByRole('button', { name: 'Use it here' }).click()
-  await first.getByRole('button', { name: 'Use it here' }).waitFor()
+  return { device, first, second }
+}
+
+/** Waits until a streaming answer has this much text in a tab. */
+async function streamed(page: Page, length: number): Promise<void> {
+  const streaming = answer(page, 'streaming')
+  await until(async () => (await streaming.count()) > 0 && (await streaming.innerText()).length > length, {
+    what: `${String(length)} characters of an answer`,
+  })
+}
+
+test('the second tab of a profile asks, streams and sees the devices like the first', async () => {
+  const { device, first, second } = await twoTabs()
+  await ask(second, LONG)
+  await streamed(second, 60)
+  // the first one shows the same answer, and both may stop it
+  await streamed(first, 60)
+  await stop(first).waitFor()
+  const engine = await watchEngine()
+  const stoppedAt = performance.now()
+  await stop(second).click()
+  await answer(second, 'stopped').waitFor()
+  await answer(first, 'stopped').waitFor()
+  expect((await engine.idle) - stoppedAt).toBeLessThan(2_000)
+  engine.close()
+  expect(await answer(second, 'stopped').innerText()).toBe(await answer(first, 'stopped').innerText())
+  await second.getByRole('link', { name: 'Mesh' }).first().click()
+  const row = second.getByRole('list', { name: 'Devices' }).getByRole('listitem')
+  await row.filter({ hasText: 'Desktop' }).filter({ hasText: 'Online' }).waitFor()
+  expect(await second.getByText('another tab', { exact: false }).count()).toBe(0)
+  const { violations } = await new AxeBuilder({ page: second }).analyze()
+  expect(violations.map(({ id }) => id)).toEqual([])
+  expectClean(device)
+  await device.close()
+})
+
+test('an invitation made in the second tab is good, and its holder joins', async () => {
+  const { device, second } = await twoTabs()
+  await second.getByRole('link', { name: 'Add device' }).first().click()
+  await second.getByRole('button', { name: 'Show the code' }).click()
+  const link = await second.getByText(/#join=/).innerText()
+  const guest = await browser.device({ size: 'phone' })
+  await guest.page.goto(link)
+  await guest.page.getByRole('button', { name: /^Join/ }).click()
+  await guest.page.getByRole('list', { name: 'Four pictures, in order' }).waitFor()
+  await second.getByRole('button', { name: 'They match' }).click()
+  await message(guest.page).waitFor()
+  for (const each of [device, guest]) {
+    expectClean(each)
+    await each.close()
+  }
+})
+
+test('the first tab closed while the second streams leaves the text, and the second asks on', async () => {
+  const { device, first, second } = await twoTabs()
+  await ask(second, LONG)
+  await streamed(second, 100)
+  await first.close({ runBeforeUnload: false })
+  await answer(second, 'failed').waitFor()
+  expect((await answer(second, 'failed').innerText()).length).toBeGreaterThan(100)
   await ask(second, 'What is the capital of Italy?')
   await until(async () => (await answer(second, 'done').count()) === 2, {
-    what: 'an answer in the second tab',
+    what: 'an answer in the tab that is left',
     timeoutMs: 30_000,
   })
-  await until(async () => (await answer(first, 'done').count()) === 2, { what: 'the same answer in the first tab' })
+  expectClean(device)
+  await device.close()
+})
+
+test('Settings moves the connection to the second tab, and the first works through it', async () => {
+  const { device, first, second } = await twoTabs()
+  const chat = second.url()
+  await second.goto(`${helper.url}/?view=settings`)
+  const hold = (page: Page) => page.getByRole('button', { name: 'Hold it here' })
+  await hold(second).click()
+  await hold(second).waitFor({ state: 'detached' })
+  await second.goto(chat)
+  await ask(first, 'What is the capital of Italy?')
+  for (const page of [first, second]) {
+    await until(async () => (await answer(page, 'done').count()) === 2, {
+      what: 'the same answer in both tabs',
+      timeoutMs: 30_000,
+    })
+  }
   expectClean(device)
   await device.close()
 })

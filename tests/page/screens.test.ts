@@ -104,7 +104,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
 
   it('stay readable in high contrast and without motion', async () => {
     const device = await browser.device({ size: 'phone' })
-    for (const scenario of ['streaming', 'devices', 'settings'] as const) {
+    for (const scenario of ['streaming', 'devices', 'settings', 'security', 'security-faulty'] as const) {
       await open(device.page, scenario)
       await device.page.evaluate(() => {
         document.documentElement.dataset['contrast'] = 'more'
@@ -230,10 +230,167 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await page.keyboard.press('Enter')
     await page.getByRole('heading', { name: 'Studio' }).waitFor()
     await page.getByRole('button', { name: 'Remove', exact: true }).press('Enter')
-    await page.getByRole('alertdialog').waitFor()
+    await page.getByRole('heading', { name: 'Remove Studio?' }).waitFor()
+    await page.getByText('1 model, 98.4 MB').waitFor()
     await expectAccessible(page)
     await page.getByRole('button', { name: 'Remove Studio' }).press('Enter')
     await page.getByRole('link', { name: /^Studio/ }).waitFor({ state: 'detached' })
+    await page.getByRole('heading', { name: 'Studio is removed' }).waitFor()
+    await page.getByText('Told 1 of 3 devices').waitFor()
+    await expectAccessible(page)
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('invite a person with a role, and take an open invitation back', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'add')
+    await page.getByRole('radio', { name: 'A person' }).click()
+    await page.getByRole('textbox', { name: 'Their name' }).fill('Cleo')
+    const guest = page.getByRole('radio', { name: /^Guest.*reads and writes nothing/ })
+    await guest.click()
+    expect(await guest.getAttribute('aria-checked')).toBe('true')
+    await expectAccessible(page)
+    await page.screenshot({ path: join(SHOTS, 'person-phone-light.png') })
+    await page.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByRole('button', { name: 'Revoke' }).waitFor({ state: 'detached' })
+    await page.getByRole('button', { name: 'Show the code' }).click()
+    await page.getByRole('img', { name: 'QR code with the invitation' }).waitFor()
+    await page.goto(`${preview.origin}/below/?scenario=security-invitations`)
+    await page.getByRole('button', { name: 'Revoke' }).click()
+    await page.getByText('The invitation is revoked').first().waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('tell the ledger in sentences, filtered, and as a file', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'security')
+    await page.getByRole('heading', { name: '3 devices, 3 people, all verified.' }).waitFor()
+    const entries = page.getByRole('list', { name: 'Ledger, newest first' }).getByRole('listitem')
+    expect(await entries.first().innerText()).toMatch(/^The keys of the mesh changed, epoch 8\. 3 devices hold them\./)
+    expect(await entries.count()).toBe(23)
+    await page.getByRole('button', { name: 'Filter' }).click()
+    await page.getByRole('combobox', { name: 'About' }).selectOption('ignored')
+    expect(await entries.allInnerTexts()).toEqual([
+      expect.stringContaining('Set aside, by rule: A removal beats what the removed did at the same time.'),
+      expect.stringContaining('Set aside, by rule: The role of its author does not allow it.'),
+    ])
+    await page.getByRole('combobox', { name: 'Signed by a device of' }).selectOption('Bob')
+    expect(await entries.count()).toBe(1)
+    await expectAccessible(page)
+    const download = page.waitForEvent('download')
+    await page.getByRole('button', { name: 'Export' }).click()
+    expect((await download).suggestedFilename()).toMatch(/^Plexus ledger .*\.json$/)
+    await page.getByRole('button', { name: 'Check again' }).press('Enter')
+    await expect.poll(() => page.getByRole('status').textContent()).toBe('3 devices, 3 people, all verified.')
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('give a role after saying what it means, and remove a person with all devices', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'security-people')
+    await page.getByRole('button', { name: 'More about Bob' }).click()
+    await page.getByRole('menuitemcheckbox', { name: /^Guest/ }).click()
+    const dialog = page.getByRole('alertdialog')
+    await dialog.getByText('Then: Asks and gets answers.').waitFor()
+    await expectAccessible(page)
+    await dialog.getByRole('button', { name: 'Make Bob a guest' }).click()
+    await page.getByText('Bob is a guest now').first().waitFor()
+    await page.getByRole('button', { name: 'More about Bob' }).click()
+    await page.getByRole('menuitem', { name: 'Remove' }).click()
+    await page.getByRole('heading', { name: 'Remove Bob?' }).waitFor()
+    await page.getByRole('button', { name: 'Remove Bob' }).click()
+    await page.getByRole('heading', { name: 'Tablet is removed' }).waitFor()
+    await page.getByRole('button', { name: 'Close' }).last().click()
+    await expect(page.getByText('Bob', { exact: true }).count()).resolves.toBe(0)
+    await page.getByRole('heading', { name: '2 devices, 2 people, all verified.' }).waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('block the ledger that fails its check, everywhere and with its cause', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'security-faulty')
+    await page.getByRole('alert').getByText('its signature is not that of Desktop').waitFor()
+    await expect(page.getByRole('tab').count()).resolves.toBe(0)
+    await page.getByRole('link', { name: 'Chat', exact: true }).click()
+    await page.getByText('The ledger of this mesh did not pass its check.').waitFor()
+    await page.getByRole('link', { name: 'Look', exact: true }).click()
+    await page.getByRole('heading', { name: /not verified/ }).waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('compare the key of a device by its check digits', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'device-sheet')
+    const groups = await page.locator('.fingerprint li').allInnerTexts()
+    expect(groups).toHaveLength(8)
+    const field = page.getByRole('textbox', { name: 'Compare with' })
+    await field.fill(groups.join(' ').toLowerCase())
+    await page.getByText('The same key.').waitFor()
+    await field.fill(groups.join('').replace(/.$/, (last) => (last === 'A' ? 'B' : 'A')))
+    await page.getByText('A slip in it').waitFor()
+    await page.getByText('by an invitation of Amber Heron, four pictures compared').waitFor()
+    await expectAccessible(page)
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('ask about a new device once on each device, and lead to removing it', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'newcomer')
+    const banner = page.getByText('New device joined 2 min ago: Willow Finch. Was it you?')
+    await banner.waitFor()
+    await page.getByRole('link', { name: 'Remove', exact: true }).click()
+    await page.getByRole('heading', { name: 'Remove Willow Finch?' }).waitFor()
+    await page.getByRole('button', { name: 'Keep Willow Finch' }).click()
+    await page.getByRole('button', { name: 'Close' }).click()
+    await page.getByRole('button', { name: 'It was me' }).click()
+    await banner.waitFor({ state: 'detached' })
+    await open(page, 'newcomer')
+    await page.getByRole('link', { name: /^Willow Finch/ }).waitFor()
+    await expect(banner.count()).resolves.toBe(0)
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('delete everything here on a removed device, and only then', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'removed')
+    await page.evaluate(async () => {
+      localStorage.setItem('plexus.theme', 'dark')
+      localStorage.setItem('other', 'kept')
+      await new Promise((resolve) => {
+        indexedDB.open('plexus').addEventListener('success', (event) => {
+          ;(event.target as IDBOpenDBRequest).result.close()
+          resolve(undefined)
+        })
+      })
+    })
+    const kept = (): Promise<unknown> =>
+      page.evaluate(async () => [
+        Object.keys(localStorage).sort(),
+        (await indexedDB.databases()).map(({ name }) => name),
+      ])
+    await page.getByRole('button', { name: 'Delete my data here' }).click()
+    await expectAccessible(page)
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Cancel' }).click()
+    expect(await kept()).toEqual([['other', 'plexus.theme'], ['plexus']])
+    await page.getByRole('button', { name: 'Delete my data here' }).click()
+    const reloaded = page.waitForEvent('load')
+    await page.getByRole('alertdialog').getByRole('button', { name: 'Delete my data here' }).click()
+    await reloaded
+    expect(await kept()).toEqual([['other'], []])
     expectQuiet(device)
     await device.close()
   })
@@ -338,9 +495,12 @@ describe.skipIf(!hasChromium)('the screens', () => {
     const device = await browser.device({ size: 'phone' })
     const { page } = device
     await open(page, 'follower')
-    await expect(page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).resolves.toBe(true)
+    await page.getByRole('button', { name: 'Hold it here' }).click()
+    await page.getByText('This tab works through another tab of this browser.').waitFor({ state: 'detached' })
+    await open(page, 'silent')
+    await expect(page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).resolves.toBe(false)
     await page.getByRole('button', { name: 'Use it here' }).click()
-    await page.getByText('Plexus is open in another tab.').waitFor({ state: 'detached' })
+    await page.getByText('The tab that holds the connection does not answer.').waitFor({ state: 'detached' })
 
     const more = page.getByRole('button', { name: 'More about this chat' })
     await more.click()
@@ -409,6 +569,33 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await page.getByRole('button', { name: 'Remove: Passkey “Fingerprint”' }).click()
     await page.getByRole('button', { name: 'Remove: Passphrase' }).click()
     await page.getByText('This page opens by itself.').waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
+  it('say that this browser may delete what is here only once there is something, and what helps', async () => {
+    const device = await browser.device({ size: 'phone' })
+    const { page } = device
+    await open(page, 'settings')
+    await expect(page.getByRole('button', { name: 'Later' }).count()).resolves.toBe(0)
+    await page.getByRole('link', { name: 'Add a second device' }).waitFor()
+    await open(page, 'may-vanish')
+    const banner = page.getByRole('region', { name: 'Notice' })
+    await banner.getByText('may delete your chats').waitFor()
+    await banner.getByRole('button', { name: 'Ask to keep them' }).click()
+    await banner.getByText('It did not agree').waitFor()
+    await expectAccessible(page)
+    await banner.getByRole('link', { name: 'What to do' }).click()
+    await page.getByText('Install the page from its menu').waitFor()
+    await page.getByRole('main').getByRole('button', { name: 'Ask to keep them' }).click()
+    await page.getByText('This browser keeps your chats until you delete them.').waitFor()
+    await expect(banner.getByText('may delete').count()).resolves.toBe(0)
+    await open(page, 'may-vanish')
+    await banner.getByRole('button', { name: 'Later' }).click()
+    await banner.getByText('may delete').waitFor({ state: 'detached' })
+    await open(page, 'may-vanish')
+    await page.locator('article').first().waitFor()
+    await expect(banner.getByText('may delete').count()).resolves.toBe(0)
     expectQuiet(device)
     await device.close()
   })

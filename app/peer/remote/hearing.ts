@@ -8,7 +8,6 @@ import {
   type EventSource,
   type Logger,
   type MessageId,
-  type ModelId,
 } from '../../../mesh/base/index.ts'
 import type { MeshEvent } from '../../../mesh/mesh-types.ts'
 import type { LiveText } from '../../../mesh/state/index.ts'
@@ -40,16 +39,17 @@ export interface Hearing {
   liveIn(chat: ChatId): LiveAnswer | undefined
   /** The text of an answer that is on its way in the leading tab. */
   textOf(answer: MessageId): LiveText | undefined
-  /** The model an answer was asked of that was on its way when the last leading tab went. */
-  modelOf(answer: MessageId): ModelId | undefined
-  /** Follows this tab from now on, and forgets what another said. Undefined: nobody, or this tab itself. */
-  follow(leader: Leader | undefined): void
+  /** What was heard last of an answer that was on its way when the last leading tab went. */
+  lastOf(answer: MessageId): HeardAnswer | undefined
+  /** Follows this tab from now on, and forgets what another said. Undefined: nobody, or this tab itself. True: it is another than before. */
+  follow(leader: Leader | undefined): boolean
   /** Asks to be told everything again: this tab slept. */
   again(): void
   hear(message: unknown): void
 }
 
-interface HeardAnswer {
+/** An answer on its way in another tab. */
+export interface HeardAnswer {
   readonly live: LiveAnswer
   readonly text: string
 }
@@ -76,14 +76,14 @@ export function createHearing(ports: HearingPorts): Hearing {
   let sequence: number | undefined
   let heard: HeardMesh | undefined
   let problem: MeshError | undefined
-  let modelsLeft: ReadonlyMap<MessageId, ModelId | undefined> = new Map()
+  let left: ReadonlyMap<MessageId, HeardAnswer> = new Map()
 
   const forget = (): void => {
     sequence = undefined
     heard = undefined
     problem = undefined
     const gone = [...answers.values()]
-    modelsLeft = new Map(gone.map(({ live }) => [live.message, live.model]))
+    left = new Map(gone.map((answer) => [answer.live.message, answer]))
     answers.clear()
     for (const { live } of gone) liveChanges.emit({ chat: live.chat, message: live.message, kind: 'ended' })
     changes.emit()
@@ -186,12 +186,13 @@ export function createHearing(ports: HearingPorts): Hearing {
       const { text, live } = known
       return { text, state: text === '' ? 'waiting' : 'streaming', route: live.route }
     },
-    modelOf: (answer) => modelsLeft.get(answer),
+    lastOf: (answer) => left.get(answer),
     follow(next) {
-      if (next?.tab === leader?.tab && next?.epoch === leader?.epoch) return
+      if (next?.tab === leader?.tab && next?.epoch === leader?.epoch) return false
       leader = next
       forget()
       attach()
+      return next !== undefined
     },
     again: attach,
     hear(message) {

@@ -5,7 +5,7 @@
  */
 export { createCaller, type Caller, type Leader } from './caller.ts'
 export { createDesk, type Desk, type Place } from './desk.ts'
-export { createHearing, type Hearing } from './hearing.ts'
+export { createHearing, type HeardAnswer, type Hearing } from './hearing.ts'
 export { type Reply, type Request, type Told } from './messages.ts'
 export { isMoved, movedError } from './moved.ts'
 export { createServer, type Server } from './server.ts'

@@ -2,7 +2,7 @@
 // but one of them may be of another version, or run wild.
 
 /** How long a call may stay untaken before the leading tab is taken for silent, in ms: a tab that lives answers at once, hidden or not. */
-export const TAKEN_WITHIN_MS = 2_000
+export const TAKEN_WITHIN_MS = 3_000
 /** How long a wish waits for some tab to lead, in ms: longer than a silent leader is found, asked and robbed. */
 export const PLACE_WITHIN_MS = 12_000
 /** Calls of one tab that may be open at once: a person makes a handful. */

@@ -43,8 +43,8 @@ export {
   type ProofKey,
 } from './proofs.ts'
 export { RULES, type RuleName } from './rule-names.ts'
-export { SENTENCE_KEYS, sentenceOf, type EntrySentence, type SentenceKey } from './sentence.ts'
 export { personScope, roomIdOf, roomScope, scopeId, scopeOf, type Scope, type ScopeId } from './scope.ts'
+export { authorizeScope, scopeSeenBy, subjectOf } from './standing.ts'
 export type {
   LedgerDevice,
   LedgerEpoch,

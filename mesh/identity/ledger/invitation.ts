@@ -66,7 +66,7 @@ export async function checkInvitation(
     // a wrong proof reads like an unknown invitation: it tells a guesser nothing
     throw new MeshError('invitation-unknown', 'This invitation is not known here. Ask for a new link.')
   }
-  checkOpen(invitation, readCertificate(certificate).device)
+  checkOpen(state, invitation, readCertificate(certificate).device)
   if (isOver(invitation, time))
     throw new MeshError('invitation-expired', 'This invitation has expired. Ask for a new link.')
   return invitation
@@ -98,10 +98,11 @@ async function isProven(
   }
 }
 
-function checkOpen(invitation: LedgerInvitation, device: DeviceId): void {
+function checkOpen(state: LedgerState, invitation: LedgerInvitation, device: DeviceId): void {
   if (invitation.state === 'revoked')
     throw new MeshError('invitation-used', 'This invitation was taken back. Ask for a new link.')
-  // the same device again: its answer was lost
-  if (invitation.state === 'used' && invitation.usedBy !== device)
+  // the same device again: its answer was lost; but one that was removed does not come back by it
+  const isAgain = invitation.usedBy === device && state.devices.get(device)?.removedAt === null
+  if (invitation.state === 'used' && !isAgain)
     throw new MeshError('invitation-used', 'This invitation was already used. Ask for a new link.')
 }

@@ -18,7 +18,7 @@ if (target !== null && scene.unlock !== undefined) {
 } else if (target !== null) show(target)
 
 function show(place: HTMLElement): void {
-  const { peer, lock } = scene
+  const { peer, lock, keeping } = scene
   const wipe = (): Promise<void> => wipeBrowser({ window, prefix: 'plexus', close: () => peer.close() })
-  mount(Shell, { target: place, props: { peer, lock, about: { version: '0.1.0 preview', wipe } } })
+  mount(Shell, { target: place, props: { peer, lock, keeping, about: { version: '0.1.0 preview', wipe } } })
 }

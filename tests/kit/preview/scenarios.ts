@@ -10,9 +10,11 @@ import type { DeviceView, InvitationPreview, Standing } from '../../../mesh/mesh
 import type { LockView } from '../../../mesh/seal/index.ts'
 import type { MessageView } from '../../../mesh/state/index.ts'
 import type { PageLock } from '../../../app/lock/index.ts'
+import type { KeepingPorts } from '../../../app/state/index.ts'
 import type { AppPeer, PeerState } from '../../../app/peer/app-peer.ts'
 import { createFakeAnswering, FIGURES } from './fake-answering.ts'
 import { createFakeChats, type FakeChats, type Line } from './fake-chats.ts'
+import { createFakeKeeping } from './fake-keeping.ts'
 import { createFakeLock, createFakeUnlock, type FakeUnlock } from './fake-lock.ts'
 import { createFakeRooms, fakePerson, type FakeRoom, type FakeRoomsOptions } from './fake-rooms.ts'
 import { createFakeMesh, fakeDevice, fakeDeviceId, fakeModel, fakeRoute } from './fake-mesh.ts'
@@ -39,6 +41,7 @@ export const SCENARIOS = [
   'comparing',
   'join-failed',
   'follower',
+  'silent',
   'removed',
   'volatile',
   'settings',
@@ -53,6 +56,7 @@ export const SCENARIOS = [
   'device-sheet',
   'newcomer',
   'settings-locked',
+  'may-vanish',
   'locked',
   'locked-wait',
   'locked-passkey',
@@ -69,6 +73,7 @@ export type Scenario = (typeof SCENARIOS)[number]
 export interface Scene {
   readonly peer: AppPeer
   readonly lock: PageLock
+  readonly keeping: KeepingPorts
   /** Present: the page is locked. */
   readonly unlock: FakeUnlock | undefined
   /** The query of the address it begins at. */
@@ -275,6 +280,7 @@ interface Stage {
   readonly people?: PeopleScript
   readonly locks?: readonly LockView[]
   readonly locked?: boolean
+  readonly keeping?: 'at-risk'
   readonly waitMs?: number
   /** The rooms of the scene; the first is opened where `opensRoom`. Absent: the page has none. */
   readonly rooms?: readonly FakeRoom[]
@@ -411,13 +417,16 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
     },
   },
   follower: {
-    devices: [],
-    state: { standing: 'follower', mesh: undefined },
+    state: { standing: 'follower' },
+    search: '?view=settings',
+  },
+  silent: {
+    state: { standing: 'follower', leaderSilent: true },
     chats: (chats) => withChat(chats, [...QUESTIONS, answer(RICH_ANSWER)]),
   },
   removed: { standing: 'removed', devices: [SELF] },
   volatile: { state: { storage: 'volatile' } },
-  settings: { search: '?view=settings' },
+  settings: { search: '?view=settings', keeping: 'at-risk' },
   security: { ...PEOPLED, search: '?view=security' },
   'security-devices': { ...PEOPLED, search: '?view=security&tab=devices' },
   'security-people': { ...PEOPLED, search: '?view=security&tab=people' },
@@ -439,6 +448,10 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   'device-sheet': { ...PEOPLED, search: `?view=devices&device=${TABLET.id}` },
   newcomer: { devices: [SELF, DESKTOP, NEWCOMER], people: WITH_NEWCOMER, search: '?view=devices' },
   'settings-locked': { search: '?view=settings', locks: [PASSPHRASE, PASSKEY] },
+  'may-vanish': {
+    keeping: 'at-risk',
+    chats: (chats) => withChat(chats, [...QUESTIONS, answer(RICH_ANSWER)]),
+  },
   locked: { locks: [PASSPHRASE, PASSKEY], locked: true },
   'locked-wait': { locks: [PASSPHRASE], locked: true, waitMs: 42_000 },
   'locked-passkey': { locks: [PASSKEY], locked: true },
@@ -514,7 +527,7 @@ export function createScene(name: Scenario): Scene {
     changes,
     state: () => state,
     takeOver() {
-      set({ standing: 'leader', mesh })
+      set({ standing: 'leader', leaderSilent: false, mesh })
       return Promise.resolve()
     },
     offer() {
@@ -539,6 +552,7 @@ export function createScene(name: Scenario): Scene {
   return Object.assign(scene, {
     peer,
     lock,
+    keeping: createFakeKeeping(stage.keeping === 'at-risk'),
     unlock,
     search: roomSearch ?? stage.search ?? (opened === undefined ? '' : `?chat=${opened}`),
   })

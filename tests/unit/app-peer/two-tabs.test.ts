@@ -218,6 +218,16 @@ describe('when the leading tab goes', () => {
     expect(b.mesh().asked).toHaveLength(1)
   })
 
+  it('text that was shown and not yet stored is kept as well', async () => {
+    const { a, b, chat, pass } = await openTwoTabs()
+    await b.peer.answering.send(chat, 'one')
+    asked(a).say(text('Said a moment ago'))
+    await pass()
+    a.tab.kill()
+    await pass()
+    expect(b.peer.chats.get(chat)?.path[1]).toMatchObject({ state: 'failed', text: 'Said a moment ago' })
+  })
+
   it.each(['close', 'kill'] as const)('a question that waits is asked by the next (%s)', async (how) => {
     const { a, b, chat, pass } = await openTwoTabs()
     a.mesh().setHelper(undefined)
@@ -255,6 +265,41 @@ describe('when the leading tab goes', () => {
     expect(b.peer.chats.get(chat)?.path[0]?.siblings).toHaveLength(1)
   })
 
+  it('dead at any call of the disk, it takes nothing with it that was acknowledged', async () => {
+    let deaths = 0
+    for (const when of ['before', 'after'] as const) {
+      for (let call = 1; ; call++) {
+        const { a, b, chat, pass } = await openTwoTabs()
+        a.tab.dieAtCall(call, when)
+        const told: string[] = []
+        const answerAll = async (): Promise<void> => {
+          for (const mesh of [...a.meshes, ...b.meshes]) mesh.setHelper({ state: 'ready' })
+          await pass()
+          for (const asking of [...a.meshes, ...b.meshes].flatMap((mesh) => mesh.asked)) {
+            if (!asking.left()) asking.say(end)
+          }
+          await pass()
+        }
+        const session = async (): Promise<void> => {
+          for (const words of ['one', 'two']) {
+            const { question } = await b.peer.answering.send(chat, words)
+            told.push(question)
+            while (b.peer.answering.liveIn(chat) !== undefined) await answerAll()
+          }
+          await b.peer.chats.rename(chat, 'ours')
+        }
+        await session()
+        const path = b.peer.chats.get(chat)?.path ?? []
+        expect(path.filter(({ author }) => author === 'person').map(({ id }) => id)).toEqual(told)
+        expect(path.map(({ author }) => author)).toEqual(['person', 'ai', 'person', 'ai'])
+        expect(b.peer.chats.get(chat)?.title).toBe('ours')
+        if (a.tab.alive()) break
+        deaths += 1
+      }
+    }
+    expect(deaths).toBeGreaterThan(15)
+  })
+
   it('a join under way fails so that it can be tried again', async () => {
     const browser = openBrowser()
     const a = await browser.openPage()
@@ -278,7 +323,7 @@ describe('when the leading tab goes', () => {
     const { browser, a, b, chat } = await openTwoTabs()
     a.tab.freeze()
     const sent = b.peer.answering.send(chat, 'one')
-    await browser.clock.advanceAsync(5_500)
+    await browser.clock.advanceAsync(6_500)
     const { answer } = await sent
     expect(b.peer.state().standing).toBe('leader')
     // the frozen tab finds the same wish in its post, and leaves it alone

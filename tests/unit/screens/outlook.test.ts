@@ -4,7 +4,7 @@ import { fakeDevice, fakeModel } from '../../kit/preview/fake-mesh.ts'
 
 const self = fakeDevice('Amber Heron', { kind: 'browser', path: 'self', rttMs: null })
 const helper = fakeDevice('Desktop', { models: [fakeModel()] })
-const facts = { peer: 'leader', running: true, standing: 'member' } as const
+const facts = { running: true, standing: 'member' } as const
 const progress = { receivedBytes: 40, totalBytes: 100, rateBytesPerSecond: 10, source: 'a package' }
 
 describe('what to expect before asking', () => {
@@ -26,10 +26,9 @@ describe('what to expect before asking', () => {
     expect(outlookOf({ ...facts, devices: [self, failed] })).toMatchObject({ kind: 'failed' })
   })
 
-  it('says what is missing when this device belongs to no mesh, is starting, or works in another tab', () => {
+  it('says what is missing when this device belongs to no mesh, or is starting', () => {
     expect(outlookOf({ ...facts, standing: 'alone', devices: [self] }).kind).toBe('alone')
-    expect(outlookOf({ ...facts, running: false, peer: 'starting', devices: [] }).kind).toBe('starting')
-    expect(outlookOf({ ...facts, running: false, peer: 'follower', devices: [] }).kind).toBe('elsewhere')
+    expect(outlookOf({ ...facts, running: false, devices: [] }).kind).toBe('starting')
   })
 
   it('foresees the rest of a download only while something comes', () => {

@@ -41,36 +41,43 @@ describe('places in the address', () => {
 describe('the one banner', () => {
   const calm: BannerFacts = {
     standing: 'leader',
+    leaderSilent: false,
     membership: 'member',
     volatile: false,
     problem: false,
     ledgerFaulty: false,
     newcomer: false,
     online: true,
+    mayVanish: false,
     updateReady: false,
   }
   it('is silent when all is well', () => {
     expect(bannerFor(calm)).toBeUndefined()
+    expect(bannerFor({ ...calm, standing: 'follower' })).toBeUndefined()
   })
   it('speaks of the worst thing only', () => {
     const all: BannerFacts = {
       standing: 'follower',
+      leaderSilent: true,
       membership: 'removed',
       volatile: true,
       problem: true,
       ledgerFaulty: true,
       newcomer: true,
       online: false,
+      mayVanish: true,
       updateReady: true,
     }
     expect(bannerFor(all)).toBe('problem')
     expect(bannerFor({ ...all, problem: false })).toBe('volatile')
     expect(bannerFor({ ...all, problem: false, volatile: false })).toBe('removed')
-    const doubtful = { ...calm, standing: 'follower', online: false, newcomer: true } as const
+    const doubtful = { ...calm, standing: 'follower', leaderSilent: true, online: false, newcomer: true } as const
     expect(bannerFor({ ...doubtful, ledgerFaulty: true })).toBe('ledger')
     expect(bannerFor(doubtful)).toBe('joined')
-    expect(bannerFor({ ...calm, standing: 'follower', online: false })).toBe('follower')
+    expect(bannerFor({ ...calm, standing: 'follower', leaderSilent: true, online: false })).toBe('silent')
     expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
+    expect(bannerFor({ ...calm, online: false, mayVanish: true })).toBe('offline')
+    expect(bannerFor({ ...calm, mayVanish: true, updateReady: true })).toBe('may-vanish')
     expect(bannerFor({ ...calm, updateReady: true })).toBe('update')
   })
 })

@@ -1,13 +1,10 @@
 import type { ModelProgress, ModelRecord } from '../../../../mesh/engine/index.ts'
 import type { DeviceView, Standing } from '../../../../mesh/mesh-types.ts'
-import type { PeerStanding } from '../../../peer/app-peer.ts'
 
 /** What a person may expect when they ask now. */
 export type Outlook =
-  /** The peer of this page is not up yet. */
+  /** The peer is not up yet, here or in the tab that holds it. */
   | { readonly kind: 'starting' }
-  /** Another tab holds the peer. */
-  | { readonly kind: 'elsewhere' }
   /** Nobody to ask: this device belongs to no mesh. */
   | { readonly kind: 'alone' }
   | { readonly kind: 'ready'; readonly device: DeviceView; readonly model: ModelRecord }
@@ -26,7 +23,6 @@ export type Outlook =
 
 /** What is known of the mesh, read as an expectation. */
 export interface OutlookFacts {
-  readonly peer: PeerStanding
   readonly running: boolean
   readonly standing: Standing
   readonly devices: readonly DeviceView[]
@@ -36,7 +32,6 @@ const USABLE: ReadonlySet<ModelRecord['state']> = new Set(['ready', 'available',
 
 /** The best that can be said: an answer now, an answer soon, or what is missing. */
 export function outlookOf(facts: OutlookFacts): Outlook {
-  if (facts.peer === 'follower' || facts.peer === 'moving') return { kind: 'elsewhere' }
   if (!facts.running) return { kind: 'starting' }
   const there = facts.devices.filter((device) => device.state === 'online')
   for (const device of there) {
