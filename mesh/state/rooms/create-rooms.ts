@@ -6,7 +6,6 @@ import {
   throwIfAborted,
   type Clock,
   type DeviceId,
-  type EventSource,
   type Logger,
   type PersonId,
   type Random,
@@ -20,7 +19,7 @@ import type { RoomDirectory } from './directory.ts'
 import type { RoomDocument } from './document.ts'
 import { SUMMARY_AFTER_MS, SUMMARY_MAX_BYTES } from './limits.ts'
 import { checkName, createOpenRoom, type OpenRoom } from './open-room.ts'
-import type { RoomChange, RoomHistory, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
+import type { RoomChange, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
 import { createRoomArchives, type RoomArchives } from './room-archives.ts'
 import { searchTexts, type SearchText } from './search.ts'
 
