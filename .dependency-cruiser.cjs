@@ -39,10 +39,13 @@ module.exports = {
     {
       name: 'mesh-facade-types-know-types-only',
       comment:
-        'mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
+        'archive-types.ts, mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
       severity: 'error',
-      from: { path: '^mesh/(?:mesh|people|rooms)-types\\.ts$' },
-      to: { path: '^mesh/', pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|people-types|rooms-types)\\.ts$` },
+      from: { path: '^mesh/(?:archive|mesh|people|rooms)-types\\.ts$' },
+      to: {
+        path: '^mesh/',
+        pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|archive-types|people-types|rooms-types)\\.ts$`,
+      },
     },
     {
       name: 'mesh-is-below-everything',
@@ -59,7 +62,7 @@ module.exports = {
       from: { path: '^(?:app|helper|relay|scripts)/', pathNot: NO_TESTS },
       to: {
         path: '^mesh/',
-        pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|people-types|rooms-types)\\.ts$',
+        pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|archive-types|people-types|rooms-types)\\.ts$',
       },
     },
     {

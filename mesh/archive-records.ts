@@ -6,8 +6,6 @@ import {
   MeshError,
   SYNC_OPERATION_MAX_BYTES,
   type ChatId,
-  type DeviceId,
-  type PersonId,
 } from './base/index.ts'
 import { cleanName } from './identity/index.ts'
 import type { ArchiveRecord } from './seal/index.ts'

@@ -6,7 +6,6 @@ import {
   throwIfAborted,
   type Clock,
   type DeviceId,
-  type EventSource,
   type Logger,
   type PersonId,
   type Random,
@@ -16,34 +15,16 @@ import {
 import type { AskEvent, AskRequest } from '../../route/index.ts'
 import { decode, encode } from '../../wire/index.ts'
 import { openArrivals } from './arrivals.ts'
+import type { RoomDirectory } from './directory.ts'
 import type { RoomDocument } from './document.ts'
 import { SUMMARY_AFTER_MS, SUMMARY_MAX_BYTES } from './limits.ts'
 import { checkName, createOpenRoom, type OpenRoom } from './open-room.ts'
-import type { RoomChange, RoomHistory, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
+import type { RoomChange, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
 import { createRoomArchives, type RoomArchives } from './room-archives.ts'
 import { searchTexts, type SearchText } from './search.ts'
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
-}
-
-/** Port: what the ledger tells of rooms and people. */
-export interface RoomDirectory {
-  /** The person of this device. */
-  readonly self: PersonId
-  /** Rooms that are open to this person. */
-  list(): readonly RoomRecord[]
-  /** Makes a room of these people and this one. Durable when it resolves. */
-  create(
-    options: { readonly people: readonly PersonId[]; readonly history: RoomHistory } & Cancellable,
-  ): Promise<RoomId>
-  /** Takes this person out of a room. Durable when it resolves. */
-  leave(room: RoomId, options?: Cancellable): Promise<void>
-  /** Whose a device is, also of devices that were removed. */
-  personOf(device: DeviceId): PersonId | undefined
-  nameOf(person: PersonId): string | undefined
-  /** People, their devices or rooms changed. */
-  readonly changes: EventSource<void>
 }
 
 /** What rooms stand on. */

@@ -8,7 +8,7 @@ import {
   type RoomId,
 } from '../../base/index.ts'
 import { foldOf, originsOf, reauthor, type ArchivedRoom } from './archived.ts'
-import type { RoomDirectory } from './create-rooms.ts'
+import type { RoomDirectory } from './directory.ts'
 import type { RoomDocument } from './document.ts'
 import { entryId } from './entry-id.ts'
 import type { RoomFold } from './fold.ts'

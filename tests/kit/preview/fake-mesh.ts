@@ -1,3 +1,4 @@
+import { NO_ARCHIVES } from '../fake-archives.ts'
 import { NO_ROOMS } from '../fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
@@ -99,6 +100,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   }
   return {
     ...NO_KNOCKS,
+    ...NO_ARCHIVES,
     rooms: NO_ROOMS,
     ...people,
     async removePerson(person) {
