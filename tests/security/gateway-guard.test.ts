@@ -320,7 +320,8 @@ function headWith(head: Partial<RequestHead>): RequestHead {
 
 function judge(head: Partial<RequestHead>): number | undefined {
   const whole = headWith(head)
-  return (refuseOutsider(whole, rules) ?? refuseStranger(whole.authorization, isToken) ?? refuseBodyType(whole))?.status
+  return (refuseOutsider(whole, closedRules) ?? refuseStranger(whole.authorization, isToken) ?? refuseBodyType(whole))
+    ?.status
 }
 
 /** What the guard makes of requests while the local network is open: the zone, or the status of the refusal. */

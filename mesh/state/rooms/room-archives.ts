@@ -53,18 +53,18 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
   const reading = async <Value>(
     room: RoomId,
     options: Cancellable,
-    work: (document: RoomDocument, fold: RoomFold) => Value | Promise<Value>,
+    work: (shared: RoomDocument, fold: RoomFold) => Value | Promise<Value>,
   ): Promise<Value> => {
-    const document = await ports.openDocument(room, options)
+    const shared = await ports.openDocument(room, options)
     try {
-      return await work(document, foldOf(operationsOf(document)))
+      return await work(shared, foldOf(operationsOf(shared)))
     } finally {
-      await document.close()
+      await shared.close()
     }
   }
 
-  const archivedRoom = (record: RoomRecord, document: RoomDocument): ArchivedRoom => {
-    const operations = operationsOf(document)
+  const archivedRoom = (record: RoomRecord, shared: RoomDocument): ArchivedRoom => {
+    const operations = operationsOf(shared)
     const devices = new Map<DeviceId, PersonId>()
     for (const { author } of operations) {
       const person = personOf(author)
@@ -83,11 +83,11 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
   }
 
   const write = async (room: ArchivedRoom, target: RoomId, options: Cancellable): Promise<number> =>
-    reading(target, options, async (document, fold) => {
+    reading(target, options, async (shared, fold) => {
       const newId = (): string => entryId(ports.clock.now(), ports.random, self)
       const written = reauthor(room, { target: fold, self, personOf, newId })
       if (written.length === 0) return 0
-      await document.write(
+      await shared.write(
         written.map(({ id, happening }) => ({ id, bytes: encodeRoomOperation(happening) })),
         options,
       )
@@ -111,17 +111,17 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
   return {
     async *archived(options = {}) {
       for (const record of directory.list()) {
-        yield await reading(record.id, options, (document) => archivedRoom(record, document))
+        yield await reading(record.id, options, (shared) => archivedRoom(record, shared))
       }
     },
     async importer(options = {}) {
       const targets = new Map<RoomId, RoomId>()
       const blanks: RoomId[] = []
       for (const record of directory.list()) {
-        await reading(record.id, options, (document, fold) => {
+        await reading(record.id, options, (shared, fold) => {
           for (const origin of originsOf(fold, self, personOf)) targets.set(origin, record.id)
           // made for an import that was cut short
-          if (record.madeOn === self && record.people.length === 1 && document.operations().size === 0) {
+          if (record.madeOn === self && record.people.length === 1 && shared.operations().size === 0) {
             blanks.push(record.id)
           }
         })
@@ -147,6 +147,6 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
   }
 }
 
-function operationsOf(document: RoomDocument): ArchivedRoom['operations'] {
-  return [...document.operations()].map(([id, stored]) => ({ id, ...stored }))
+function operationsOf(shared: RoomDocument): ArchivedRoom['operations'] {
+  return [...shared.operations()].map(([id, stored]) => ({ id, ...stored }))
 }

@@ -37,7 +37,7 @@ describe('the peer of a browser', () => {
     await browser.clock.advanceAsync(100)
     expect(a.mesh().stopped).toBe(true)
     expect([a.peer.state().standing, b.peer.state().standing]).toEqual(['follower', 'leader'])
-    expect(a.peer.state().mesh).toBeUndefined()
+    expect(a.peer.state().mesh).not.toBe(a.mesh())
     expect(b.peer.state().mesh).toBe(b.mesh())
     for (const { peer } of [a, b]) {
       expect(peer.chats.get(chat)?.path[1]).toMatchObject({
