@@ -66,6 +66,8 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   const remembered = await readSummaries(store, options)
   const open = new Map<RoomId, OpenRoom>()
   const opening = new Map<RoomId, Promise<OpenRoom>>()
+  /** Rooms that are letting go of their documents; opening one waits for it. */
+  const closing = new Map<RoomId, Promise<void>>()
   /** Rooms to be closed once their answers ended; opening one again takes that back. */
   const leaving = new Set<RoomId>()
   /** Rooms to be written into the list, and the timer for it. */
@@ -149,9 +151,12 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
     if (known !== undefined) return Promise.resolve(known)
     const before = opening.get(room)
     if (before !== undefined) return before
-    const work = openRoom(room, cancel).finally(() => {
-      opening.delete(room)
-    })
+    const after = closing.get(room)?.catch(() => undefined) ?? Promise.resolve()
+    const work = after
+      .then(() => openRoom(room, cancel))
+      .finally(() => {
+        opening.delete(room)
+      })
     opening.set(room, work)
     return work
   }
@@ -163,10 +168,16 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
     leaving.add(room)
     if (interrupt !== undefined) for (const answer of answers) answer.stop(interrupt)
     await Promise.all(answers.map((answer) => answer.done))
-    if (!leaving.delete(room)) return
+    if (!leaving.has(room)) return
     await remember(room)
+    // who opened it again meanwhile has it now
+    if (!leaving.delete(room)) return
     open.delete(room)
-    await found.close()
+    const ending = found.close().finally(() => {
+      closing.delete(room)
+    })
+    closing.set(room, ending)
+    await ending
   }
 
   const onDirectory = (): void => {

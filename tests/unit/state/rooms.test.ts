@@ -649,6 +649,19 @@ describe('for programs', () => {
     ])
   })
 
+  it('can open a room again at any moment of its closing, and says what it is given', async () => {
+    const scene = createRoomScene()
+    const alice = await scene.member('alice-phone')
+    for (let moments = 0; moments < 40; moments++) {
+      const closed = alice.rooms.close(ROOM)
+      for (let moment = 0; moment < moments; moment++) await Promise.resolve()
+      await alice.rooms.open(ROOM)
+      await alice.rooms.say(ROOM, `after ${String(moments)}`)
+      await closed
+      expect(alice.texts().at(-1), String(moments)).toBe(`after ${String(moments)}`)
+    }
+  })
+
   it('refuses what is not there', async () => {
     const scene = createRoomScene()
     const alice = await scene.member('alice-phone')
