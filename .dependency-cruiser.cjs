@@ -38,10 +38,10 @@ module.exports = {
     ...layerRules,
     {
       name: 'mesh-facade-types-know-types-only',
-      comment: 'mesh-types.ts and people-types.ts are the facade: they name things of the layers and wire none.',
+      comment: 'mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
       severity: 'error',
-      from: { path: '^mesh/(?:mesh|people)-types\\.ts$' },
-      to: { path: '^mesh/', pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|people-types)\\.ts$` },
+      from: { path: '^mesh/(?:mesh|people|rooms)-types\\.ts$' },
+      to: { path: '^mesh/', pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|people-types|rooms-types)\\.ts$` },
     },
     {
       name: 'mesh-is-below-everything',
@@ -56,7 +56,10 @@ module.exports = {
         'From outside, a folder of the core is its index.ts; the core itself is mesh.ts and the types of its facade. A decoder’s worker loads decoding.ts alone.',
       severity: 'error',
       from: { path: '^(?:app|helper|relay|scripts)/', pathNot: NO_TESTS },
-      to: { path: '^mesh/', pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|people-types|rooms-types)\\.ts$' },
+      to: {
+        path: '^mesh/',
+        pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|people-types|rooms-types)\\.ts$',
+      },
     },
     {
       name: 'mesh-folders-are-entered-through-an-index',

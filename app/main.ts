@@ -33,6 +33,8 @@ const PROFILE = 'plexus'
 // first of all: the link carries a secret that must not stay in the address
 const link = takeJoinLink(window)
 const log = createConsoleLog()
+// a locked page is kept here too
+const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
 // the browser says once, and early, that it would install the page
 const install = watchInstall(window, log)
 const passkeys = createWebPasskeys(window, webRandom)
@@ -76,7 +78,6 @@ async function start(): Promise<void> {
   const drafts = await openDrafts(storage)
   // absent where the page came over plain HTTP
   const keeping = { storage: window.isSecureContext ? navigator.storage : undefined, install }
-  const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
   const wipe = (): Promise<void> => wipeBrowser({ window, prefix: PROFILE, close: () => peer.close() })
   mount(Shell, { target, props: { peer, lock, keeping, drafts, about: { version: __APP_VERSION__, updates, wipe } } })
 }

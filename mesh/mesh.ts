@@ -175,7 +175,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     { store, clock, random, log, key, membership, epochs, links, decoder: options.decoder },
     { signal },
   )
-  const rooms = await createMeshRooms({ store, clock, random, log, membership, epochs, sharing, ask, views }, { signal })
+  const rooms = await createMeshRooms(
+    { store, clock, random, log, membership, epochs, sharing, ask, views },
+    { signal },
+  )
 
   const hosts = {
     control: links.host,

@@ -36,11 +36,11 @@ export async function openRoomDocument(
   options: Cancellable = {},
 ): Promise<RoomDocument> {
   const name = { id: asId<DocumentId>(room), kind: 'operations', scope: asId<ScopeId>(roomScope(room)) } as const
-  const document = await ports.documents.open(name.id, name, options)
-  return createRoomDocument(ports, document, name)
+  const shared = await ports.documents.open(name.id, name, options)
+  return createRoomDocument(ports, shared, name)
 }
 
-function createRoomDocument(ports: DocumentPorts, document: Document, name: DocumentName): RoomDocument {
+function createRoomDocument(ports: DocumentPorts, shared: Document, name: DocumentName): RoomDocument {
   const { self, syncer, log } = ports
   const onListenerError = (error: unknown): void => {
     log.error('a listener of a room’s document failed', { error })
@@ -56,7 +56,7 @@ function createRoomDocument(ports: DocumentPorts, document: Document, name: Docu
   const documentName = documentKey(name)
 
   const takeIn = (key: string): string | undefined => {
-    const stored = document.operations().get(key)
+    const stored = shared.operations().get(key)
     if (stored === undefined) return undefined
     try {
       const read = decode(stored.bytes, entry, { maxBytes: SYNC_OPERATION_MAX_BYTES, what: 'An entry of a room' })
@@ -81,8 +81,8 @@ function createRoomDocument(ports: DocumentPorts, document: Document, name: Docu
     return id
   }
 
-  for (const key of document.operations().keys()) takeIn(key)
-  const endDocument = document.changes.subscribe(({ added, erased, author }) => {
+  for (const key of shared.operations().keys()) takeIn(key)
+  const endDocument = shared.changes.subscribe(({ added, erased, author }) => {
     changes.emit({
       added: added.flatMap((key) => takeIn(key) ?? []),
       erased: erased.flatMap((key) => forget(key) ?? []),
@@ -111,14 +111,14 @@ function createRoomDocument(ports: DocumentPorts, document: Document, name: Docu
   return {
     operations: () => operations,
     async write(given, options = {}) {
-      await document.write(
+      await shared.write(
         given.map(({ id, bytes: operation }) => ({ bytes: encode({ i: id, o: operation }) })),
         options,
       )
     },
     async erase(id, options = {}) {
       const key = entryOf.get(id)
-      if (key !== undefined) await document.erase([key], options)
+      if (key !== undefined) await shared.erase([key], options)
     },
     changes,
     durableOn(id) {
@@ -152,7 +152,7 @@ function createRoomDocument(ports: DocumentPorts, document: Document, name: Docu
       endReceipts()
       endPresence()
       syncer.presence.set(name, undefined)
-      document.close()
+      shared.close()
       return Promise.resolve()
     },
   }

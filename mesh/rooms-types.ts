@@ -1,5 +1,4 @@
 import type { DeviceId, EventSource, PersonId } from './base/index.ts'
-import type { DeviceState } from './mesh-types.ts'
 import type { Rooms } from './state/index.ts'
 
 /** A person of the mesh, as rooms name them. */
@@ -13,7 +12,7 @@ export interface RoomDevice {
   readonly id: DeviceId
   readonly name: string
   readonly person: PersonId | undefined
-  readonly state: DeviceState
+  readonly state: 'online' | 'asleep' | 'unreachable' | 'removed'
   /** It has an engine, so the AI of a room may run on it. */
   readonly answers: boolean
 }

@@ -160,7 +160,7 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
       }
       const fail = (error: unknown): void => {
         end()
-        reject(error as Error)
+        reject(error)
       }
       const look = (): void => {
         const here = own.mesh()

@@ -3,16 +3,7 @@ import type { PeerStanding } from '../peer/app-peer.ts'
 
 /** What the one banner may be about, the worst first. */
 export type BannerKind =
-  | 'problem'
-  | 'volatile'
-  | 'removed'
-  | 'ledger'
-  | 'joined'
-  | 'silent'
-  | 'moving'
-  | 'offline'
-  | 'may-vanish'
-  | 'update'
+  'problem' | 'volatile' | 'removed' | 'ledger' | 'joined' | 'silent' | 'moving' | 'offline' | 'may-vanish' | 'update'
 
 /** What it is decided from. */
 export interface BannerFacts {

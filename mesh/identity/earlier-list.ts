@@ -1,7 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js'
 import * as z from 'zod/mini'
 import { asMeshError, MeshError, type DeviceId, type Logger, type Store } from '../base/index.ts'
-import { bytes, decode, deviceId, exactBytes, list, text, toHex, whole } from '../wire/index.ts'
+import { bytes, decode, deviceId, exactBytes, list, text, whole } from '../wire/index.ts'
 import { verifyBy } from './device-key.ts'
 import { cleanName, NAME_MAX_LENGTH } from './names.ts'
 
@@ -78,11 +77,6 @@ export async function loadEarlierLists(
       keepers.clear()
     },
   }
-}
-
-/** The key under which version 0.1 kept the list of an issuer. */
-export function earlierListKey(issuer: DeviceId): string {
-  return `${PREFIX}${toHex(sha256(new TextEncoder().encode(issuer)).subarray(0, 16))}`
 }
 
 async function openList(stored: Uint8Array): Promise<z.output<typeof listBody>> {

@@ -1,8 +1,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
-import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
-import { wordlist } from '@scure/bip39/wordlists/english.js'
 import { MeshError, type Random } from '../base/index.ts'
 import { SEALING_KEY_BYTES, sealingKeyPairOf, type SealingKeyPair } from './hpke.ts'
 
@@ -27,8 +25,9 @@ export function createRecoverySecret(random: Random): Uint8Array {
 }
 
 /** The secret as twelve English words (BIP-39; four bits of the last are a checksum). */
-export function secretToWords(secret: Uint8Array): string {
+export async function secretToWords(secret: Uint8Array): Promise<string> {
   checkSecret(secret)
+  const { entropyToMnemonic, wordlist } = await words()
   return entropyToMnemonic(secret, wordlist)
 }
 
@@ -37,7 +36,7 @@ export function secretToWords(secret: Uint8Array): string {
  * count, and the first four letters of a word are enough.
  * @throws MeshError `malformed` saying which word is none, or that they do not fit together
  */
-export function wordsToSecret(text: string): Uint8Array {
+export async function wordsToSecret(text: string): Promise<Uint8Array> {
   const written = text
     .slice(0, TEXT_MAX_LENGTH)
     .normalize('NFKD')
@@ -47,9 +46,10 @@ export function wordsToSecret(text: string): Uint8Array {
   if (written.length !== WORDS) {
     throw new MeshError('malformed', `These are ${String(written.length)} words; there are twelve.`)
   }
-  const words = written.map(wholeWord)
+  const { mnemonicToEntropy, wordlist } = await words()
+  const whole = written.map((word, at) => wholeWord(wordlist, word, at))
   try {
-    return mnemonicToEntropy(words.join(' '), wordlist)
+    return mnemonicToEntropy(whole.join(' '), wordlist)
   } catch (error) {
     const sentence = 'These twelve words do not belong together: one is another word, or two changed places.'
     throw new MeshError('malformed', sentence, { cause: error })
@@ -67,13 +67,19 @@ export function recoveryKeys(secret: Uint8Array): RecoveryKeys {
 }
 
 /** No two words of the list begin with the same four letters. */
-function wholeWord(written: string, at: number): string {
+function wholeWord(wordlist: readonly string[], written: string, at: number): string {
   const found = written.length < 4 ? undefined : wordlist.find((word) => word.startsWith(written.slice(0, 4)))
   const word = wordlist.includes(written) ? written : found?.startsWith(written) === true ? found : undefined
   if (word !== undefined) return word
   throw new MeshError('malformed', `Word ${String(at + 1)} is none of the list: “${written.slice(0, 20)}”.`, {
     detail: { word: at + 1 },
   })
+}
+
+/** 13 kB that only a recovery needs. */
+async function words() {
+  const [bip39, { wordlist }] = await Promise.all([import('@scure/bip39'), import('@scure/bip39/wordlists/english.js')])
+  return { ...bip39, wordlist }
 }
 
 function derived(secret: Uint8Array, purpose: string, length: number): Uint8Array {

@@ -58,6 +58,8 @@ async function buildOne(name, say, force) {
   const vite = join(modulesDir, 'vite', 'bin', 'vite.js')
   const code = await runSilently(process.execPath, [vite, 'build', '--config', target.config, '--logLevel', 'warn'], {
     cwd: root,
+    // whoever builds from within a test gets what people get
+    env: { ...process.env, NODE_ENV: 'production' },
   })
   if (code !== 0 || !existsSync(target.result)) {
     say(`The ${name} could not be built; the reason is above.`)

@@ -277,9 +277,7 @@ export const people = many(
 )
 const sentence = object<LedgerLine['sentence']>({
   key: line,
-  values: z.record(line as z.ZodMiniString, z.union([line, figure])) as unknown as Schema<
-    LedgerLine['sentence']['values']
-  >,
+  values: z.record(text(64), z.union([line, figure])),
 })
 /** The ledger in words. */
 export const ledgerLines = many(

@@ -185,6 +185,82 @@ describe('an answer that is being written', () => {
   })
 })
 
+describe('what is added under a name', () => {
+  const name = <Id extends ChatId | MessageId>(text: string): Id => asId<Id>(text)
+
+  it('is added once, however often it is asked for', async () => {
+    const { chats, store, again } = await openScene()
+    const id = name<ChatId>('chat')
+    expect([await chats.create({ id }), await chats.create({ id })]).toEqual([id, id])
+    const one = { id: name<MessageId>('one') }
+    await chats.addPersonMessage(id, null, 'one', one)
+    const writes = store.writeCount
+    // also by a page that did not see it happen
+    const other = await again()
+    expect(await other.addPersonMessage(id, null, 'one', one)).toBe('one')
+    expect(store.writeCount).toBe(writes)
+    expect(other.get(id)?.path.map((message) => message.id)).toEqual(['one'])
+  })
+
+  it('is gone on with when it is an open answer that nobody writes, and else refused', async () => {
+    const { chats, again } = await openScene()
+    const chat = await chats.create()
+    const question = await chats.addPersonMessage(chat, null, 'one')
+    const answer = { id: name<MessageId>('answer') }
+    await chats.addAnswer(chat, question, answer)
+    await expect(chats.addAnswer(chat, question, answer)).rejects.toMatchObject({ code: 'conflict' })
+    const other = await again()
+    const writer = await other.addAnswer(chat, question, answer)
+    writer.append('Here')
+    await writer.finish({ state: 'done', figures })
+    expect(other.get(chat)?.path[1]).toMatchObject({ id: 'answer', text: 'Here', siblings: ['answer'] })
+    await expect(other.addAnswer(chat, question, answer)).rejects.toMatchObject({ code: 'conflict' })
+  })
+
+  it('shows its branch from the first message on, also where another one is in view', async () => {
+    const { chats } = await openScene()
+    const chat = await chats.create()
+    const one = await chats.addPersonMessage(chat, null, 'one')
+    await chats.addPersonMessage(chat, null, 'two')
+    expect(chats.branch(chat, one)?.map(({ text }) => text)).toEqual(['one'])
+    expect(chats.branch(chat, name<MessageId>('nothing'))).toBeUndefined()
+  })
+})
+
+describe('an answer that another tab takes over', () => {
+  it('is left as it is stored: nothing more of it is written here', async () => {
+    const { chats, store, clock } = await openScene()
+    const chat = await chats.create()
+    const writer = await chats.addAnswer(chat, await chats.addPersonMessage(chat, null, 'one'))
+    writer.append('Half')
+    await clock.advanceAsync(500)
+    const writes = store.writeCount
+    writer.append(' and more')
+    writer.abandon()
+    writer.append(' and more')
+    await writer.finish({ state: 'stopped' })
+    await clock.advanceAsync(60_000)
+    expect(store.writeCount).toBe(writes)
+    expect(clock.pending).toBe(0)
+  })
+
+  it('is spared without a word, and closed with the longest text that is known', async () => {
+    const { chats, again } = await openScene()
+    const both = [await chats.create(), await chats.create()]
+    const answers = await Promise.all(
+      both.map(async (chat) => chats.addAnswer(chat, await chats.addPersonMessage(chat, null, 'one'))),
+    )
+    const other = await again()
+    const told = (message: MessageId): string | undefined => (message === answers[1]?.id ? 'Told' : undefined)
+    const unbegun = await other.closeAbandoned({ spareUnbegun: true, lastTold: told })
+    expect(unbegun.map(({ message }) => message)).toEqual([answers[0]?.id])
+    const [first, second] = both.map((chat) => other.get(chat)?.path[1])
+    expect(first?.state).not.toBe('done')
+    expect(second).toMatchObject({ state: 'failed', text: 'Told' })
+    expect(await other.closeAbandoned()).toEqual([])
+  })
+})
+
 describe('a store that fails', () => {
   it('is never covered up: the mutation is refused and nothing of it shows', async () => {
     const { chats, store, again } = await openScene()
