@@ -14,6 +14,7 @@ import {
   createWebLock,
   openSealedMemory,
   createWebPasskeys,
+  findOwnHelper,
   registerServiceWorker,
   takeJoinLink,
   watchInstall,
@@ -69,6 +70,7 @@ async function start(): Promise<void> {
     log,
     life: watchPageLife(window, log),
     openMesh,
+    findHelper: findOwnHelper({ origin: location.origin, fetch: (...given) => fetch(...given) }),
   }
   const peer = await openPeer(ports)
   watchJoinLinks(window, (opened) => {

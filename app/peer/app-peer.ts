@@ -1,5 +1,5 @@
 import type { ChatId, EventSource, MeshError, MessageId, ModelId } from '../../mesh/base/index.ts'
-import type { InvitationPreview, JoinProgress, Mesh } from '../../mesh/mesh-types.ts'
+import type { DeviceView, InvitationPreview, JoinProgress, Mesh } from '../../mesh/mesh-types.ts'
 import type { AskPhase, Route } from '../../mesh/route/index.ts'
 import type { Chats } from '../../mesh/state/index.ts'
 import type { Shared } from './remote/shape.ts'
@@ -69,6 +69,13 @@ export interface AppPeer {
   accept(): Promise<void>
   /** Forgets the pending invitation. */
   dismiss(): void
+  /**
+   * Shows six words and waits at the helper this page came from until somebody has
+   * typed them on a device of a mesh. Resolves once admitted.
+   * @throws MeshError `no-helper` when the page came from elsewhere: it needs a link;
+   * `offline`, and those of `Mesh.knock`.
+   */
+  knock(options: Parameters<SharedMesh['knock']>[1]): Promise<DeviceView>
   /** Starts again what `problem` names. */
   retry(): void
   /** Writes down what is in memory, says goodbye and closes. */

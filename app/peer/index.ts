@@ -21,4 +21,4 @@ export {
 export { type ChannelPort, type LockMode, type LockPort } from './leadership.ts'
 export { openMesh } from './open-mesh.ts'
 export { type OpenMesh, type OpenMeshOptions } from './own-mesh.ts'
-export { createAppPeer, type LifeEvent, type PeerPorts } from './peer.ts'
+export { createAppPeer, type FindHelper, type LifeEvent, type PeerPorts } from './peer.ts'

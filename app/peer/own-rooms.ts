@@ -45,6 +45,12 @@ interface TabWants {
   readonly cancelExpiry: () => void
 }
 
+/**
+ * The newest rooms are open whether a tab looks at them or not: the list tells their
+ * names and what is unread, and a search looks into them. Some hundred kB each.
+ */
+const KEPT_OPEN_MAX = 32
+
 const RANK: readonly Attention[] = ['away', 'here', 'typing']
 
 /** Makes the rooms of a mesh that does not run yet. */
@@ -59,6 +65,7 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
   const tabs = new Map<string, TabWants>()
   /** What the mesh was last asked for, so that only what is other is asked again. */
   let asked = new Map<RoomId, Attention>()
+  let opening: Promise<unknown> = Promise.resolve()
   let mesh: Mesh | undefined
   let ends: readonly (() => void)[] = []
 
@@ -84,6 +91,12 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
       if (!before.has(room)) void openFor(rooms, room)
       else if (before.get(room) !== attention) rooms.attend(room, attention)
     }
+    for (const { id } of rooms.list().slice(0, KEPT_OPEN_MAX)) {
+      if (asked.has(id)) continue
+      asked.set(id, 'away')
+      if (!before.has(id)) keepOpen(rooms, id)
+      else if (before.get(id) !== 'away') rooms.attend(id, 'away')
+    }
     for (const room of before.keys()) if (!asked.has(room)) void closeIn(rooms, room)
   }
 
@@ -96,6 +109,11 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
       // whoever waits for it hears of it; a room that is gone is not opened again by itself
       log.info('a room could not be opened', { error })
     }
+  }
+
+  /** One after the other, so that a page with many rooms is not held up by them. */
+  const keepOpen = (rooms: Rooms, room: RoomId): void => {
+    opening = opening.then(() => (mesh?.rooms.rooms === rooms && asked.has(room) ? openFor(rooms, room) : undefined))
   }
 
   const closeIn = async (rooms: Rooms, room: RoomId): Promise<void> => {
@@ -132,7 +150,10 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
     if (mesh !== undefined) {
       const { rooms } = mesh
       ends = [
-        rooms.rooms.changes.subscribe(changes.emit),
+        rooms.rooms.changes.subscribe((change) => {
+          if (change.room === null) bringAbout()
+          changes.emit(change)
+        }),
         rooms.rooms.problems.subscribe(problems.emit),
         rooms.changes.subscribe(() => {
           changes.emit({ room: null })

@@ -10,6 +10,7 @@ import {
   type RoomId,
   type Store,
 } from '../../mesh/base/index.ts'
+import type { Door } from '../../mesh/mesh-types.ts'
 import { createChats } from '../../mesh/state/index.ts'
 import { createAnswering } from './answering.ts'
 import type { AppPeer, PeerState } from './app-peer.ts'
@@ -35,6 +36,12 @@ const EPOCH_KEY = 'page/epoch'
 /** What happens to the page: it came back (visible, online, out of the cache), or it is going. */
 export type LifeEvent = 'resumed' | 'leaving'
 
+/**
+ * Finds the helper this page came from.
+ * @throws MeshError `no-helper` when it came from elsewhere, `offline`
+ */
+export type FindHelper = (options: { readonly signal: AbortSignal }) => Promise<Door>
+
 /** What the peer of a browser stands on. */
 export interface PeerPorts {
   /** Already open, so that the chats are there at the first paint. */
@@ -51,6 +58,7 @@ export interface PeerPorts {
   readonly log: Logger
   readonly life: EventSource<LifeEvent>
   readonly openMesh: OpenMesh
+  readonly findHelper: FindHelper
 }
 
 /**
@@ -280,6 +288,12 @@ export async function createAppPeer(
     offer: invitations.offer,
     accept: invitations.accept,
     dismiss: invitations.dismiss,
+    async knock(knockOptions) {
+      const signal = knockOptions.signal ?? closing.signal
+      const door = await ports.findHelper({ signal })
+      if (current.mesh === undefined) throw new MeshError('offline', 'The connection of this browser is not up yet.')
+      return current.mesh.knock(door, { ...knockOptions, signal })
+    },
     retry() {
       haveTrouble(undefined)
       if (leadership.leads()) void own.start()

@@ -5,6 +5,7 @@
 export { createConsoleLog } from './console-log.ts'
 export { createBrowserKey } from './device-key.ts'
 export { openIdbStore, type IdbStoreOptions } from './idb-store.ts'
+export { findOwnHelper } from './own-helper.ts'
 export { watchPageLife } from './page-life.ts'
 export { takeJoinLink, watchJoinLinks } from './page-link.ts'
 export { openSealedMemory } from './sealed-memory.ts'

@@ -3,6 +3,7 @@ import type {
   DeviceView,
   InvitationView,
   InviteOptions,
+  KnockView,
   MeshEvent,
   MeshModel,
   PendingJoin,
@@ -17,6 +18,7 @@ const LISTED: ReadonlySet<MeshEvent['type']> = new Set([
   'join-pending',
   'join-settled',
   'membership',
+  'knocks',
 ])
 
 /** What the mesh looks like from here, kept in step with the peer of this tab. */
@@ -26,6 +28,7 @@ export class PeerView {
   #devices = $state.raw<readonly DeviceView[]>([])
   #models = $state.raw<readonly MeshModel[]>([])
   #pending = $state.raw<readonly PendingJoin[]>([])
+  #knocks = $state.raw<readonly KnockView[]>([])
   #standing = $state.raw<Standing>('alone')
   #lastSettled = $state.raw<{ readonly device: DeviceId; readonly admitted: boolean } | undefined>()
 
@@ -62,6 +65,7 @@ export class PeerView {
     this.#devices = mesh?.devices() ?? []
     this.#models = mesh?.models() ?? []
     this.#pending = mesh?.pendingJoins() ?? []
+    this.#knocks = mesh?.knocks() ?? []
     this.#standing = mesh?.standing() ?? 'alone'
   }
 
@@ -77,6 +81,10 @@ export class PeerView {
   }
   get pendingJoins(): readonly PendingJoin[] {
     return this.#pending
+  }
+  /** Devices that show words and wait for them to be typed in this mesh. */
+  get knocks(): readonly KnockView[] {
+    return this.#knocks
   }
   get standing(): Standing {
     return this.#standing
@@ -121,6 +129,22 @@ export class PeerView {
   }
   async invite(options: InviteOptions & { readonly signal?: AbortSignal }): Promise<InvitationView | undefined> {
     return this.#state.mesh?.invite(options)
+  }
+  /** Shows words through `onWords`, and resolves once somebody has typed them. */
+  async knock(options: {
+    readonly signal: AbortSignal
+    readonly onWords: (words: readonly string[]) => void
+  }): Promise<DeviceView> {
+    const admitting = await this.#peer.knock(options)
+    this.#read(this.#state.mesh)
+    return admitting
+  }
+  async findKnock(words: string): Promise<KnockView | undefined> {
+    return this.#state.mesh?.findKnock(words)
+  }
+  async admitKnock(words: string): Promise<void> {
+    await this.#state.mesh?.admitKnock(words)
+    this.#read(this.#state.mesh)
   }
   async settleJoin(join: PendingJoin, admit: boolean): Promise<void> {
     await this.#state.mesh?.settleJoin(join.invitation, admit)

@@ -395,6 +395,52 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await device.close()
   })
 
+  for (const size of ['phone', 'desktop'] as const) {
+    it(`show six words large on a ${size}, and hide them when one cancels`, async () => {
+      const device = await browser.device({ size })
+      const { page } = device
+      await open(page, 'alone')
+      await page.getByRole('button', { name: 'Show six words' }).click()
+      const words = page.getByRole('list', { name: 'Six words, in order' }).getByRole('listitem')
+      expect(await words.count()).toBe(6)
+      await page.getByText('Waiting for the words to be typed').waitFor()
+      await expectAccessible(page)
+      expect(await overflow(page)).toBeLessThanOrEqual(0)
+      await page.screenshot({ path: join(SHOTS, `six-words-${size}.png`), fullPage: true })
+      await page.getByRole('button', { name: 'Cancel' }).click()
+      expect(await words.count()).toBe(0)
+      expectQuiet(device)
+      await device.close()
+    })
+
+    it(`take typed words on a ${size}, say what knocks, and admit it only then`, async () => {
+      const device = await browser.device({ size })
+      const { page } = device
+      await open(page, 'add')
+      await page.getByText('Only type words you see yourself').waitFor()
+      const field = page.getByRole('textbox', { name: 'The six words' })
+      const find = page.getByRole('button', { name: 'Find the device' })
+      await field.fill('too few')
+      await find.click()
+      await page.getByRole('alert').getByText('These are not six words').waitFor()
+      await field.fill('one two three four five six')
+      await find.click()
+      await page.getByRole('alert').getByText('No device shows these words').waitFor()
+      expect(await page.getByRole('button', { name: 'Admit' }).count()).toBe(0)
+      await field.fill('meadow cradle zebra piano umbrella sister')
+      await find.click()
+      await page.getByText('Jade Otter').first().waitFor()
+      await expectAccessible(page)
+      expect(await overflow(page)).toBeLessThanOrEqual(0)
+      await page.screenshot({ path: join(SHOTS, `typed-words-${size}.png`), fullPage: true })
+      await page.getByRole('button', { name: 'Admit' }).click()
+      await page.getByText('Jade Otter has joined.').first().waitFor()
+      await page.getByRole('textbox', { name: 'The six words' }).waitFor()
+      expectQuiet(device)
+      await device.close()
+    })
+  }
+
   it('lead to a room', async () => {
     const device = await browser.device()
     const { page } = device

@@ -1,9 +1,8 @@
 import { NO_ARCHIVES } from '../fake-archives.ts'
 import { NO_ROOMS } from '../fake-mesh-rooms.ts'
-import { NO_KNOCKS } from '../fake-knocks.ts'
-import { asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
+import { abortReason, asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
-import type { DeviceView, Mesh, MeshEvent, PendingJoin, Standing } from '../../../mesh/mesh-types.ts'
+import type { DeviceView, KnockView, Mesh, MeshEvent, PendingJoin, Standing } from '../../../mesh/mesh-types.ts'
 import type { Route } from '../../../mesh/route/index.ts'
 import { createFakePeople, fakeInvitationId, onePerson, type PeopleScript } from '../fake-people.ts'
 
@@ -56,6 +55,10 @@ export function fakeDevice(name: string, change: Partial<DeviceView> = {}): Devi
   }
 }
 
+/** The words of the preview. */
+export const FAKE_WORDS = ['meadow', 'cradle', 'zebra', 'piano', 'umbrella', 'sister']
+const KNOCK: KnockView = { device: fakeDeviceId('Jade Otter'), name: 'Jade Otter', kind: 'browser', path: 'direct' }
+
 /** What a fake mesh begins with. */
 export interface FakeMeshOptions {
   readonly standing: Standing
@@ -99,8 +102,28 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
     people.recordRemoval(gone, others.filter((device) => device.state === 'online').length, others.length)
   }
   return {
-    ...NO_KNOCKS,
     ...NO_ARCHIVES,
+    knock: (_door, { onWords, signal }) => {
+      onWords(FAKE_WORDS)
+      return new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => {
+          reject(abortReason(signal))
+        })
+      })
+    },
+    knocks: () => (options.standing === 'alone' ? [] : [KNOCK]),
+    async findKnock(words) {
+      await Promise.resolve()
+      if (words.split(' ').length !== FAKE_WORDS.length) throw new MeshError('usage', 'The other device shows 6 words.')
+      if (words !== FAKE_WORDS.join(' ')) throw new MeshError('invitation-unknown', 'No device shows these words.')
+      return KNOCK
+    },
+    admitKnock() {
+      const device = fakeDevice(KNOCK.name, { kind: KNOCK.kind })
+      devices = [...devices, device]
+      events.emit({ type: 'device-joined', device })
+      return Promise.resolve()
+    },
     rooms: NO_ROOMS,
     ...people,
     async removePerson(person) {

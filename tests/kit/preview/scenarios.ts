@@ -36,6 +36,7 @@ export const SCENARIOS = [
   'hostile',
   'devices',
   'add',
+  'add-alone',
   'pending',
   'joining',
   'comparing',
@@ -398,6 +399,7 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   hostile: { chats: (chats) => withChat(chats, [person('Show me everything.')]) },
   devices: { devices: ALL, search: '?view=devices' },
   add: { ...PEOPLED, search: '?view=add' },
+  'add-alone': { standing: 'alone', devices: [SELF], search: '?view=add' },
   pending: { search: '?view=add', pending: true },
   joining: { standing: 'alone', devices: [SELF], state: { invitation: { phase: 'offered', preview: PREVIEW } } },
   comparing: {
@@ -542,6 +544,7 @@ export function createScene(name: Scenario): Scene {
     dismiss() {
       set({ invitation: undefined })
     },
+    knock: ({ onWords, signal }) => mesh.knock({ device: SELF.id, addresses: [] }, { onWords, signal }),
     retry() {
       set({ problem: undefined })
     },

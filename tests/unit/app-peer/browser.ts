@@ -1,8 +1,17 @@
 import type { AppPeer } from '../../../app/peer/app-peer.ts'
 import type { OpenMeshOptions } from '../../../app/peer/own-mesh.ts'
 import { createAppPeer, type LifeEvent } from '../../../app/peer/peer.ts'
-import { createEvents, MeshError, silentLogger, type EventHub, type Store } from '../../../mesh/base/index.ts'
+import {
+  asId,
+  createEvents,
+  MeshError,
+  silentLogger,
+  type DeviceId,
+  type EventHub,
+  type Store,
+} from '../../../mesh/base/index.ts'
 import { createVirtualClock, settle, type VirtualClock } from '../../kit/clock.ts'
+import type { Door } from '../../../mesh/mesh-types.ts'
 import type { MeshRooms } from '../../../mesh/rooms-types.ts'
 import { createMemoryData, createMemoryStore, type MemoryData, type MemoryStore } from '../../kit/memory-store.ts'
 import { createSeededRandom } from '../../kit/random.ts'
@@ -28,6 +37,9 @@ export interface Browser {
   readonly data: MemoryData
   openPage(options?: { link?: string; failFirst?: MeshError; deaf?: boolean }): Promise<Page>
 }
+
+/** The helper the pages of a browser came from. */
+export const DOOR: Door = { device: asId<DeviceId>('12D3KooWDesk'), addresses: ['/ip4/127.0.0.1/tcp/9/ws'] }
 
 /** Hears of every write before it is done: which tab, and the key or log. */
 export type WriteWatch = (tab: Tab, place: string) => void
@@ -75,6 +87,7 @@ export function openBrowser(
           storage: 'durable',
           ...tab,
           random: createSeededRandom(seed++),
+          findHelper: () => Promise.resolve(DOOR),
           log: silentLogger,
           life,
           async openMesh(options) {

@@ -156,6 +156,19 @@ describe('rooms in a tab that does not hold the peer', () => {
     expect(Math.max(...lines)).toBeLessThanOrEqual(2)
   })
 
+  it('is told the names, and what is unread, of rooms that nobody has opened', async () => {
+    const { world, a, b, bob, calm } = await openTwoTabs()
+    await bob.rename(ROOM, 'Kitchen')
+    await bob.say(ROOM, 'Anybody?')
+    await calm()
+    // the list is written a moment later
+    await world.browser.clock.advanceAsync(3_000)
+    for (const page of [a, b]) {
+      expect(rooms(page).list()).toMatchObject([{ name: 'Kitchen', unread: 1, last: { excerpt: 'Anybody?' } }])
+    }
+    expect((await rooms(b).search('anybody')).found).toHaveLength(1)
+  })
+
   it('is told of no room that it does not have open', async () => {
     const { world, a, b, bob, calm } = await openTwoTabs()
     await rooms(a).open(ROOM)

@@ -3,8 +3,8 @@ import { asId, MeshError, type ChatId, type DeviceId, type InvitationId } from '
 import type { AskEvent } from '../../../mesh/route/index.ts'
 import { settle } from '../../kit/clock.ts'
 import { route } from '../state/scene.ts'
-import { openBrowser, type Browser, type Page } from './browser.ts'
-import { end } from './test-mesh.ts'
+import { DOOR, openBrowser, type Browser, type Page } from './browser.ts'
+import { end, type TestMesh } from './test-mesh.ts'
 
 interface TwoTabs {
   readonly browser: Browser
@@ -129,6 +129,34 @@ describe('a tab that does not hold the peer', () => {
       code: 'too-large',
       detail: { maxLength: 1_000_000 },
     })
+  })
+
+  it('shows six words at the helper the page came from, and stops when nobody wants them any more', async () => {
+    const { a, b, pass } = await openTwoTabs()
+    const doors: unknown[] = []
+    let stopped = false
+    Object.assign(a.mesh(), {
+      knock: (door: unknown, { onWords, signal }: Parameters<TestMesh['knock']>[1]) => {
+        doors.push(door)
+        onWords(['one', 'two'])
+        return new Promise((_resolve, reject) => {
+          signal?.addEventListener('abort', () => {
+            stopped = true
+            reject(new MeshError('aborted', 'Stopped.'))
+          })
+        })
+      },
+    })
+    const words: unknown[] = []
+    const own = new AbortController()
+    const knocked = b.peer.knock({ signal: own.signal, onWords: (shown) => words.push(shown) })
+    await pass()
+    expect(words).toEqual([['one', 'two']])
+    expect(doors).toEqual([DOOR])
+    own.abort()
+    await expect(knocked).rejects.toMatchObject({ code: 'aborted' })
+    await pass()
+    expect(stopped).toBe(true)
   })
 
   it('sees devices come and change at once, and uses the whole mesh', async () => {
