@@ -13,6 +13,8 @@ import type { SealingKeyPair } from './seal/index.ts'
 
 /** Pause before keys are looked after again when that failed, in ms. */
 const AGAIN_MS = 10_000
+/** How often the ledger may change under one look at the keys before it is put off. */
+const CONFLICTS_MAX = 5
 /** Pause before keys are looked after again when the ledger changed meanwhile, in ms. */
 const SOON_MS = 250
 /** The longest a timer waits, in ms. */
@@ -68,10 +70,21 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
     changes.emit({ scope: 'mesh', opened: [] })
   }
 
+  /** An entry of another device that came in between makes an own one void; with that one known it is right. */
+  const maintained = async (signal: AbortSignal): ReturnType<Epochs['maintain']> => {
+    for (let attempts = 1; ; attempts++) {
+      try {
+        return await epochs.maintain({ signal })
+      } catch (error) {
+        if (!isMeshError(error, 'conflict') || attempts === CONFLICTS_MAX) throw error
+      }
+    }
+  }
+
   const maintain: KeptEpochs['maintain'] = async (maintainOptions = {}) => {
     await follow()
     if (membership.standing() === 'removed') return
-    const { dueInMs } = await epochs.maintain({ signal: maintainOptions.signal ?? life.signal })
+    const { dueInMs } = await maintained(maintainOptions.signal ?? life.signal)
     if (dueInMs !== undefined) schedule(Math.min(dueInMs, LOOK_AGAIN_MS))
   }
 

@@ -42,7 +42,7 @@ export async function openLevelStore(
     await level.close()
     throw error instanceof MeshError ? error : openFailure(error, directory)
   }
-  for (const name of await readdir(directory)) await chmod(join(directory, name), 0o600)
+  for (const name of await readdir(directory)) await makeFilePrivate(join(directory, name))
   return createStore(level)
 }
 
@@ -210,6 +210,17 @@ function rangeOf(log: string): { gt: string; lt: string } {
 
 function sequenceOf(key: string): number {
   return Number(key.slice(-SEQUENCE_DIGITS))
+}
+
+/** LevelDB tidies up behind its opening: a file that was listed may be gone. */
+async function makeFilePrivate(file: string): Promise<void> {
+  try {
+    await chmod(file, 0o600)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    const sentence = `${file} cannot be kept from others: ${messageOf(error)}.`
+    throw new MeshError('data-dir-unusable', sentence, { cause: error, detail: { path: file } })
+  }
 }
 
 async function makePrivate(directory: string): Promise<void> {

@@ -49,18 +49,20 @@ export async function createLastingHelper(name: string, random: Random): Promise
       })
     },
     async client() {
+      const asked = running
       const found = await until(
         async () => {
-          if (ended !== undefined) return 'ended' as const
+          // killed, or gone by itself: nobody will answer
+          if (ended !== undefined || running !== asked) return 'ended' as const
           const credential = await readCredential(dataDir).catch(() => undefined)
-          if (credential === undefined || credential.pid !== running?.child.pid) return undefined
+          if (credential === undefined || credential.pid !== asked?.child.pid) return undefined
           const client = createLocalClient(credential)
           await client.call('status', {})
           return client
         },
         { what: `${name} to answer`, timeoutMs: START_LIMIT_MS },
       )
-      if (found === 'ended') throw new MeshError('bug', ended ?? '')
+      if (found === 'ended') throw new MeshError('bug', ended ?? `${name} was killed.`)
       return found
     },
     kill: () => end('SIGKILL'),
