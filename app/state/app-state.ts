@@ -6,6 +6,7 @@ import { applyLook } from '../theme/look.ts'
 import type { PageLock } from '../lock/index.ts'
 import { Chatting } from './chatting.svelte.ts'
 import { Keeping, type KeepingPorts } from './keeping.svelte.ts'
+import { Knocking } from './knocking.svelte.ts'
 import { Locking } from './locking.svelte.ts'
 import { createBrowserMemory } from './memory.ts'
 import { Newcomers } from './newcomers.svelte.ts'
@@ -23,6 +24,7 @@ export interface AppState {
   readonly newcomers: Newcomers
   readonly chats: Chatting
   readonly keeping: Keeping
+  readonly knocking: Knocking
   readonly locking: Locking
   readonly rooms: Rooming
   readonly notices: Notices
@@ -35,6 +37,7 @@ const [getPeople, setPeople] = createContext<PeopleView>()
 const [getNewcomers, setNewcomers] = createContext<Newcomers>()
 const [getChats, setChats] = createContext<Chatting>()
 const [getKeeping, setKeeping] = createContext<Keeping>()
+const [getKnocking, setKnocking] = createContext<Knocking>()
 const [getLocking, setLocking] = createContext<Locking>()
 const [getRooms, setRooms] = createContext<Rooming>()
 const [getNotices, setNotices] = createContext<Notices>()
@@ -46,6 +49,7 @@ export {
   getAbout,
   getChats,
   getKeeping,
+  getKnocking,
   getLocking,
   getNewcomers,
   getNotices,
@@ -77,6 +81,7 @@ export function createAppState({ peer, lock, keeping, drafts, window }: AppPorts
     newcomers: new Newcomers(memory),
     chats: new Chatting(peer),
     keeping: new Keeping(keeping, memory),
+    knocking: new Knocking(peer),
     locking: new Locking(lock),
     rooms: new Rooming(peer.rooms),
     notices: new Notices(),
@@ -92,6 +97,7 @@ export function provideAppState(state: AppState): () => void {
   setNewcomers(state.newcomers)
   setChats(state.chats)
   setKeeping(state.keeping)
+  setKnocking(state.knocking)
   setLocking(state.locking)
   setRooms(state.rooms)
   setNotices(state.notices)

@@ -10,6 +10,7 @@ export {
   getChats,
   getNewcomers,
   getKeeping,
+  getKnocking,
   getLocking,
   getNotices,
   getPeer,

@@ -130,15 +130,6 @@ export class PeerView {
   async invite(options: InviteOptions & { readonly signal?: AbortSignal }): Promise<InvitationView | undefined> {
     return this.#state.mesh?.invite(options)
   }
-  /** Shows words through `onWords`, and resolves once somebody has typed them. */
-  async knock(options: {
-    readonly signal: AbortSignal
-    readonly onWords: (words: readonly string[]) => void
-  }): Promise<DeviceView> {
-    const admitting = await this.#peer.knock(options)
-    this.#read(this.#state.mesh)
-    return admitting
-  }
   async findKnock(words: string): Promise<KnockView | undefined> {
     return this.#state.mesh?.findKnock(words)
   }
