@@ -158,6 +158,7 @@ async function start(
     stunPort: ownPorts.stun,
     lan,
     trustDir: dataDir.at('tls'),
+    store,
     label: `Plexus on ${config.name}`,
     makesAuthority: switches.authority !== false,
     own:

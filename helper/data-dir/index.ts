@@ -15,5 +15,5 @@ export {
 } from './data-dir.ts'
 export { createKeyFile } from './key-file.ts'
 export { findDirOwner } from './lock.ts'
-export { readPrivate, writePrivate } from './private-files.ts'
+export { writePrivate } from './private-files.ts'
 export { isProcessAlive } from './process-identity.ts'

@@ -1,4 +1,4 @@
-import { messageOf, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
+import { messageOf, type Clock, type Logger, type Random, type Store } from '../../mesh/base/index.ts'
 import { createNameKeeper, openMulticast, type Multicast } from '../discovery/index.ts'
 import { openDoor, type Door } from '../door/index.ts'
 import { isLocalAddress, networkAddresses } from '../ports/network.ts'
@@ -14,8 +14,10 @@ export interface ReachOptions {
   readonly stunPort: number
   /** Whether the local network is open. */
   readonly lan: boolean
-  /** Where the authority is kept. */
+  /** Where the authority's certificate lies, to give away. */
   readonly trustDir: string
+  /** Where its keys are kept, sealed. */
+  readonly store: Store
   /** What the authority is called in the lists of devices. */
   readonly label: string
   /** Whether an authority is made where there is none. */
@@ -71,6 +73,7 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
     opened.push(() => door.close())
     const trust = await openTrust({
       dir: options.trustDir,
+      store: options.store,
       label: options.label,
       clock,
       random,

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
-import { readPrivate, writePrivate } from '../data-dir/index.ts'
+import { messageOf, type Clock, type Logger, type Random, type Store } from '../../mesh/base/index.ts'
+import { writePrivate } from '../data-dir/index.ts'
 import type { TlsPair } from '../door/index.ts'
 import {
   createAuthority,
@@ -32,8 +32,10 @@ export type TrustState =
 
 /** What the trust of a helper is made of. */
 export interface TrustOptions {
-  /** Where the authority is kept; made when needed, mode 0700. */
+  /** Where the certificate to give away lies; made when needed, mode 0700. */
   readonly dir: string
+  /** Where the keys are kept: sealed, as everything is. */
+  readonly store: Pick<Store, 'get' | 'put' | 'delete'>
   /** What the authority is called in the lists of devices. */
   readonly label: string
   readonly clock: Clock
@@ -63,14 +65,14 @@ export interface Trust {
 const LOOK_MS = 60_000
 const RENEW_BEFORE_MS = 30 * 24 * 60 * 60_000
 
-/** One file for key and certificate: never one without the other, also after a power cut. */
-const AUTHORITY_FILE = 'authority.pem'
-const LEAF_FILE = 'leaf.pem'
+/** One record for key and certificate: never one without the other, also after a power cut. */
+const AUTHORITY_KEY = 'trust/authority'
+const LEAF_KEY = 'trust/leaf'
 /** The certificate alone, to give away. */
 const PUBLIC_FILE = 'plexus-authority.crt'
 
 /**
- * Takes TLS into force: the person's certificate, else the authority kept in `dir`,
+ * Takes TLS into force: the person's certificate, else the authority kept in `store`,
  * else nothing until {@link Trust.make}.
  * @throws MeshError `config-invalid` for a certificate of the person's that cannot be used.
  */
@@ -133,7 +135,7 @@ async function ownCertificate(options: TrustOptions, files: OwnCertificateFiles)
 }
 
 function ownAuthority(options: TrustOptions): Source {
-  const { dir, clock, random, log, use } = options
+  const { dir, store, clock, random, log, use } = options
   let authority: Authority | undefined
   let leaf: TlsPair | undefined
   let inForce: TlsPair | undefined
@@ -153,10 +155,10 @@ function ownAuthority(options: TrustOptions): Source {
   }
   const refreshLeaf = async (from: Authority): Promise<void> => {
     const names = namesFor(from)
-    leaf ??= await readPair(join(dir, LEAF_FILE))
+    leaf ??= await readPair(store, LEAF_KEY)
     if (leaf === undefined || !isIssuedBy(leaf.cert, from) || isDue(leaf, names, clock.now())) {
       leaf = await issueLeaf(from, names, { nowMs: clock.now(), random })
-      await writePrivate(join(dir, LEAF_FILE), `${leaf.key}\n${leaf.cert}\n`)
+      await writePair(store, LEAF_KEY, leaf)
       log.info('A certificate for the addresses of this machine was made.', { names: names.join(' ') })
     } else if (inForce === leaf) return
     inForce = leaf
@@ -166,22 +168,23 @@ function ownAuthority(options: TrustOptions): Source {
   return {
     state,
     async make() {
-      authority ??= await readPair(join(dir, AUTHORITY_FILE))
+      authority ??= await readPair(store, AUTHORITY_KEY)
       if (authority === undefined) {
-        await mkdir(dir, { recursive: true, mode: 0o700 })
         authority = await createAuthority(`${options.label} ${markOf(random)}`, options.addresses(), {
           nowMs: clock.now(),
           random,
         })
-        await writePrivate(join(dir, AUTHORITY_FILE), `${authority.key}\n${authority.cert}\n`)
+        await writePair(store, AUTHORITY_KEY, authority)
       }
+      await mkdir(dir, { recursive: true, mode: 0o700 })
       await writePrivate(join(dir, PUBLIC_FILE), `${authority.cert}\n`)
       await refreshLeaf(authority)
       return state()
     },
     async delete() {
-      const was = authority !== undefined || (await readPrivate(join(dir, AUTHORITY_FILE))) !== undefined
-      for (const name of [AUTHORITY_FILE, LEAF_FILE, PUBLIC_FILE]) await rm(join(dir, name), { force: true })
+      const was = authority !== undefined || (await store.get(AUTHORITY_KEY)) !== undefined
+      for (const key of [AUTHORITY_KEY, LEAF_KEY]) await store.delete(key)
+      await rm(join(dir, PUBLIC_FILE), { force: true })
       authority = undefined
       leaf = undefined
       inForce = undefined
@@ -189,7 +192,7 @@ function ownAuthority(options: TrustOptions): Source {
       return was
     },
     async look() {
-      authority ??= await readPair(join(dir, AUTHORITY_FILE))
+      authority ??= await readPair(store, AUTHORITY_KEY)
       if (authority !== undefined) await refreshLeaf(authority)
     },
   }
@@ -206,8 +209,12 @@ const PAIR =
   /^(-----BEGIN PRIVATE KEY-----[\w\s+/=]+-----END PRIVATE KEY-----)\s+(-----BEGIN CERTIFICATE-----[\w\s+/=]+-----END CERTIFICATE-----)\s*$/
 
 /** A key with its certificate; undefined when there is none, or none that can be read. */
-async function readPair(file: string): Promise<TlsPair | undefined> {
-  const text = await readPrivate(file)
-  const match = text === undefined ? null : PAIR.exec(text)
+async function readPair(store: TrustOptions['store'], key: string): Promise<TlsPair | undefined> {
+  const record = await store.get(key)
+  const match = record === undefined ? null : PAIR.exec(new TextDecoder().decode(record))
   return match?.[1] === undefined || match[2] === undefined ? undefined : { key: match[1], cert: match[2] }
+}
+
+function writePair(store: TrustOptions['store'], key: string, pair: TlsPair): Promise<void> {
+  return store.put(key, new TextEncoder().encode(`${pair.key}\n${pair.cert}\n`))
 }

@@ -258,7 +258,8 @@ describe('a ready helper', () => {
         expect(await (await fetch(`${url}/trust`)).text()).toContain(
           (trust['fingerprint'] ?? '').slice(0, 23).replaceAll(':', ' '),
         )
-        if (process.platform !== 'win32') expect(await mode(join(helper.dataDir, 'tls', 'authority.pem'))).toBe(0o600)
+        if (process.platform !== 'win32')
+          expect(await mode(join(helper.dataDir, 'tls', 'plexus-authority.crt'))).toBe(0o600)
         // a link for another device is never in the clear; one for this machine is its own page
         expect((await helper.cli(['invite', '--json'])).json).toMatchObject({
           url: expect.stringMatching(new RegExp(`^https://${address}:${String(http)}/#join=`)),
@@ -269,7 +270,7 @@ describe('a ready helper', () => {
           })
         // deleted, it stays deleted, also over the next start
         expect((await helper.cli(['trust', 'delete', '--json'])).json).toMatchObject({ kind: 'off', fingerprint: null })
-        expect(await exists(join(helper.dataDir, 'tls', 'authority.pem'))).toBe(false)
+        expect(await exists(join(helper.dataDir, 'tls', 'plexus-authority.crt'))).toBe(false)
         await expect(secureGet({ address, port: http, path: '/', authority })).rejects.toThrow()
         await helper.cli(['lan', 'off', '--json'])
         await helper.cli(['lan', 'on', '--json'])

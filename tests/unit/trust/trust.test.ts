@@ -8,10 +8,12 @@ import { loadOwnCertificate } from '../../../helper/trust/own-certificate.ts'
 import { silentLogger } from '../../../mesh/base/index.ts'
 import { createVirtualClock, type VirtualClock } from '../../kit/clock.ts'
 import { makeTempDir } from '../../kit/helper-process.ts'
+import { createMemoryStore, type MemoryStore } from '../../kit/memory-store.ts'
 import { createSeededRandom } from '../../kit/random.ts'
 import { makeTestPair } from '../../kit/tls-pair.ts'
 
 const DAY_MS = 86_400_000
+let store: MemoryStore
 let temp: Awaited<ReturnType<typeof makeTempDir>>
 let clock: VirtualClock
 let used: (TlsPair | undefined)[] = []
@@ -20,6 +22,7 @@ const opened: Trust[] = []
 
 beforeEach(async () => {
   temp = await makeTempDir()
+  store = createMemoryStore()
   clock = createVirtualClock(Date.now())
   used = []
   addresses = ['192.168.7.7']
@@ -32,6 +35,7 @@ afterEach(async () => {
 async function open(options: Partial<TrustOptions> = {}): Promise<Trust> {
   const trust = await openTrust({
     dir: join(temp.path, 'tls'),
+    store,
     label: 'Plexus on Amber',
     clock,
     random: createSeededRandom('trust'),
@@ -63,6 +67,8 @@ describe('an authority of the helper’s own', () => {
     const given = await readFile(state.kind === 'own-authority' ? state.file : '', 'utf8')
     expect(given).toContain('BEGIN CERTIFICATE')
     expect(given).not.toContain('PRIVATE')
+    // the keys are in the store, which is sealed
+    expect(await readdir(dir)).toEqual(['plexus-authority.crt'])
   })
 
   test('is the same after a restart, leaf included', async () => {
@@ -111,6 +117,7 @@ describe('an authority of the helper’s own', () => {
     expect(used.at(-1)).toBeUndefined()
     expect(trust.state()).toEqual({ kind: 'off' })
     expect(await readdir(join(temp.path, 'tls'))).toEqual([])
+    expect(await store.list('trust/')).toEqual([])
     expect(await trust.delete()).toBe(false)
     expect((await open()).state()).toEqual({ kind: 'off' })
     const after = await trust.make()
@@ -121,7 +128,7 @@ describe('an authority of the helper’s own', () => {
   test('that cannot be read any more is none', async () => {
     const trust = await open()
     await trust.make()
-    await writeFile(join(temp.path, 'tls', 'authority.pem'), 'rubbish')
+    await store.put('trust/authority', new TextEncoder().encode('rubbish'))
     expect((await open()).state()).toEqual({ kind: 'off' })
   })
 })
