@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { AppPeer } from '../../../app/peer/app-peer.ts'
 import { ATTENTION_LIFETIME_MS, RUNNING_WITHIN_MS } from '../../../app/peer/remote/limits.ts'
-import { MeshError, type MessageId } from '../../../mesh/base/index.ts'
+import { isMeshError, MeshError, type MessageId } from '../../../mesh/base/index.ts'
 import { end } from './test-mesh.ts'
 import type { Page } from './browser.ts'
 import { ALICE, BOB, openRoomsWorld, ROOM, type RoomsWorld } from './rooms-world.ts'
@@ -362,9 +362,16 @@ describe('what a following tab shows', () => {
             item.kind === 'message' && item.own && item.state === 'here' ? [item.id] : [],
           )
           const last = mine.at(-1)
-          if (what === 'say' || last === undefined) await own.say(ROOM, text)
-          else if (what === 'edit') await own.edit(ROOM, last, text)
-          else await own.delete(ROOM, last)
+          if (what === 'say' || last === undefined) {
+            await own.say(ROOM, text)
+            return
+          }
+          const changed = what === 'edit' ? own.edit(ROOM, last, text) : own.delete(ROOM, last)
+          // the tab that follows may not know yet that the other deleted it: it is told so
+          await changed.catch((error: unknown) => {
+            if (who !== 'b' || !isMeshError(error, 'usage')) throw error
+            expect(error.message).toBe('This message was deleted.')
+          })
         }
       }),
       { numRuns },
