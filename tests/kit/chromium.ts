@@ -76,7 +76,7 @@ async function openDevice(browser: Browser, options: DeviceOptions = {}): Promis
   context.on('console', (message) => {
     if (message.type() === 'error') errors.push(`${message.text()} (${message.location().url})`)
   })
-  context.on('weberror', (error) => errors.push(String(error.error())))
+  context.on('weberror', (error) => errors.push(error.error().stack ?? String(error.error())))
   const page = await context.newPage()
   return {
     context,

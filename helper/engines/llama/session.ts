@@ -17,6 +17,12 @@ const DEFAULTS = { temperature: 0.3, topP: 0.9 } as const
 const PENALTY_WINDOW_TOKENS = 512
 
 /**
+ * What holds a small model back from saying the same line for ever, where nobody
+ * asked for penalties of their own (Keskar et al. 2019, arXiv:1909.05858, §4.1).
+ */
+const AGAINST_LOOPS = { penalty: 1.1, windowTokens: 64 } as const
+
+/**
  * Cells of a sequence that are never used: when the last ones fill up the library
  * begins to throw away the beginning of the context, which is never wanted here.
  */
@@ -205,22 +211,23 @@ async function writeAnswer(
 }
 
 function samplingOptions(sampling: Sampling, written: readonly Token[]): SequenceEvaluateOptions {
-  const { presencePenalty = 0, frequencyPenalty = 0 } = sampling
+  const { presencePenalty, frequencyPenalty } = sampling
   const options: SequenceEvaluateOptions = {
     temperature: sampling.temperature ?? DEFAULTS.temperature,
     topP: sampling.topP ?? DEFAULTS.topP,
     // The sampler takes 32 bits.
     seed: sampling.seed === undefined ? randomInt(2 ** 32) : ((sampling.seed % 2 ** 32) + 2 ** 32) % 2 ** 32,
   }
-  if (presencePenalty === 0 && frequencyPenalty === 0) return options
+  const own = presencePenalty !== undefined || frequencyPenalty !== undefined
+  const windowTokens = own ? PENALTY_WINDOW_TOKENS : AGAINST_LOOPS.windowTokens
   return {
     ...options,
     repeatPenalty: {
-      punishTokens: () => written.slice(-PENALTY_WINDOW_TOKENS),
-      maxPunishTokens: PENALTY_WINDOW_TOKENS,
-      penalty: 1,
-      presencePenalty,
-      frequencyPenalty,
+      punishTokens: () => written.slice(-windowTokens),
+      maxPunishTokens: windowTokens,
+      penalty: own ? 1 : AGAINST_LOOPS.penalty,
+      presencePenalty: presencePenalty ?? 0,
+      frequencyPenalty: frequencyPenalty ?? 0,
     },
   }
 }

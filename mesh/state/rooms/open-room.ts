@@ -268,8 +268,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       const isAi = node.head.operation.op === 'answer'
       lines.push({ name: isAi ? undefined : spokenName(node), text: content.text })
     }
-    const name = ports.nameOf(personOf(question.head.author))
-    return roomPrompt(lines, { name, text: views.content(question).text }, CONTEXT_MAX_LENGTH)
+    return roomPrompt(lines, views.content(question).text, CONTEXT_MAX_LENGTH)
   }
 
   /** Who said it, for the AI: an imported message is no word of a member. */
