@@ -21,11 +21,7 @@ const CALL = /(^|\s)@ai\b[,:]?[^\S\n]*/giu
  * is always whole. So short because a model of 0.4 B answers 1 of 2 questions wrong
  * under longer rules and marked-up quotations, and nearly none so.
  */
-export function roomPrompt(
-  lines: readonly ContextLine[],
-  question: string,
-  maxLength: number,
-): ChatMessage[] {
+export function roomPrompt(lines: readonly ContextLine[], question: string, maxLength: number): ChatMessage[] {
   const kept: ContextLine[] = []
   let length = 0
   for (const line of [...lines].reverse()) {
