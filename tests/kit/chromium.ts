@@ -45,13 +45,13 @@ export interface TestBrowser {
 /** True when there is a Chromium to test with; otherwise tests in a browser are left out. */
 export const hasChromium = findChromium() !== undefined
 
-/** Starts the system's Chromium without a window. */
-export async function startChromium(): Promise<TestBrowser> {
+/** Starts the system's Chromium without a window, `flags` beside the usual ones. */
+export async function startChromium(flags: readonly string[] = []): Promise<TestBrowser> {
   const executablePath = findChromium()
   const browser = await chromium.launch({
     ...(executablePath === undefined ? {} : { executablePath }),
     headless: true,
-    args: FLAGS,
+    args: [...FLAGS, ...flags],
   })
   return {
     browser,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startChromium, type BrowserDevice, type DeviceOptions, type TestBrowser } from '../kit/chromium.ts'
+import { cameraFlags, photograph } from './fake-camera.ts'
 import { firstModelFile } from '../kit/first-model.ts'
 import { makeTempDir, ROOT, startHelper, type HelperProcess } from '../kit/helper-process.ts'
 import { until } from '../kit/wait.ts'
@@ -20,10 +21,13 @@ const BACK_MS = 60_000
 let browser: TestBrowser
 let helper: HelperProcess
 let dataDir: { readonly path: string; remove(): Promise<void> }
-/** Alice's computer and phone, and Bob's computer. */
+/** The browser of Bob's phone, which has a camera. */
+let withCamera: TestBrowser | undefined
+/** Alice's computer and phone, Bob's computer and phone. */
 let desk: BrowserDevice
 let phone: BrowserDevice
 let bob: BrowserDevice
+let bobsPhone: BrowserDevice
 let roomUrl: string
 
 const launch = async (): Promise<HelperProcess> =>
@@ -35,6 +39,7 @@ beforeAll(async () => {
   helper = await launch()
 })
 afterAll(async () => {
+  await withCamera?.close()
   await browser.close()
   await helper.stop()
   await dataDir.remove()
@@ -136,6 +141,30 @@ test('a room made on one device is there for both people, and what is said is th
   await expectAccessible(phone.page, 'room-phone')
 })
 
+test('a phone joins by the code on a screen once both saw the same pictures, and has the rooms of its person', async () => {
+  await bob.page.getByRole('link', { name: 'Add device' }).first().click()
+  await bob.page.getByRole('button', { name: 'Show the code' }).click()
+  const sight = join(dataDir.path, 'sight.y4m')
+  await photograph(bob.page, await bob.page.locator('svg.qr').screenshot(), sight)
+
+  withCamera = await startChromium(cameraFlags(sight))
+  bobsPhone = await withCamera.device({ size: 'phone' })
+  const { page } = bobsPhone
+  await page.goto(helper.url)
+  await page.getByRole('button', { name: 'Scan a code' }).click()
+  await page.getByRole('button', { name: /^Join/ }).click()
+  const pictures = (of: Page) => of.getByRole('list', { name: 'Four pictures, in order' }).innerText()
+  expect(await pictures(page)).toBe(await pictures(bob.page))
+  expect(await message(page).count()).toBe(0)
+  await bob.page.getByRole('button', { name: 'They match' }).click()
+  await message(page).waitFor()
+  await openRoom(page)
+  await hears(page, 'Who brings the big pot?')
+  await say(page, 'From the phone of Bob.')
+  await openRoom(bob.page)
+  for (const each of [desk, phone, bob]) await hears(each.page, 'From the phone of Bob.')
+})
+
 test('the AI answers in the room, and everybody sees which device and model it was', async () => {
   const [model] = (await helper.cli(['models', '--json'])).json as readonly { readonly id: string }[]
   // what only the room says: the AI was told it
@@ -182,26 +211,25 @@ test('a reload keeps everything', async () => {
 })
 
 test('with the helper killed the browsers go on talking directly', async () => {
-  for (const { page } of [desk, phone, bob]) {
+  for (const { page } of [desk, phone, bob, bobsPhone]) {
     await page.getByRole('link', { name: 'Mesh' }).first().click()
-    await until(async () => (await online(page).count()) === 4, { what: 'all to be linked', timeoutMs: 40_000 })
+    await until(async () => (await online(page).count()) === 5, { what: 'all to be linked', timeoutMs: 40_000 })
     await page.evaluate(() => navigator.serviceWorker.ready)
   }
   await helper.kill()
-  for (const { page } of [desk, phone, bob]) {
-    await until(async () => (await online(page).count()) === 3, { what: 'the browsers to be left', timeoutMs: 40_000 })
+  for (const { page } of [desk, phone, bob, bobsPhone]) {
+    await until(async () => (await online(page).count()) === 4, { what: 'the browsers to be left', timeoutMs: 40_000 })
     await openRoom(page)
   }
   await say(bob.page, 'The helper is gone, am I heard?')
-  for (const { page } of [desk, phone]) await hears(page, 'The helper is gone, am I heard?')
+  for (const { page } of [desk, phone, bobsPhone]) await hears(page, 'The helper is gone, am I heard?')
   await say(phone.page, 'You are.')
-  for (const { page } of [desk, bob]) await hears(page, 'You are.')
+  for (const { page } of [desk, bob, bobsPhone]) await hears(page, 'You are.')
 })
 
 test('what each wrote alone arrives later, in the same order on all', async () => {
   // nobody is linked with anybody: one page at a time, and no helper
-  await desk.page.close()
-  await phone.page.close()
+  for (const { page } of [desk, phone, bobsPhone]) await page.close()
   await say(bob.page, 'Bob, alone.')
   await bob.page.close()
   const alone = await desk.context.newPage()
@@ -212,20 +240,23 @@ test('what each wrote alone arrives later, in the same order on all', async () =
   helper = await launch()
   const bobs = await bob.context.newPage()
   const phones = await phone.context.newPage()
-  for (const page of [bobs, phones]) await page.goto(roomUrl)
-  for (const page of [alone, bobs, phones]) {
+  const bobsPhones = await bobsPhone.context.newPage()
+  for (const page of [bobs, phones, bobsPhones]) await page.goto(roomUrl)
+  for (const page of [alone, bobs, phones, bobsPhones]) {
     await hears(page, 'Alice, alone.', BACK_MS)
     await hears(page, 'Bob, alone.', BACK_MS)
   }
   const order = await lines(alone)
   expect(await lines(bobs)).toEqual(order)
   expect(await lines(phones)).toEqual(order)
+  expect(await lines(bobsPhones)).toEqual(order)
   // each below everything its author had seen
   expect(order.slice(0, -2).at(-1)).toBe('You are.')
   expect(order.slice(-2).sort()).toEqual(['Alice, alone.', 'Bob, alone.'])
   desk = { ...desk, page: alone }
   bob = { ...bob, page: bobs }
   phone = { ...phone, page: phones }
+  bobsPhone = { ...bobsPhone, page: bobsPhones }
 })
 
 test('a device joins by six words, and has the rooms of its person', async () => {
@@ -290,5 +321,5 @@ test('a removed device is cut and told, hears no more, and the others see it in 
   await phone.page.getByRole('link', { name: 'Security' }).first().click()
   await phone.page.getByRole('list', { name: 'Ledger, newest first' }).getByText(`removed ${self}.`).first().waitFor()
   await expectAccessible(phone.page, 'ledger-phone')
-  for (const device of [desk, phone, bob]) expectClean(device)
+  for (const device of [desk, phone, bob, bobsPhone]) expectClean(device)
 })

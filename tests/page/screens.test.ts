@@ -413,6 +413,21 @@ describe.skipIf(!hasChromium)('the screens', () => {
       await device.close()
     })
 
+    it(`say on a ${size} what to do where no camera is`, async () => {
+      const device = await browser.device({ size })
+      const { page } = device
+      await open(page, 'alone')
+      await page.getByRole('button', { name: 'Scan a code' }).click()
+      const dialog = page.getByRole('dialog', { name: 'Scan a code' })
+      await dialog.getByRole('alert').getByText('Paste the link instead').waitFor()
+      await expectAccessible(page)
+      await page.screenshot({ path: join(SHOTS, `scan-none-${size}.png`) })
+      await dialog.getByRole('button', { name: 'Cancel' }).click()
+      expect(await dialog.count()).toBe(0)
+      expectQuiet(device)
+      await device.close()
+    })
+
     it(`take typed words on a ${size}, say what knocks, and admit it only then`, async () => {
       const device = await browser.device({ size })
       const { page } = device
