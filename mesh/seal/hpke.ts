@@ -1,5 +1,4 @@
-import { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } from '@hpke/core'
-import { DhkemX25519HkdfSha256 as PortableDhkem } from '@hpke/dhkem-x25519'
+import type { CipherSuite } from '@hpke/core'
 import { x25519 } from '@noble/curves/ed25519.js'
 import { MeshError, type Random } from '../base/index.ts'
 
@@ -63,12 +62,20 @@ export async function openSealed(pair: SealingKeyPair, sealed: Uint8Array, info:
 let chosen: Promise<CipherSuite> | undefined
 
 /** The platform's own X25519 where it has one; chosen once. */
-function suiteHere(): Promise<CipherSuite> {
+async function suiteHere(): Promise<CipherSuite> {
   chosen ??= choose()
-  return chosen
+  try {
+    return await chosen
+  } catch (cause) {
+    // a page may have no way to its origin now: the next try loads it anew
+    chosen = undefined
+    throw new MeshError('offline', 'What seals keys could not be loaded.', { cause, retryable: true })
+  }
 }
 
+// loaded when the first key is sealed or opened: a page shows itself before that
 async function choose(): Promise<CipherSuite> {
+  const { Aes256Gcm, CipherSuite, DhkemX25519HkdfSha256, HkdfSha256 } = await import('@hpke/core')
   const parts = { kdf: new HkdfSha256(), aead: new Aes256Gcm() }
   try {
     const native = new CipherSuite({ kem: new DhkemX25519HkdfSha256(), ...parts })
@@ -76,7 +83,8 @@ async function choose(): Promise<CipherSuite> {
     return native
   } catch {
     // browsers before 2025 lack X25519 in WebCrypto: that is what the portable one is for
-    return new CipherSuite({ kem: new PortableDhkem(), ...parts })
+    const portable = await import('@hpke/dhkem-x25519')
+    return new CipherSuite({ kem: new portable.DhkemX25519HkdfSha256(), ...parts })
   }
 }
 
