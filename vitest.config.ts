@@ -1,9 +1,11 @@
 import { defineConfig } from 'vitest/config'
 
 // unit: pure modules, contracts, property tests, several peers in one process.
-// process: real helper and relay processes. page: real Chromium. net: both, on
-// machines of their own in network namespaces. The last three share ports, cores
-// and a browser, so their files run one after another.
+// screens: every screen in real Chromium, over a mesh made up in the page; they need
+// no port of ours, so they run beside the units. process: real helper and relay
+// processes. page: real Chromium over real helpers. net: both, on machines of their
+// own in network namespaces. The last three share ports and cores, so their files
+// run one after another.
 export default defineConfig({
   test: {
     projects: [
@@ -25,6 +27,17 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'screens',
+          sequence: { groupOrder: 0 },
+          include: ['tests/page/screens.test.ts'],
+          setupFiles: ['tests/kit/setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
           name: 'process',
           sequence: { groupOrder: 1 },
           include: ['tests/process/**/*.test.ts'],
@@ -39,6 +52,7 @@ export default defineConfig({
           name: 'page',
           sequence: { groupOrder: 2 },
           include: ['tests/page/**/*.test.ts'],
+          exclude: ['tests/page/screens.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
