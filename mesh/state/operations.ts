@@ -15,7 +15,8 @@ import { ANSWER_MAX_LENGTH, ENTRY_MAX_BYTES, QUESTION_MAX_LENGTH, TITLE_MAX_LENG
 export const OPERATION_VERSION = 1
 
 /** The form of every id this peer makes. */
-export const idText = z.string().check(z.regex(/^[a-z0-9][a-z0-9-]{0,63}$/))
+export const ID_FORM: RegExp = /^[a-z0-9][a-z0-9-]{0,63}$/
+export const idText = z.string().check(z.regex(ID_FORM))
 const chatId = z.pipe(
   idText,
   z.transform((value) => asId<ChatId>(value)),

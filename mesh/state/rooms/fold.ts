@@ -181,11 +181,11 @@ export function createRoomFold(): RoomFold {
     switch (operation.op) {
       case 'say':
       case 'answer':
-        addMessage(entry.id as MessageId, { ...entry, operation })
+        addMessage(entry.id as MessageId, entry as RoomEntry<Head>)
         return
       case 'text':
       case 'delete':
-        about(operation.message).set(entry.id, { ...entry, operation })
+        about(operation.message).set(entry.id, entry as RoomEntry<About>)
         touched.add(operation.message)
         return
       case 'route':
@@ -193,20 +193,20 @@ export function createRoomFold(): RoomFold {
       case 'end':
       case 'stop':
       case 'hide':
-        about(operation.answer).set(entry.id, { ...entry, operation })
+        about(operation.answer).set(entry.id, entry as RoomEntry<About>)
         touched.add(operation.answer)
         return
       case 'name':
       case 'rule':
-        settings.set(entry.id, { ...entry, operation })
+        settings.set(entry.id, entry as RoomEntry<Setting>)
         placesChanged = true
         return
       case 'read':
-        marks.set(entry.id, { ...entry, operation })
+        marks.set(entry.id, entry as RoomEntry<RoomOperationOf<'read'>>)
         marksOf.add(entry.author)
         return
       case 'origin':
-        origins.set(entry.id, { ...entry, operation })
+        origins.set(entry.id, entry as RoomEntry<RoomOperationOf<'origin'>>)
         return
     }
   }

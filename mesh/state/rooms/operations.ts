@@ -1,7 +1,6 @@
 import * as cbor from '@ipld/dag-cbor'
 import * as z from 'zod/mini'
 import {
-  asId,
   ERROR_CODES,
   ID_MAX_LENGTH,
   messageOf,
@@ -20,7 +19,7 @@ import {
 } from '../../base/index.ts'
 import { roomId } from '../../wire/index.ts'
 import { ANSWER_MAX_LENGTH } from '../limits.ts'
-import { encodable, figures, idText, route } from '../operations.ts'
+import { encodable, figures, ID_FORM, idText, route } from '../operations.ts'
 
 /** The version written into every operation of a room. A higher one is kept and skipped. */
 export const ROOM_OPERATION_VERSION = 1
@@ -171,7 +170,7 @@ export function decodeRoomOperation(bytes: Uint8Array): DecodedRoomOperation {
 
 /** True for texts that can be the id of an operation. Others are not looked at. */
 export function isRoomOperationId(id: string): id is MessageId {
-  return z.safeParse(idText, asId<MessageId>(id)).success
+  return ID_FORM.test(id)
 }
 
 function corrupt(reason: string): DecodedRoomOperation {

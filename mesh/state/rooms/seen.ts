@@ -16,19 +16,24 @@ export interface SeenBy {
 /** Reads the marks of a fold. Work is done when a person is first asked for, and kept until told otherwise. */
 export function createSeenBy(fold: RoomFold, personOf: (device: DeviceId) => PersonId | undefined): SeenBy {
   const seen = new Map<PersonId, Uint8Array>()
+  /** What marks that say the same cover: most people of a room have read up to the same message. */
+  const covered = new Map<string, Uint8Array>()
   const read = (person: PersonId): Uint8Array => {
     const marks: RoomOperationOf<'read'>[] = []
     for (const { author, operation } of fold.marks.values()) if (personOf(author) === person) marks.push(operation)
-    const slots = new Uint8Array(marks.length === 0 ? 0 : fold.slots)
     // marks without exceptions first: what they cover need not be walked again
     marks.sort((a, b) => a.missing.length - b.missing.length)
-    for (const mark of marks) cover(fold, mark, slots)
+    const key = marks.map(({ heads, missing }) => `${heads.join()}-${missing.join()}`).join(' ')
+    const slots = covered.get(key) ?? new Uint8Array(marks.length === 0 ? 0 : fold.slots)
+    if (!covered.has(key)) for (const mark of marks) cover(fold, mark, slots)
+    covered.set(key, slots)
     seen.set(person, slots)
     return slots
   }
   return {
     has: (person, message) => ((seen.get(person) ?? read(person))[message.slot] ?? 0) !== 0,
     forget(devices) {
+      covered.clear()
       if (devices === 'all') seen.clear()
       else for (const device of devices) seen.delete(personOf(device) ?? ('' as PersonId))
     },
