@@ -135,6 +135,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     log: log.child('links'),
     self,
     canDial: (address) => options.preset.canDial(address),
+    rank: (address) => options.preset.rank?.(address),
     capability,
   })
   const spare = (id: DeviceId): void => {

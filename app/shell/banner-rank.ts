@@ -3,7 +3,17 @@ import type { PeerStanding } from '../peer/app-peer.ts'
 
 /** What the one banner may be about, the worst first. */
 export type BannerKind =
-  'problem' | 'volatile' | 'removed' | 'ledger' | 'joined' | 'silent' | 'moving' | 'offline' | 'may-vanish' | 'update'
+  | 'problem'
+  | 'guest'
+  | 'volatile'
+  | 'removed'
+  | 'ledger'
+  | 'joined'
+  | 'silent'
+  | 'moving'
+  | 'offline'
+  | 'may-vanish'
+  | 'update'
 
 /** What it is decided from. */
 export interface BannerFacts {
@@ -11,6 +21,8 @@ export interface BannerFacts {
   /** The tab that holds the peer does not answer. */
   readonly leaderSilent: boolean
   readonly membership: Standing
+  /** This page came without protection. */
+  readonly guest: boolean
   readonly volatile: boolean
   readonly problem: boolean
   /** The ledger did not pass its check. */
@@ -23,9 +35,10 @@ export interface BannerFacts {
   readonly updateReady: boolean
 }
 
-/** The one thing worth a banner now: data may be lost > removed > ledger in doubt > new device > a silent tab > offline > data may go one day > update. */
+/** The one thing worth a banner now: unprotected or data may be lost > removed > ledger in doubt > new device > a silent tab > offline > data may go one day > update. */
 export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.problem) return 'problem'
+  if (facts.guest) return 'guest'
   if (facts.volatile) return 'volatile'
   if (facts.membership === 'removed') return 'removed'
   if (facts.ledgerFaulty) return 'ledger'

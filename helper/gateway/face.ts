@@ -19,6 +19,13 @@ export interface Face {
         readonly securePages: readonly string[]
       }
     | undefined
+  /** Makes an invitation for a guest, to be allowed by a person; absent: guests are not let in. */
+  guestPass?(options: { readonly signal: AbortSignal }): Promise<{
+    /** Of a link, without `#`. */
+    readonly fragment: string
+    /** ms since 1970 */
+    readonly expiresAt: number
+  }>
 }
 
 /** A helper that is on no network. */

@@ -23,17 +23,18 @@ const FORMS: readonly (readonly [form: RegExp, rank: number])[] = [
   // looked for first: what follows must not take it for a WebSocket of the relay
   [/\/p2p-circuit(?!.*\/webrtc)/, 6],
   [/\/p2p-circuit\/webrtc/, 5],
-  [/\/webrtc-direct(?:\/|$)/, 3],
-  // on loopback nobody listens in, and a WebSocket is up five times as fast
-  [/^\/ip4\/127\..*\/ws(?:\/|$)/, 1],
-  [/\/(?:wss|tls\/ws)(?:\/|$)/, 2],
+  // of another device it is this one's own, and leads nowhere
+  [/^\/ip4\/127\./, 4.5],
+  [/\/webrtc-direct(?:\/|$)/, 2],
+  [/\/(?:wss|tls\/ws)(?:\/|$)/, 1],
   // helpers only
   [/\/tcp\/\d+(?:\/p2p\/[^/]+)?$/, 0],
-  [/\/ws(?:\/|$)/, 4],
+  [/\/ws(?:\/|$)/, 3],
 ]
 const LAST_RESORT = 6
 
-function rankOf(way: string): number {
+/** The rank of a way where nothing else is known; lower is tried earlier. */
+export function rankOf(way: string): number {
   return FORMS.find(([form]) => form.test(way))?.[1] ?? LAST_RESORT
 }
 
@@ -42,9 +43,13 @@ export function isLastResort(way: string): boolean {
   return rankOf(way) === LAST_RESORT
 }
 
+/** What decides the order of ways: the rank an environment gives one, or undefined for the usual. */
+export type Rank = (way: string) => number | undefined
+
 /** The same ways, those first that are up fastest and safest; of equal ones the order stays. */
-export function inDialOrder(ways: readonly string[]): string[] {
-  return [...ways].sort((a, b) => rankOf(a) - rankOf(b))
+export function inDialOrder(ways: readonly string[], rank: Rank = () => undefined): string[] {
+  const ranked = (way: string): number => rank(way) ?? rankOf(way)
+  return [...ways].sort((a, b) => ranked(a) - ranked(b))
 }
 
 /**
@@ -56,7 +61,7 @@ export function inDialOrder(ways: readonly string[]): string[] {
 export async function dialFirst(
   node: PeerNode,
   ways: readonly string[],
-  ports: { readonly clock: Clock },
+  ports: { readonly clock: Clock; readonly rank?: Rank | undefined },
   options: { readonly signal: AbortSignal },
 ): Promise<Connection> {
   const { clock } = ports
@@ -83,7 +88,7 @@ export async function dialFirst(
   const running: Promise<Connection>[] = []
   let winner: Connection | undefined
   try {
-    const ordered = inDialOrder(ways)
+    const ordered = inDialOrder(ways, ports.rank)
     for (const [index, way] of ordered.entries()) {
       running.push(attempt(way))
       winner = await headStart(running, ordered[index + 1], clock, signal)

@@ -58,8 +58,8 @@ const startMs = createVirtualClock().monotonic()
 
 test('ways are tried in the order of how fast and safe they are, each kind in the order it was given', () => {
   const other = WSS.replace('192.168.7.7', '10.0.0.1')
-  expect(inDialOrder([RELAYED, WEBRTC, WS, other, DIRECT, LOOPBACK, WSS, TCP])).toEqual([
-    ...[TCP, LOOPBACK, other, WSS, DIRECT, WS, WEBRTC, RELAYED],
+  expect(inDialOrder([RELAYED, WEBRTC, LOOPBACK, WS, other, DIRECT, WSS, TCP])).toEqual([
+    ...[TCP, other, WSS, DIRECT, WS, LOOPBACK, WEBRTC, RELAYED],
   ])
 })
 

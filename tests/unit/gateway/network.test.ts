@@ -120,6 +120,7 @@ describe('the local network', () => {
       lan: true,
       page: 'https://192.168.7.7:7539/',
       trust: 'http://192.168.7.7:7539/trust',
+      guests: false,
     })
   })
 
@@ -189,6 +190,45 @@ describe('the local network', () => {
       headers: { authorization: `Bearer ${TOKEN}` },
     })
     expect([answer.status, answer.text.includes('fake-135m')]).toEqual([200, true])
+  })
+})
+
+describe('a guest pass', () => {
+  const passes: number[] = []
+  const guests: Face = {
+    ...open,
+    guestPass: () => {
+      passes.push(passes.length)
+      return Promise.resolve({ fragment: 'join=guest', expiresAt: 1_000 })
+    },
+  }
+  const request = (door: Door, options: Parameters<typeof ask>[2] = {}) =>
+    ask(door, '/guest', { method: 'POST', ...options })
+
+  test('is handed to a page without protection, so often and no more', async () => {
+    const door = await serve(guests)
+    const pass = await request(door)
+    expect([pass.status, JSON.parse(pass.text)]).toEqual([200, { fragment: 'join=guest', expiresAt: 1_000 }])
+    expect((await request(door)).status).toBe(200)
+    const made = passes.length
+    expect((await request(door)).status).toBe(429)
+    expect(passes).toHaveLength(made)
+  })
+
+  test('is not handed to a page over TLS, to this machine, to a foreign page, or to a visit', async () => {
+    const door = await serve(guests)
+    const before = passes.length
+    expect((await request(door, { secure: true })).status).toBe(403)
+    expect((await request(door, { host: `127.0.0.1:${String(door.port)}` })).status).toBeGreaterThanOrEqual(404)
+    expect((await request(door, { headers: { origin: 'http://evil.example' } })).status).toBe(403)
+    expect((await request(door, { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403)
+    expect((await request(door, { method: 'GET' })).status).toBe(405)
+    expect(passes).toHaveLength(before)
+  })
+
+  test('is not there where guests are not let in', async () => {
+    const refused = await request(await serve())
+    expect([refused.status, refused.text.includes('no_guests')]).toEqual([404, true])
   })
 })
 

@@ -43,6 +43,7 @@ describe('the one banner', () => {
     standing: 'leader',
     leaderSilent: false,
     membership: 'member',
+    guest: false,
     volatile: false,
     problem: false,
     ledgerFaulty: false,
@@ -60,6 +61,7 @@ describe('the one banner', () => {
       standing: 'follower',
       leaderSilent: true,
       membership: 'removed',
+      guest: true,
       volatile: true,
       problem: true,
       ledgerFaulty: true,
@@ -69,8 +71,9 @@ describe('the one banner', () => {
       updateReady: true,
     }
     expect(bannerFor(all)).toBe('problem')
-    expect(bannerFor({ ...all, problem: false })).toBe('volatile')
-    expect(bannerFor({ ...all, problem: false, volatile: false })).toBe('removed')
+    expect(bannerFor({ ...all, problem: false })).toBe('guest')
+    expect(bannerFor({ ...all, problem: false, guest: false })).toBe('volatile')
+    expect(bannerFor({ ...all, problem: false, guest: false, volatile: false })).toBe('removed')
     const doubtful = { ...calm, standing: 'follower', leaderSilent: true, online: false, newcomer: true } as const
     expect(bannerFor({ ...doubtful, ledgerFaulty: true })).toBe('ledger')
     expect(bannerFor(doubtful)).toBe('joined')
@@ -108,6 +111,19 @@ describe('invitations to be shown', () => {
     const here = { origin: 'https://plexus.example', pathname: '/app/' }
     expect(linkOf({ ...invitation, url: 'http://127.0.0.1:8790/#j=abc' }, here)).toBe('http://127.0.0.1:8790/#j=abc')
     expect(linkOf({ ...invitation, url: '' }, here)).toBe('https://plexus.example/app/#j=abc')
+  })
+  it('for another device lead to the best page of the helper, and nowhere without one', () => {
+    const here = { origin: 'http://127.0.0.1:8790', pathname: '/' }
+    const own = { ...invitation, url: 'http://127.0.0.1:8790/#j=abc' }
+    const helper = { lan: true, page: 'https://10.0.0.7:8790/', trust: undefined, guests: false }
+    expect(linkOf(own, here, 'elsewhere', helper)).toBe('https://10.0.0.7:8790/#j=abc')
+    expect(linkOf(own, here, 'here', helper)).toBe('http://127.0.0.1:8790/#j=abc')
+    // a secret never travels in the clear: better no link than that one
+    expect(linkOf(own, here, 'elsewhere', { ...helper, page: undefined })).toBeUndefined()
+    expect(linkOf(own, here, 'elsewhere')).toBeUndefined()
+    // a page that others reach already leads to itself
+    const elsewhere = { origin: 'https://10.0.0.7:8790', pathname: '/' }
+    expect(linkOf({ ...invitation, url: '' }, elsewhere, 'elsewhere', helper)).toBe('https://10.0.0.7:8790/#j=abc')
   })
   it('are known when they open on this computer only', () => {
     expect(onlyThisComputer('http://127.0.0.1:8790/#x')).toBe(true)
