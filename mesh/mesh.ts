@@ -30,6 +30,7 @@ import { keepEpochs } from './keeping-epochs.ts'
 import type { DeviceKind, DeviceView, Mesh, MeshEvent } from './mesh-types.ts'
 import {
   addressesOf,
+  byHost,
   createAdmissions,
   createKnocks,
   createLinks,
@@ -122,7 +123,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     kind: device.kind,
     models: [...(engines?.models() ?? [])].slice(0, MODELS_MAX),
     load: engines?.load() ?? NO_ENGINE,
-    addresses: addresses().slice(0, LINK_MAX_ADDRESSES * 2),
+    addresses: byHost(addresses()).slice(0, LINK_MAX_ADDRESSES * 2),
     ...(options.stunPort === undefined ? {} : { stunPort: options.stunPort }),
   })
   const linkTo = (fragment: string): string => `${options.pageUrl?.() ?? ''}#${fragment}`
