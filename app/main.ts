@@ -8,6 +8,7 @@ import { openStorage, unreadable } from './open-storage.ts'
 import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
   createConsoleLog,
+  createHelperPage,
   createLoneChannel,
   createVolatileStore,
   createWebChannel,
@@ -34,6 +35,7 @@ const PROFILE = 'plexus'
 // first of all: the link carries a secret that must not stay in the address
 const link = takeJoinLink(window)
 const log = createConsoleLog()
+const helper = createHelperPage(window)
 // a locked page is kept here too
 const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
 // the browser says once, and early, that it would install the page
@@ -42,6 +44,26 @@ const passkeys = createWebPasskeys(window, webRandom)
 
 await start()
 
+/**
+ * Plain HTTP from the network: anybody on it could have altered this page. It keeps
+ * nothing, no identity either, and joins as a guest or not at all.
+ */
+function guestPorts(): Pick<PeerPorts, 'store' | 'storage' | 'guest' | 'refuseLink' | 'findHelper'> {
+  const refusal = (): MeshError =>
+    new MeshError(
+      'unsupported',
+      'This page came without protection, so it takes no invitation: somebody on this network could read it. Open the link on a protected page.',
+    )
+  return {
+    store: createVolatileStore(),
+    storage: 'volatile',
+    guest: true,
+    refuseLink: (offered) => (helper.isPass(offered) ? undefined : refusal()),
+    // words typed for it would make it a device of a member
+    findHelper: () => Promise.reject(refusal()),
+  }
+}
+
 /** The composition root: ports of the browser, the peer over them, the shell over the peer. */
 async function start(): Promise<void> {
   const troubles = createEvents<MeshError>((error) => {
@@ -49,17 +71,20 @@ async function start(): Promise<void> {
   })
   const target = document.getElementById('app')
   if (target === null) throw new MeshError('bug', 'The page has no place to show itself in.')
-  const { vault, ...storage } = await openStorage({
-    name: PROFILE,
-    log,
-    // a page that came by plain HTTP has none
-    locks: (navigator as Partial<Navigator>).locks,
-    onBlocked: (error) => {
-      troubles.emit(error)
-    },
-    unlock: (locked) => unlock(locked, target),
-  })
+  const isGuest = !window.isSecureContext
+  const { vault, ...storage } = isGuest
+    ? { ...guestPorts(), vault: undefined }
+    : await openStorage({
+        name: PROFILE,
+        log,
+        locks: navigator.locks,
+        onBlocked: (error) => {
+          troubles.emit(error)
+        },
+        unlock: (locked) => unlock(locked, target),
+      })
   const ports: PeerPorts = {
+    findHelper: findOwnHelper({ origin: location.origin, fetch: (...given) => fetch(...given) }),
     ...storage,
     storageTrouble: troubles,
     // a tab that may not store shares nothing with the others
@@ -70,7 +95,6 @@ async function start(): Promise<void> {
     log,
     life: watchPageLife(window, log),
     openMesh,
-    findHelper: findOwnHelper({ origin: location.origin, fetch: (...given) => fetch(...given) }),
   }
   const peer = await openPeer(ports)
   watchJoinLinks(window, (opened) => {
@@ -78,10 +102,10 @@ async function start(): Promise<void> {
   })
   const lock = vault === undefined ? undefined : createPageLock(vault, { passkeys, random: webRandom, log })
   const drafts = await openDrafts(storage)
-  // absent where the page came over plain HTTP
-  const keeping = { storage: window.isSecureContext ? navigator.storage : undefined, install }
+  const keeping = { storage: isGuest ? undefined : navigator.storage, install }
   const wipe = (): Promise<void> => wipeBrowser({ window, prefix: PROFILE, close: () => peer.close() })
-  mount(Shell, { target, props: { peer, lock, keeping, drafts, about: { version: __APP_VERSION__, updates, wipe } } })
+  const about = { version: __APP_VERSION__, updates, helper, wipe: isGuest ? undefined : wipe }
+  mount(Shell, { target, props: { peer, lock, keeping, drafts, about } })
 }
 
 /** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */

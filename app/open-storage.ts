@@ -13,7 +13,7 @@ export interface StorageOptions {
   /** One name per origin. */
   readonly name: string
   readonly log: Logger
-  readonly locks: LockManager | undefined
+  readonly locks: LockManager
   readonly onBlocked: (error: MeshError) => void
   /** Waits until the person has opened it. */
   readonly unlock: (vault: LockedVault) => Promise<OpenVault>
@@ -58,7 +58,7 @@ async function openSealed(inner: PlatformStore, { name, locks, unlock }: Storage
     random: webRandom,
     clock: webClock,
     // the tabs of one browser share the store
-    alone: async (work) => (locks === undefined ? work() : locks.request(`${name}-vault`, work)),
+    alone: async (work) => locks.request(`${name}-vault`, work),
   })
   return vault.state === 'open' ? vault : unlock(vault)
 }

@@ -16,7 +16,7 @@ import {
   type Role,
 } from './identity/index.ts'
 import type { InvitationView, InviteOptions } from './mesh-types.ts'
-import type { Links } from './net/index.ts'
+import { byHost, type Links } from './net/index.ts'
 
 interface InvitingPorts {
   readonly membership: Membership
@@ -119,10 +119,8 @@ function named(device: DeviceId): (address: string) => string {
   return (address) => (address.includes('/p2p/') ? address : `${address}/p2p/${device}`)
 }
 
-/** What a browser can dial, what reaches farthest first. */
+/** What a browser can dial, every way to the likeliest hosts first. */
 function dialable(addresses: readonly string[]): string[] {
   // plain TCP is for helpers, which speak WebSocket as well
-  const usable = addresses.filter((address) => !/\/tcp\/\d+(?:\/p2p\/[^/]+)?$/.test(address))
-  const isLoopback = (address: string): boolean => /^\/ip4\/127\.|^\/ip6\/::1\//.test(address)
-  return [...usable.filter((address) => !isLoopback(address)), ...usable.filter(isLoopback)]
+  return byHost(addresses.filter((address) => !/\/tcp\/\d+(?:\/p2p\/[^/]+)?$/.test(address)))
 }

@@ -51,6 +51,8 @@ export interface PeerState {
   readonly problem: MeshError | undefined
   /** `volatile`: this browser refuses to store; what is written is gone when the tab closes. */
   readonly storage: 'durable' | 'volatile'
+  /** This page came without protection: it keeps nothing, and joins as a guest or not at all. */
+  readonly guest?: boolean | undefined
 }
 
 /** This browser profile's peer as one tab has it: the only thing the screens are given. */

@@ -8,6 +8,8 @@ export interface InvitationPorts {
   readonly log: Logger
   /** The mesh as this tab has it; undefined while there is none. */
   mesh(): SharedMesh | undefined
+  /** Why a link may not be used here; undefined: it may. */
+  readonly refuse?: ((link: string) => MeshError | undefined) | undefined
   /** Shows where the invitation stands. */
   show(invitation: PendingInvitation | undefined): void
 }
@@ -28,6 +30,7 @@ export function createInvitations(ports: InvitationPorts): Invitations {
   let link: string | undefined
   let preview: InvitationPreview | undefined
   let joining: AbortController | undefined
+  let reading: Promise<void> = Promise.resolve()
   const closing = new AbortController()
 
   const stopped = (): MeshError => new MeshError('aborted', 'Stopped.')
@@ -98,12 +101,18 @@ export function createInvitations(ports: InvitationPorts): Invitations {
     offer(given) {
       joining?.abort(stopped())
       joining = undefined
-      link = given
       preview = undefined
+      const refusal = ports.refuse?.(given)
+      link = refusal === undefined ? given : undefined
+      if (refusal !== undefined) {
+        ports.show({ phase: 'failed', error: refusal })
+        return
+      }
       ports.show({ phase: 'reading' })
-      void readLink()
+      reading = readLink()
     },
     async accept() {
+      if (preview === undefined) await reading
       const mesh = ports.mesh()
       if (mesh === undefined || link === undefined || preview === undefined || joining !== undefined) return
       const own = new AbortController()
@@ -113,7 +122,7 @@ export function createInvitations(ports: InvitationPorts): Invitations {
     },
     dismiss,
     meshChanged() {
-      void readLink()
+      reading = readLink()
     },
     close() {
       joining?.abort(stopped())

@@ -51,6 +51,10 @@ export interface PeerPorts {
   readonly storageProblem?: MeshError | undefined
   /** Told later: another version of the page is in the way. */
   readonly storageTrouble?: EventSource<MeshError> | undefined
+  /** This page came without protection: see {@link PeerState.guest}. */
+  readonly guest?: boolean | undefined
+  /** Why a link may not be used here; undefined: it may. */
+  readonly refuseLink?: ((link: string) => MeshError | undefined) | undefined
   readonly locks: LockPort
   readonly channel: ChannelPort
   readonly clock: Clock
@@ -188,6 +192,7 @@ export async function createAppPeer(
   let current: PeerState = {
     ...{ standing: 'starting', mesh: undefined, leaderSilent: false, invitation: undefined },
     ...{ problem: ports.storageProblem, storage: ports.storage },
+    ...(ports.guest === true ? { guest: true } : {}),
   }
   const update = (patch: Partial<PeerState>): void => {
     const before = current
@@ -199,6 +204,7 @@ export async function createAppPeer(
   const invitations = createInvitations({
     log,
     mesh: () => current.mesh,
+    refuse: ports.refuseLink,
     show(invitation) {
       update({ invitation })
     },

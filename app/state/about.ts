@@ -1,4 +1,5 @@
 import type { EventSource } from '../../mesh/base/index.ts'
+import type { HelperPage } from '../ports/index.ts'
 
 /** A newer version of the page, where the composition root watches for one. */
 export interface Updates {
@@ -15,4 +16,6 @@ export interface About {
   readonly updates?: Updates | undefined
   /** Deletes everything this page keeps in this browser and begins anew. Absent where there is nothing to delete. */
   readonly wipe?: (() => Promise<void>) | undefined
+  /** The helper that serves this page, if one does. */
+  readonly helper?: HelperPage | undefined
 }

@@ -8,7 +8,7 @@ import { Chatting } from './chatting.svelte.ts'
 import { Keeping, type KeepingPorts } from './keeping.svelte.ts'
 import { Knocking } from './knocking.svelte.ts'
 import { Locking } from './locking.svelte.ts'
-import { createBrowserMemory } from './memory.ts'
+import { createBrowserMemory, createPageMemory } from './memory.ts'
 import { Newcomers } from './newcomers.svelte.ts'
 import { Notices } from './notices.svelte.ts'
 import { PeopleView } from './people-view.svelte.ts'
@@ -74,7 +74,7 @@ export interface AppPorts {
 
 /** Makes the state of one page over its peer. */
 export function createAppState({ peer, lock, keeping, drafts, window }: AppPorts): AppState {
-  const memory = createBrowserMemory(window)
+  const memory = peer.state().guest === true ? createPageMemory() : createBrowserMemory(window)
   return {
     peer: new PeerView(peer),
     people: new PeopleView(peer),

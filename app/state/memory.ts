@@ -22,6 +22,18 @@ export function createBrowserMemory(window: Window): Memory {
   }
 }
 
+/** Preferences that last as long as the page: a guest leaves nothing behind. */
+export function createPageMemory(): Memory {
+  const held = new Map<string, string>()
+  return {
+    read: (key) => held.get(key),
+    write(key, value) {
+      if (value === undefined) held.delete(key)
+      else held.set(key, value)
+    },
+  }
+}
+
 /** The local storage, where the browser lets a page have one. */
 export function localStorageOf(window: Window): Storage | undefined {
   try {

@@ -61,7 +61,14 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   }
 
   app.use('*', stampAnswers(ports))
-  const network = createNetworkRoutes({ mesh, log, face, files: ports.files, herePaths: herePaths(ports.mounts ?? []) })
+  const network = createNetworkRoutes({
+    mesh,
+    clock: ports.clock,
+    log,
+    face,
+    files: ports.files,
+    herePaths: herePaths(ports.mounts ?? []),
+  })
   app.use('*', async (context, next) => {
     const head = headOfContext(context)
     const rules = ports.rules()

@@ -1,6 +1,6 @@
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { tcp } from '@libp2p/tcp'
-import { webRTC, webRTCDirect } from '@libp2p/webrtc'
+import { webRTCDirect } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import { MeshError, messageOf } from '../../mesh/base/index.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
@@ -26,7 +26,7 @@ export interface BoundPeerPorts {
 /** How often a start with ports of the system's choice is tried. */
 const START_TRIES = 5
 
-/** Transports and listeners of a Node peer: TCP, WebSocket, WebRTC-direct, and WebRTC to browsers. */
+/** Transports and listeners of a Node peer: TCP and WebSocket both ways, WebRTC-direct for browsers that dial it. */
 export function nodeTransports(options: {
   readonly host: string
   readonly ports: PeerPorts
@@ -41,7 +41,6 @@ export function nodeTransports(options: {
       tcp() as never,
       (typeof ws === 'number' ? webSockets() : entranceWebSockets(ws)) as never,
       webRTCDirect({ certificate, rtcConfiguration }) as never,
-      webRTC({ rtcConfiguration }) as never,
       circuitRelayTransport() as never,
     ],
     listen: async () => [
@@ -53,7 +52,9 @@ export function nodeTransports(options: {
     ],
     // a port that was free a moment ago may be taken by now
     ...(ports.webrtcDirect === 0 ? { startTries: START_TRIES } : {}),
-    canDial: (address) => !/\/(tls|wss|webtransport)(\/|$)/.test(address),
+    // no WebRTC: a Node peer is reached by TCP as well, a browser dials by itself, and the
+    // native library takes the process along when a dial is given up before it is up
+    canDial: (address) => !/\/(tls|wss|webtransport|webrtc|webrtc-direct)(\/|$)/.test(address),
   }
 }
 

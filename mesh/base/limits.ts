@@ -34,8 +34,9 @@ export const REDIAL_UNSEEN_MAX_MS = 30_000
 export const DIAL_STAGGER_MS = 400
 /** How long direct ways are tried alone before one through a relay starts beside them, in ms. */
 export const RELAY_HEAD_START_MS = 3_000
-/** Pause between tries to replace a relayed link by a direct one, in ms. */
-export const DIRECT_RETRY_MS = 30_000
+/** First and longest pause between tries to replace a relayed link by a direct one, in ms. */
+export const DIRECT_RETRY_FIRST_MS = 2_000
+export const DIRECT_RETRY_MAX_MS = 30_000
 /** How long one dial may take, in ms. */
 export const DIAL_TIMEOUT_MS = 8_000
 /** Pause before a second attempt beside a dial through a relay that hangs, in ms. */

@@ -14,6 +14,8 @@ import {
 } from '../base/index.ts'
 import type { PeerNode } from './node.ts'
 
+const LOOPBACK = /^\/ip4\/127\./
+
 /**
  * The forms of a way with their rank; the first form that fits decides. A page served
  * over HTTPS may open no plain WebSocket to a public address, and browsers may take
@@ -23,17 +25,18 @@ const FORMS: readonly (readonly [form: RegExp, rank: number])[] = [
   // looked for first: what follows must not take it for a WebSocket of the relay
   [/\/p2p-circuit(?!.*\/webrtc)/, 6],
   [/\/p2p-circuit\/webrtc/, 5],
-  [/\/webrtc-direct(?:\/|$)/, 3],
-  // on loopback nobody listens in, and a WebSocket is up five times as fast
-  [/^\/ip4\/127\..*\/ws(?:\/|$)/, 1],
-  [/\/(?:wss|tls\/ws)(?:\/|$)/, 2],
+  // of another device it is most often this one's own, and leads nowhere
+  [LOOPBACK, 5.5],
+  [/\/webrtc-direct(?:\/|$)/, 2],
+  [/\/(?:wss|tls\/ws)(?:\/|$)/, 1],
   // helpers only
   [/\/tcp\/\d+(?:\/p2p\/[^/]+)?$/, 0],
-  [/\/ws(?:\/|$)/, 4],
+  [/\/ws(?:\/|$)/, 3],
 ]
 const LAST_RESORT = 6
 
-function rankOf(way: string): number {
+/** The rank of a way where nothing else is known; lower is tried earlier. */
+export function rankOf(way: string): number {
   return FORMS.find(([form]) => form.test(way))?.[1] ?? LAST_RESORT
 }
 
@@ -42,9 +45,18 @@ export function isLastResort(way: string): boolean {
   return rankOf(way) === LAST_RESORT
 }
 
+/** Ways that are seldom right: a relay always wins when it may, and a page tells each refused WebSocket as an error. */
+function waitsForOthers(way: string): boolean {
+  return isLastResort(way) || LOOPBACK.test(way)
+}
+
+/** What decides the order of ways: the rank an environment gives one, or undefined for the usual. */
+export type Rank = (way: string) => number | undefined
+
 /** The same ways, those first that are up fastest and safest; of equal ones the order stays. */
-export function inDialOrder(ways: readonly string[]): string[] {
-  return [...ways].sort((a, b) => rankOf(a) - rankOf(b))
+export function inDialOrder(ways: readonly string[], rank: Rank = () => undefined): string[] {
+  const ranked = (way: string): number => rank(way) ?? rankOf(way)
+  return [...ways].sort((a, b) => ranked(a) - ranked(b))
 }
 
 /**
@@ -56,7 +68,7 @@ export function inDialOrder(ways: readonly string[]): string[] {
 export async function dialFirst(
   node: PeerNode,
   ways: readonly string[],
-  ports: { readonly clock: Clock },
+  ports: { readonly clock: Clock; readonly rank?: Rank | undefined },
   options: { readonly signal: AbortSignal },
 ): Promise<Connection> {
   const { clock } = ports
@@ -83,10 +95,10 @@ export async function dialFirst(
   const running: Promise<Connection>[] = []
   let winner: Connection | undefined
   try {
-    const ordered = inDialOrder(ways)
+    const ordered = inDialOrder(ways, ports.rank)
     for (const [index, way] of ordered.entries()) {
       running.push(attempt(way))
-      winner = await headStart(running, ordered[index + 1], clock, signal)
+      winner = await headStart(running, [way, ordered[index + 1]], clock, signal)
       if (winner !== undefined) return winner
       throwIfAborted(signal)
     }
@@ -107,15 +119,16 @@ export async function dialFirst(
 /** Waits until one of the running ways connects, the last one fails, or the next has waited long enough. */
 async function headStart(
   running: readonly Promise<Connection>[],
-  next: string | undefined,
+  [current, next]: readonly [current: string, next: string | undefined],
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Connection | undefined> {
   if (next === undefined) return undefined
   const over = new AbortController()
-  const waitMs = isLastResort(next) ? RELAY_HEAD_START_MS : DIAL_STAGGER_MS
+  const isLate = waitsForOthers(next) && !waitsForOthers(current)
+  const waitMs = isLate ? RELAY_HEAD_START_MS : DIAL_STAGGER_MS
   const head = sleep(clock, waitMs, { signal: AbortSignal.any([signal, over.signal]) })
-  const begun = isLastResort(next) ? Promise.allSettled(running) : Promise.allSettled(running.slice(-1))
+  const begun = isLate ? Promise.allSettled(running) : Promise.allSettled(running.slice(-1))
   try {
     return await Promise.race([
       Promise.any(running).catch(() => undefined),

@@ -5,6 +5,7 @@
  */
 export { createAdmissions, type Admissions, type Waiting } from './admission.ts'
 export { loadAddressBook, type AddressBook } from './address-book.ts'
+export { byHost } from './by-host.ts'
 export { createKnocks, type Knock, type Knocks } from './knocks.ts'
 export { createLinks, type Links, type LinkView } from './links.ts'
 export { addressesOf, createNode, type NodePreset, type NodeRules, type NodeServices, type PeerNode } from './node.ts'

@@ -2,7 +2,8 @@ import type { Connection } from '@libp2p/interface'
 import {
   asMeshError,
   createEvents,
-  DIRECT_RETRY_MS,
+  DIRECT_RETRY_FIRST_MS,
+  DIRECT_RETRY_MAX_MS,
   isAbort,
   MeshError,
   PENDING_JOIN_MS,
@@ -76,6 +77,8 @@ interface Link {
   /** The devices it sees, and where it says they are; also those that this one does not know yet. */
   neighbours: readonly Neighbour[]
   attempts: number
+  /** Tries to replace a relayed link by a direct one. */
+  directTries: number
   saidBye: boolean
   trouble: string | undefined
   toldRttMs: number | null
@@ -95,6 +98,7 @@ interface LinksPorts {
   readonly log: Logger
   readonly self: DeviceId
   readonly canDial: (address: string) => boolean
+  readonly rank?: ((address: string) => number | undefined) | undefined
   readonly capability: () => CapabilityRecord
 }
 
@@ -145,6 +149,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       heads: [],
       neighbours: [],
       attempts: 0,
+      directTries: 0,
       saidBye: false,
       trouble: undefined,
       toldRttMs: null,
@@ -197,6 +202,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     })
   }
 
+  const scheduleDirect = (link: Link): void => {
+    schedule(link, Math.min(DIRECT_RETRY_FIRST_MS * 2 ** Math.min(link.directTries, 10), DIRECT_RETRY_MAX_MS))
+    link.directTries += 1
+  }
+
   const pauseMs = (link: Link, relayed: boolean): number =>
     Math.min(REDIAL_FIRST_MS * 1.6 ** Math.min(link.attempts, 20), relayed ? REDIAL_UNSEEN_MAX_MS : REDIAL_MAX_MS)
 
@@ -237,7 +247,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       cancelSecond()
       link.dialling = undefined
       if (link.sessions.size === 0) schedule(link, link.dialAgain ? 0 : pauseMs(link, relayed))
-      else if (!hasDirect(link)) schedule(link, DIRECT_RETRY_MS)
+      else if (!hasDirect(link)) scheduleDirect(link)
       link.dialAgain = false
     }
   }
@@ -342,7 +352,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.saidBye = false
       link.trouble = undefined
       link.cancelRedial()
-      if (!hasDirect(link)) schedule(link, DIRECT_RETRY_MS)
+      if (hasDirect(link)) link.directTries = 0
+      else scheduleDirect(link)
       takeCapability(link, told.capability)
       hear(link, told)
       takeHeads(link, told.heads)

@@ -40,6 +40,8 @@ export interface NodePreset {
   readonly services?: Readonly<Record<string, (components: never) => unknown>> | undefined
   /** Whether this environment can dial such an address at all. */
   canDial(address: string): boolean
+  /** The place of a way where this environment knows better than the usual order: lower is earlier, undefined is usual. */
+  rank?(address: string): number | undefined
   /** Told which STUN servers of this mesh are in reach now (`stun:HOST:PORT`); used for the set-up of WebRTC. */
   useStun?(servers: readonly string[]): void
 }

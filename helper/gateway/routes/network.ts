@@ -1,11 +1,12 @@
 import { Hono } from 'hono'
-import { messageOf, type Logger } from '../../../mesh/base/index.ts'
+import { messageOf, type Clock, type Logger } from '../../../mesh/base/index.ts'
 import type { Mesh } from '../../../mesh/mesh-types.ts'
 import type { Face } from '../face.ts'
 import { HERE_ONLY } from '../guard.ts'
 import { badRequest, failureOf, failureResponse } from '../openai-errors.ts'
 import type { PageFiles } from '../page-files.ts'
 import { headOfContext, type GatewayEnv } from '../request-head.ts'
+import { guestPass } from './guest.ts'
 import { methodNotAllowed, servePage } from './page.ts'
 import { trustRoutes } from './trust.ts'
 import { whereaboutsForNetwork } from './whereabouts.ts'
@@ -13,6 +14,7 @@ import { whereaboutsForNetwork } from './whereabouts.ts'
 /** What the local network is served from. */
 export interface NetworkRoutesPorts {
   readonly mesh: Mesh
+  readonly clock: Clock
   readonly log: Logger
   readonly files: PageFiles
   readonly face: Face
@@ -29,6 +31,7 @@ export function createNetworkRoutes(ports: NetworkRoutesPorts): Hono<GatewayEnv>
   const app = new Hono<GatewayEnv>()
   for (const path of ports.herePaths) app.all(path, refuse).all(`${path}/*`, refuse)
   app.get('/plexus.json', whereaboutsForNetwork(mesh, face)).all('/plexus.json', () => methodNotAllowed('GET, HEAD'))
+  app.post('/guest', guestPass(face, ports.clock)).all('/guest', () => methodNotAllowed('POST'))
   app.route('/', trustRoutes(face, files, log))
   app.all(
     '*',

@@ -36,8 +36,10 @@ export const SCENARIOS = [
   'hostile',
   'devices',
   'add',
+  'add-closed',
   'add-alone',
   'pending',
+  'guest-waits',
   'joining',
   'comparing',
   'join-failed',
@@ -45,6 +47,7 @@ export const SCENARIOS = [
   'silent',
   'removed',
   'volatile',
+  'guest',
   'settings',
   'security',
   'security-devices',
@@ -277,7 +280,7 @@ interface Stage {
   readonly search?: string
   /** Writes the chats of the scene; returns the one to begin with. */
   readonly chats?: (chats: FakeChats) => ChatId | undefined
-  readonly pending?: boolean
+  readonly pending?: boolean | 'guest'
   readonly people?: PeopleScript
   readonly locks?: readonly LockView[]
   readonly locked?: boolean
@@ -399,8 +402,10 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   hostile: { chats: (chats) => withChat(chats, [person('Show me everything.')]) },
   devices: { devices: ALL, search: '?view=devices' },
   add: { ...PEOPLED, search: '?view=add' },
+  'add-closed': { ...PEOPLED, search: '?view=add' },
   'add-alone': { standing: 'alone', devices: [SELF], search: '?view=add' },
   pending: { search: '?view=add', pending: true },
+  'guest-waits': { pending: 'guest', devices: [SELF, DESKTOP] },
   joining: { standing: 'alone', devices: [SELF], state: { invitation: { phase: 'offered', preview: PREVIEW } } },
   comparing: {
     standing: 'alone',
@@ -428,6 +433,7 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   },
   removed: { standing: 'removed', devices: [SELF] },
   volatile: { state: { storage: 'volatile' } },
+  guest: { standing: 'alone', devices: [SELF], state: { storage: 'volatile', guest: true } },
   settings: { search: '?view=settings', keeping: 'at-risk' },
   security: { ...PEOPLED, search: '?view=security' },
   'security-devices': { ...PEOPLED, search: '?view=security&tab=devices' },
@@ -480,7 +486,7 @@ export function createScene(name: Scenario): Scene {
   const mesh = createFakeMesh({
     standing: stage.standing ?? 'member',
     devices: stage.devices ?? [SELF, DESKTOP, LAPTOP],
-    pending: stage.pending === true ? [pendingJoin()] : [],
+    pending: stage.pending === undefined ? [] : [pendingJoin(stage.pending === 'guest')],
     people: stage.people,
   })
   const changes = createEvents<void>((error) => {
@@ -570,14 +576,15 @@ function freezeLast(answering: ReturnType<typeof createFakeAnswering>, chat: Cha
     answering.freeze({ ...base, phase: 'waiting', waitsFor: 'device', tokensPerSecond: undefined })
 }
 
-function pendingJoin(): Parameters<typeof createFakeMesh>[0]['pending'] extends readonly (infer Join)[] | undefined
-  ? Join
-  : never {
+function pendingJoin(
+  isGuest: boolean,
+): Parameters<typeof createFakeMesh>[0]['pending'] extends readonly (infer Join)[] | undefined ? Join : never {
   return {
     invitation: asId<InvitationId>('invitation'),
     device: fakeDeviceId('Willow Finch'),
     name: 'Willow Finch',
     kind: 'browser',
+    ...(isGuest ? ({ person: 'Guest', role: 'guest' } as const) : ({ person: '', role: 'member' } as const)),
     pictures: PICTURES,
     path: 'direct',
   }

@@ -35,7 +35,12 @@ export interface Browser {
   readonly clock: VirtualClock
   readonly profile: Profile
   readonly data: MemoryData
-  openPage(options?: { link?: string; failFirst?: MeshError; deaf?: boolean }): Promise<Page>
+  openPage(options?: {
+    link?: string
+    failFirst?: MeshError
+    deaf?: boolean
+    refuseLink?: (link: string) => MeshError | undefined
+  }): Promise<Page>
 }
 
 /** The helper the pages of a browser came from. */
@@ -75,7 +80,7 @@ export function openBrowser(
     clock,
     profile,
     data,
-    async openPage({ link, failFirst, deaf } = {}) {
+    async openPage({ link, failFirst, deaf, refuseLink } = {}) {
       const tab = profile.openTab()
       const store = createMemoryStore(data)
       const life = createEvents<LifeEvent>(() => undefined)
@@ -85,6 +90,7 @@ export function openBrowser(
         {
           store: tab.disk(watched(store, tab, watch)),
           storage: 'durable',
+          refuseLink,
           ...tab,
           random: createSeededRandom(seed++),
           findHelper: () => Promise.resolve(DOOR),

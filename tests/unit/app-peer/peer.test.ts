@@ -135,6 +135,30 @@ describe('a joining link', () => {
     expect(a.peer.state().invitation?.phase).toBe('offered')
   })
 
+  it('that may not be used here is never read, from the address or by hand', async () => {
+    const refusal = new MeshError('unsupported', 'Not on this page.')
+    const { openPage } = openBrowser()
+    const a = await openPage({ link: 'join=abc', refuseLink: (link) => (link === 'join=pass' ? undefined : refusal) })
+    expect(a.peer.state().invitation).toEqual({ phase: 'failed', error: refusal })
+    await a.peer.accept()
+    expect(a.mesh().joins).toEqual([])
+    a.peer.offer('join=pass')
+    await settle()
+    expect(a.peer.state().invitation).toMatchObject({ phase: 'offered' })
+    a.peer.offer('join=abc')
+    expect(a.peer.state().invitation).toEqual({ phase: 'failed', error: refusal })
+  })
+
+  it('may be agreed to before it is read', async () => {
+    const { openPage } = openBrowser()
+    const a = await openPage()
+    a.peer.offer('join=abc')
+    void a.peer.accept()
+    await settle()
+    expect(a.peer.state().invitation?.phase).toBe('joining')
+    expect(a.mesh().joins).toHaveLength(1)
+  })
+
   it('of a device one belongs to already asks nothing, and is used to find it', async () => {
     const browser = openBrowser()
     const a = await browser.openPage()

@@ -112,6 +112,7 @@ describe('without a token', () => {
       lan: false,
       page: null,
       trust: null,
+      guests: false,
     })
   })
 })

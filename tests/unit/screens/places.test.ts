@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { fileName } from '../../../app/parts/save-file.ts'
 import { bannerFor, type BannerFacts } from '../../../app/shell/banner-rank.ts'
 import { placeFromSearch, searchFromPlace } from '../../../app/state/router.svelte.ts'
-import { linkOf, onlyThisComputer } from '../../../app/views/add-device/parts/link.ts'
+import { linkOf, onlyThisComputer, trustFirst } from '../../../app/views/add-device/parts/link.ts'
 import { groupByAge, matches } from '../../../app/views/chat/parts/chat-list.ts'
 import { countWords } from '../../../app/views/chat/parts/phase-words.ts'
 import { asId, type ChatId, type InvitationId } from '../../../mesh/base/index.ts'
@@ -43,10 +43,12 @@ describe('the one banner', () => {
     standing: 'leader',
     leaderSilent: false,
     membership: 'member',
+    guest: false,
     volatile: false,
     problem: false,
     ledgerFaulty: false,
     newcomer: false,
+    waiting: false,
     online: true,
     mayVanish: false,
     updateReady: false,
@@ -60,20 +62,24 @@ describe('the one banner', () => {
       standing: 'follower',
       leaderSilent: true,
       membership: 'removed',
+      guest: true,
       volatile: true,
       problem: true,
       ledgerFaulty: true,
       newcomer: true,
+      waiting: true,
       online: false,
       mayVanish: true,
       updateReady: true,
     }
     expect(bannerFor(all)).toBe('problem')
-    expect(bannerFor({ ...all, problem: false })).toBe('volatile')
-    expect(bannerFor({ ...all, problem: false, volatile: false })).toBe('removed')
+    expect(bannerFor({ ...all, problem: false })).toBe('guest')
+    expect(bannerFor({ ...all, problem: false, guest: false })).toBe('volatile')
+    expect(bannerFor({ ...all, problem: false, guest: false, volatile: false })).toBe('removed')
     const doubtful = { ...calm, standing: 'follower', leaderSilent: true, online: false, newcomer: true } as const
     expect(bannerFor({ ...doubtful, ledgerFaulty: true })).toBe('ledger')
-    expect(bannerFor(doubtful)).toBe('joined')
+    expect(bannerFor({ ...doubtful, waiting: true })).toBe('joined')
+    expect(bannerFor({ ...doubtful, newcomer: false, waiting: true })).toBe('waiting')
     expect(bannerFor({ ...calm, standing: 'follower', leaderSilent: true, online: false })).toBe('silent')
     expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
     expect(bannerFor({ ...calm, online: false, mayVanish: true })).toBe('offline')
@@ -108,6 +114,26 @@ describe('invitations to be shown', () => {
     const here = { origin: 'https://plexus.example', pathname: '/app/' }
     expect(linkOf({ ...invitation, url: 'http://127.0.0.1:8790/#j=abc' }, here)).toBe('http://127.0.0.1:8790/#j=abc')
     expect(linkOf({ ...invitation, url: '' }, here)).toBe('https://plexus.example/app/#j=abc')
+  })
+  it('for another device lead to the best page of the helper, and nowhere without one', () => {
+    const here = { origin: 'http://127.0.0.1:8790', pathname: '/' }
+    const own = { ...invitation, url: 'http://127.0.0.1:8790/#j=abc' }
+    const helper = { lan: true, page: 'https://10.0.0.7:8790/', trust: undefined, guests: false }
+    expect(linkOf(own, here, 'elsewhere', helper)).toBe('https://10.0.0.7:8790/#j=abc')
+    expect(linkOf(own, here, 'here', helper)).toBe('http://127.0.0.1:8790/#j=abc')
+    // a secret never travels in the clear: better no link than that one
+    expect(linkOf(own, here, 'elsewhere', { ...helper, page: undefined })).toBeUndefined()
+    expect(linkOf(own, here, 'elsewhere')).toBeUndefined()
+    // a page that others reach already leads to itself
+    const elsewhere = { origin: 'https://10.0.0.7:8790', pathname: '/' }
+    expect(linkOf({ ...invitation, url: '' }, elsewhere, 'elsewhere', helper)).toBe('https://10.0.0.7:8790/#j=abc')
+  })
+  it('need the helper to be trusted first where its own page is the one they lead to', () => {
+    const helper = { lan: true, page: 'https://10.0.0.7:8790/', trust: 'http://10.0.0.7:8790/trust', guests: true }
+    expect(trustFirst(helper)).toBe('http://10.0.0.7:8790/trust')
+    expect(trustFirst({ ...helper, page: 'https://plexus.example/' })).toBeUndefined()
+    expect(trustFirst({ ...helper, page: undefined })).toBeUndefined()
+    expect(trustFirst({ ...helper, trust: undefined })).toBeUndefined()
   })
   it('are known when they open on this computer only', () => {
     expect(onlyThisComputer('http://127.0.0.1:8790/#x')).toBe(true)

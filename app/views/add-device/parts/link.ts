@@ -1,11 +1,35 @@
 import type { InvitationView } from '../../../../mesh/mesh-types.ts'
+import type { HelperPlace } from '../../../ports/index.ts'
 
-/** The whole link of an invitation: the helper's own page, else this copy of it, which reads the same fragment. */
+/** Where a link will be opened: in a browser of this computer, or on another device. */
+export type LinkPlace = 'here' | 'elsewhere'
+
+interface Here {
+  readonly origin: string
+  readonly pathname: string
+}
+
+/**
+ * The whole link of an invitation for a place: this copy of the page, which reads the
+ * same fragment, or for another device the best page its helper knows. Undefined: no
+ * protected page is there, and a link that carries a secret leads to no other.
+ */
 export function linkOf(
   invitation: InvitationView,
-  here: { readonly origin: string; readonly pathname: string },
-): string {
+  here: Here,
+  place: LinkPlace = 'here',
+  helper?: HelperPlace,
+): string | undefined {
+  if (onlyThisComputer(here.origin) && place === 'elsewhere') {
+    return helper?.page === undefined ? undefined : `${helper.page}#${invitation.fragment}`
+  }
   return invitation.url !== '' ? invitation.url : `${here.origin}${here.pathname}#${invitation.fragment}`
+}
+
+/** Where another device learns to trust the helper; undefined: the page it opens there needs no trust. */
+export function trustFirst({ page, trust }: HelperPlace): string | undefined {
+  if (page === undefined || trust === undefined) return undefined
+  return new URL(page).host === new URL(trust).host ? trust : undefined
 }
 
 /** True when a link leads to the computer it is opened on: it is of no use on another device. */

@@ -1,0 +1,86 @@
+import * as z from 'zod/mini'
+import { MeshError } from '../../mesh/base/index.ts'
+
+/** What the helper that serves this page says of its place on the network. */
+export interface HelperPlace {
+  /** Whether its local network is open. */
+  readonly lan: boolean
+  /** The best page for another device; undefined: there is none that is protected. */
+  readonly page: string | undefined
+  /** Where a device learns to trust the helper. */
+  readonly trust: string | undefined
+  /** Whether guests are let in. */
+  readonly guests: boolean
+}
+
+/** The helper behind this page, where one serves it. */
+export interface HelperPage {
+  /** Undefined: no helper serves this page. */
+  place(options?: { readonly signal?: AbortSignal | undefined }): Promise<HelperPlace | undefined>
+  /** Asks for a guest pass: the fragment of a link. @throws MeshError `refused`, `offline` */
+  requestPass(options?: { readonly signal?: AbortSignal | undefined }): Promise<string>
+  /** Whether a link is a pass that this page was given. */
+  isPass(link: string): boolean
+}
+
+/** Longest answer that is read, in characters. */
+const ANSWER_MAX_LENGTH = 16_384
+
+const secureUrl = z.string().check(z.maxLength(2_048), z.regex(/^https:\/\/[^\s#]+$/))
+const anyUrl = z.string().check(z.maxLength(2_048), z.regex(/^https?:\/\/[^\s#]+$/))
+const placeSchema = z.object({
+  lan: z.boolean(),
+  page: z.nullable(secureUrl),
+  trust: z.nullable(anyUrl),
+  guests: z.boolean(),
+})
+const passSchema = z.object({ fragment: z.string().check(z.maxLength(4_096), z.regex(/^join=[\w-]+$/)) })
+
+/** Talks to the origin of the page and to nobody else. */
+export function createHelperPage(page: Pick<Window, 'fetch' | 'document'>): HelperPage {
+  const passes = new Set<string>()
+  const read = async (path: string, init: RequestInit): Promise<{ ok: boolean; value: unknown }> => {
+    const response = await page.fetch(new URL(path, page.document.baseURI), { ...init, cache: 'no-store' })
+    const text = await response.text()
+    if (text.length > ANSWER_MAX_LENGTH) throw new MeshError('too-large', 'The answer of the helper is too long.')
+    return { ok: response.ok, value: parsedOrUndefined(text) }
+  }
+  return {
+    async place({ signal } = {}) {
+      try {
+        const { ok, value } = await read('plexus.json', signal === undefined ? {} : { signal })
+        const parsed = ok ? z.safeParse(placeSchema, value) : undefined
+        if (parsed?.success !== true) return undefined
+        const { lan, page: best, trust, guests } = parsed.data
+        return { lan, guests, page: best ?? undefined, trust: trust ?? undefined }
+      } catch {
+        // without a network, or on a host of files: nothing is said of any helper
+        return undefined
+      }
+    },
+    async requestPass({ signal } = {}) {
+      const init: RequestInit = {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{}',
+        ...(signal === undefined ? {} : { signal }),
+      }
+      const { ok, value } = await read('guest', init).catch((error: unknown) => {
+        throw new MeshError('offline', 'The helper could not be reached.', { cause: error })
+      })
+      const parsed = ok ? z.safeParse(passSchema, value) : undefined
+      if (parsed?.success !== true) throw new MeshError('refused', 'The helper lets no guest in now.')
+      passes.add(parsed.data.fragment)
+      return parsed.data.fragment
+    },
+    isPass: (link) => passes.has(link),
+  }
+}
+
+function parsedOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
