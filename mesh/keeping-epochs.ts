@@ -36,6 +36,8 @@ interface Cancellable {
 export interface KeptEpochs extends Keyring {
   /** Looks after the keys now: what a removal or a new device asks for is done when it resolves. @throws MeshError of the store */
   maintain(options?: Cancellable): Promise<void>
+  /** See {@link Epochs.meshTags}. */
+  meshTags(): readonly Uint8Array[]
   close(): void
 }
 
@@ -121,6 +123,8 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
     current: (scope, currentOptions) => epochs.current(scope, currentOptions),
     get: (scope, epoch) => epochs.get(scope, epoch),
     maintain,
+    // until the keys of the mesh one went to are open, those of the last one are nobody's
+    meshTags: () => (membership.ledger().mesh === mesh ? epochs.meshTags() : []),
     close() {
       unsubscribe()
       cancelNext()

@@ -49,7 +49,6 @@ import { returnToKeeper } from './returning.ts'
 import { createMeshRooms } from './rooms.ts'
 import { createSharing } from './sharing.ts'
 import type { Decoder } from './sync/index.ts'
-import { fromHex } from './wire/index.ts'
 import { createViews, NO_ENGINE } from './views.ts'
 
 /** What a mesh is made of: ports, and what the composition root knows about this device. */
@@ -83,13 +82,20 @@ export type Discovery = (host: {
   readonly self: DeviceId
   /** Where this device can be reached: multiaddrs with its peer id. */
   addresses(): readonly string[]
-  /** A key that all devices of the mesh hold and nobody else, to recognise each other by; undefined: there is none. */
-  meshTag(): Uint8Array | undefined
+  /**
+   * Keys that devices which read the mesh hold and nobody else, to recognise each other by:
+   * one for each of its newest epochs, newest first. Empty: there is none.
+   */
+  meshTags(): readonly Uint8Array[]
   /** Devices that were admitted, this one not among them. */
   admitted(): readonly DeviceId[]
   /** What is not admitted is not dialled. */
   found(device: DeviceId, addresses: readonly string[]): void
-}) => { stop(): void }
+}) => {
+  /** Looks again now: the mesh has another key. */
+  ask(): void
+  stop(): void
+}
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -227,13 +233,15 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const discovery = options.discovery?.({
     self,
     addresses,
-    // a secret of the mesh only in that strangers do not know it: what is recognised by it is proven by the link
-    meshTag: () => fromHex(membership.ledger().mesh),
+    meshTags: () => epochs.meshTags(),
     admitted: () =>
       membership.members().flatMap(({ id, removedAt }) => (id === self || removedAt !== null ? [] : [id])),
     found: (id, at) => {
       links.noticed(id, at)
     },
+  })
+  epochs.changes.subscribe(({ scope }) => {
+    if (scope === 'mesh') discovery?.ask()
   })
 
   return {

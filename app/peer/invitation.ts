@@ -112,7 +112,7 @@ export function createInvitations(ports: InvitationPorts): Invitations {
       reading = readLink()
     },
     async accept() {
-      await reading
+      if (preview === undefined) await reading
       const mesh = ports.mesh()
       if (mesh === undefined || link === undefined || preview === undefined || joining !== undefined) return
       const own = new AbortController()

@@ -10,8 +10,12 @@ export interface BeaconPorts {
   readonly self: DeviceId
   /** TCP port of the peer. */
   port(): number
-  /** A key that all devices of the mesh hold and nobody else; undefined: there is none, and nothing is sent. */
-  meshTag(): Uint8Array | undefined
+  /**
+   * Keys that devices of the mesh hold and nobody else, newest first. Spoken under is the
+   * newest alone, so that who held an older one recognises nobody; heard are all. None:
+   * nothing is sent.
+   */
+  meshTags(): readonly Uint8Array[]
   /** Devices that were admitted, this one not among them. */
   admitted(): readonly DeviceId[]
   /** A device of the mesh says that it is at these addresses. */
@@ -47,7 +51,7 @@ export function createBeacon(ports: BeaconPorts): Beacon {
   }
 
   const ask = (): void => {
-    const key = ports.meshTag()
+    const [key] = ports.meshTags()
     if (key === undefined) return
     const period = periodAt(clock.now())
     multicast.ask([{ name: serviceOf(key, period), type: 'PTR' }])
@@ -67,7 +71,7 @@ export function createBeacon(ports: BeaconPorts): Beacon {
   }
 
   const endQuestions = multicast.onQuestions((questions) => {
-    const key = ports.meshTag()
+    const [key] = ports.meshTags()
     if (key === undefined) return
     const period = periodsNear(clock.now()).find((one) =>
       questions.some(({ name, type }) => name === serviceOf(key, one) && (type === 'PTR' || type === 'ANY')),
@@ -76,11 +80,14 @@ export function createBeacon(ports: BeaconPorts): Beacon {
   })
 
   const endAnswers = multicast.onAnswers((answers, from) => {
-    const key = ports.meshTag()
-    if (key === undefined) return
-    for (const period of periodsNear(clock.now())) {
-      const target = answers.find((one) => one.type === 'PTR' && one.name === serviceOf(key, period))
-      if (target?.type === 'PTR') tell(key, period, answers, target.target, from)
+    const pointers = answers.filter((one) => one.type === 'PTR')
+    if (pointers.length === 0) return
+    for (const key of ports.meshTags()) {
+      for (const period of periodsNear(clock.now())) {
+        const name = serviceOf(key, period)
+        const pointer = pointers.find((one) => one.name === name)
+        if (pointer !== undefined) tell(key, period, answers, pointer.target, from)
+      }
     }
   })
 

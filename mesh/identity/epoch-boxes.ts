@@ -1,3 +1,4 @@
+import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { MeshError, type MeshId } from '../base/index.ts'
 import { openSealed, SECRET_KEY_BYTES, sealTo, type SealingKeyPair } from '../seal/index.ts'
@@ -45,6 +46,11 @@ export function keyCheck(key: Uint8Array): Uint8Array {
   message.set(context)
   message.set(key, context.byteLength)
   return sha256(message)
+}
+
+/** What devices that hold a key recognise each other by: says nothing about the key, and means nothing without it. */
+export function recognitionTag(key: Uint8Array): Uint8Array {
+  return hkdf(sha256, key, undefined, text.encode('plexus mdns tag v1'), SECRET_KEY_BYTES)
 }
 
 function infoOf({ mesh, scope, to, what }: BoxPlace): Uint8Array {

@@ -42,6 +42,11 @@ export interface Epochs extends Keyring {
    * @returns when to call again at the latest, in ms; undefined when only a change makes new work
    */
   maintain(options?: Cancellable): Promise<{ readonly dueInMs: number | undefined }>
+  /**
+   * What devices of the mesh recognise each other by where strangers listen, of its newest
+   * epochs, newest first. Empty for a device that may not read the mesh.
+   */
+  meshTags(): readonly Uint8Array[]
   /** Ends the listening to the ledger. */
   close(): void
 }

@@ -13,7 +13,7 @@ import {
 } from '../base/index.ts'
 import { SECRET_KEY_BYTES, secretKey, type SealingKeyPair } from '../seal/index.ts'
 import { fromHex, toHex } from '../wire/index.ts'
-import { keyCheck, openKeys, sealKeys } from './epoch-boxes.ts'
+import { keyCheck, openKeys, recognitionTag, sealKeys } from './epoch-boxes.ts'
 import type { EpochChange, EpochKey, Epochs } from './epochs-types.ts'
 import {
   holdingOf,
@@ -32,6 +32,11 @@ import {
 export const EPOCH_MAX_AGE_MS = 30 * 24 * 60 * 60_000
 /** How much later each next device does what another is to do first, so that not all do it. */
 export const EPOCH_STAGGER_MS = 2_000
+/**
+ * Of how many epochs tags are recognised: devices that were apart while the key was
+ * changed, each month or after a removal, still meet. Only the newest is told to others.
+ */
+const TAGGED_EPOCHS = 4
 /** The longest a device waits for the others. */
 const STAGGER_MAX_MS = 60_000
 
@@ -51,6 +56,7 @@ export interface EpochsPorts {
 
 interface KnownKey extends EpochKey {
   readonly bytes: Uint8Array
+  readonly tag: Uint8Array
 }
 
 /** The keyring of this device: opens at once whatever the ledger holds for it. */
@@ -63,6 +69,8 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
   /** When something undone was first seen, by the monotonic clock. */
   const undoneSince = new Map<string, number>()
   const unread: LedgerEntry[] = [...ledger.entries()]
+  /** Made once for a state of ledger and keys: strangers may ask for them with each packet. */
+  let tags: readonly Uint8Array[] | undefined
   let turn: Promise<unknown> = Promise.resolve()
 
   const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
@@ -85,8 +93,10 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
       return false
     }
     const ofScope = keys.get(scope) ?? new Map<string, KnownKey>()
-    ofScope.set(epoch.id, { id: epoch.id, generation: epoch.generation, bytes, key: await secretKey(bytes) })
+    const { id, generation } = epoch
+    ofScope.set(id, { id, generation, bytes, key: await secretKey(bytes), tag: recognitionTag(bytes) })
     keys.set(scope, ofScope)
+    tags = undefined
     return true
   }
 
@@ -246,6 +256,13 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     return Math.max(0, since + delayMs - clock.monotonic())
   }
 
+  const meshTags = (): readonly Uint8Array[] => {
+    const { recipients, epochs } = holdingOf(ledger, 'mesh')
+    if (!recipients.has(self)) return []
+    const held = epochs.flatMap((epoch) => (epoch.counts ? (known('mesh', epoch.id)?.tag ?? []) : []))
+    return held.slice(0, TAGGED_EPOCHS)
+  }
+
   const isTooOld = (epoch: LedgerEpoch): boolean =>
     clock.now() - (ledger.receivedAt(epoch.id) ?? clock.now()) > EPOCH_MAX_AGE_MS
 
@@ -306,6 +323,7 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
 
   const stop = ledger.changes.subscribe(({ added }) => {
     unread.push(...added)
+    tags = undefined
     void inTurn(refresh).catch((error: unknown) => {
       log.error('keys could not be opened', { error })
     })
@@ -320,6 +338,7 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     rotate: (scope, { signal } = {}) => afterRefresh(() => rotate(scope, signal)),
     shareHistory: (scope, to, { signal } = {}) => afterRefresh(() => shareHistory(scope, to, signal)),
     maintain: ({ signal } = {}) => afterRefresh(() => maintain(signal)),
+    meshTags: () => (tags ??= meshTags()),
     close: stop,
   }
 }

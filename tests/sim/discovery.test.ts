@@ -5,6 +5,7 @@ import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import type { Discovery } from '../../mesh/mesh.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
+import { until } from '../kit/wait.ts'
 
 // Real peers on loopback; the air between their beacons is a pair of lists.
 
@@ -58,5 +59,64 @@ test('devices of one mesh find each other by themselves after both moved, and a 
     expect(again[0].mesh.devices()).toHaveLength(2)
   } finally {
     for (const peer of [...again, mallory]) await peer.stop()
+  }
+})
+
+/** Keeps what a peer gives its discovery, under the peer's name. */
+function createKeeper() {
+  const hosts = new Map<string, Parameters<Discovery>[0]>()
+  const start = (name: string): Promise<TestPeer> =>
+    startPeer(name, {
+      discovery(host) {
+        hosts.set(name, host)
+        return { ask: () => undefined, stop: () => undefined }
+      },
+    })
+  const tagsOf = (peer: TestPeer): readonly Uint8Array[] => hosts.get(peer.name)?.meshTags() ?? []
+  return { start, tagsOf }
+}
+
+test('devices find each other although the key changed while one of them was away', async () => {
+  const discovery = createAir()
+  const { start, tagsOf } = createKeeper()
+  const [alice, bob, carol] = [await start('Alice'), await start('Bob'), await start('Carol')]
+  await join(bob, alice)
+  await join(carol, alice, 'Carol')
+  await alice.untilOnline(bob)
+  const key = (of: TestPeer): string => Buffer.from(tagsOf(of)[0] ?? []).toString('hex')
+  await until(() => [bob, carol].every((peer) => key(peer) !== '' && key(peer) === key(alice)), { what: 'one key' })
+  await bob.mesh.stop()
+  const before = alice.mesh.keys().find(({ scope }) => scope === 'mesh')?.generation ?? 0
+  await alice.mesh.remove(carol.mesh.self)
+  await until(() => key(alice) !== key(bob), { what: 'another key' })
+  expect(tagsOf(alice)).toHaveLength(2)
+  await alice.mesh.stop()
+  const again = [
+    await startPeer('Alice', { discovery, store: alice.store }),
+    await startPeer('Bob', { discovery, store: bob.store }),
+  ] as const
+  try {
+    await again[1].untilOnline(again[0])
+    await until(() => again[1].mesh.keys().some(({ scope, generation }) => scope === 'mesh' && generation > before), {
+      what: 'the key that was made meanwhile',
+    })
+  } finally {
+    for (const peer of [...again, carol]) await peer.stop()
+  }
+})
+
+test('a guest, who reads the ledger and not the mesh, holds nothing to recognise it by', async () => {
+  const { start, tagsOf } = createKeeper()
+  const [alice, guest] = [await start('Alice'), await start('Guest')]
+  try {
+    await until(() => [alice, guest].every((peer) => tagsOf(peer).length > 0), { what: 'keys of their own meshes' })
+    const { url } = await alice.mesh.invite({ confirmation: 'in-advance', person: 'Guest', role: 'guest' })
+    await guest.mesh.join(url)
+    await alice.untilOnline(guest)
+    expect(guest.mesh.ledger().length).toBeGreaterThan(0)
+    expect([tagsOf(alice).length, tagsOf(guest).length]).toEqual([1, 0])
+  } finally {
+    await guest.stop()
+    await alice.stop()
   }
 })

@@ -67,7 +67,7 @@ function scene() {
       random: createSeededRandom(address),
       self,
       port: () => 7541,
-      meshTag: () => KEY,
+      meshTags: () => [KEY],
       admitted: () => [ANA, BEN].filter((id) => id !== self),
       found: (device, addresses) => found.push([self, device, addresses]),
       ...change,
@@ -113,9 +113,21 @@ describe('devices of one mesh', () => {
     }
   })
 
+  test('meet when only one of them has the new key, and nothing is said under the old one by who has it', () => {
+    const { air, found, start } = scene()
+    // the one with the new key first and the one with the old key first
+    start(ANA, '10.77.0.2', { meshTags: () => [OTHER, KEY] })
+    const before = air.sent.length
+    const ben = start(BEN, '10.77.0.3')
+    expect(found).toEqual([[ANA, BEN, ['/ip4/10.77.0.3/tcp/7541']]])
+    // the question and what it says of itself; no answer to the old name
+    expect(air.sent).toHaveLength(before + 2)
+    ben.stop()
+  })
+
   test('are silent without a key, and after their end', () => {
     const { air, clock, found, start } = scene()
-    start(ANA, '10.77.0.2', { meshTag: () => undefined })
+    start(ANA, '10.77.0.2', { meshTags: () => [] })
     expect(air.sent).toEqual([])
     const ben = start(BEN, '10.77.0.3')
     ben.stop()
@@ -129,7 +141,7 @@ describe('a stranger', () => {
   test('with another key finds nobody and is found by nobody', () => {
     const { found, start } = scene()
     start(ANA, '10.77.0.2')
-    start(BEN, '10.77.0.3', { meshTag: () => OTHER })
+    start(BEN, '10.77.0.3', { meshTags: () => [OTHER] })
     expect(found).toEqual([])
   })
 
