@@ -11,6 +11,7 @@ import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-d
 import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
 import { createGateway, type Face } from './gateway/index.ts'
+import { createGuests, type Guests } from './guests/index.ts'
 import {
   createLocalApi,
   createRoomUse,
@@ -194,6 +195,17 @@ async function start(
   )
   cleanups.push(() => mesh.stop())
 
+  const guests = createGuests({
+    mesh,
+    clock,
+    log: log.child('guests'),
+    areWanted: () => config.guests && reach.where().lan,
+  })
+  cleanups.push(() => {
+    guests.stop()
+    return Promise.resolve()
+  })
+
   const token = config.token ?? (await dataDir.token())
   const credential = makeSecret(random)
   const makeLink: RunningHelper['makeLink'] = async (options) => {
@@ -243,7 +255,7 @@ async function start(
     log: log.child('gateway'),
     token,
     pageDir: config.pageDir,
-    face: faceOf(reach),
+    face: faceOf(reach, guests),
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
   const serving = gateway.serve(reach.door)
@@ -352,8 +364,9 @@ function discoveryBy(reach: Reach, ports: { readonly clock: Clock; readonly rand
 }
 
 /** What the gateway tells of this helper's place on its network. */
-function faceOf(reach: Reach): Face {
+function faceOf(reach: Reach, guests: Guests): Face {
   return {
+    guests,
     isOpen: () => reach.where().lan,
     names: () => networkNames(reach.where()),
     pageElsewhere: () => pageAt('elsewhere', reach.where()),

@@ -105,6 +105,10 @@ export interface PendingJoin {
   readonly device: DeviceId
   readonly name: string
   readonly kind: DeviceKind
+  /** Name of the person it comes as; empty: a further device of one's own. */
+  readonly person: string
+  /** What that person may do here. */
+  readonly role: PersonRole
   readonly pictures: readonly string[]
   readonly path: Path
 }

@@ -22,8 +22,8 @@ export function createPendingJoins(ports: PendingPorts): PendingJoins {
 
   const ownPerson = (): PersonId | undefined => membership.admitted(membership.self)?.person
 
-  const viewOf = ({ invitation, device, name, kind, pictures, path }: Waiting): PendingJoin => ({
-    ...{ invitation, device, name, kind, pictures, path },
+  const viewOf = ({ invitation, device, name, kind, person, role, pictures, path }: Waiting): PendingJoin => ({
+    ...{ invitation, device, name, kind, person, role, pictures, path },
   })
 
   const tell = (person: PersonId, to?: DeviceId): void => {

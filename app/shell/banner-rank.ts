@@ -9,6 +9,7 @@ export type BannerKind =
   | 'removed'
   | 'ledger'
   | 'joined'
+  | 'waiting'
   | 'silent'
   | 'moving'
   | 'offline'
@@ -29,13 +30,15 @@ export interface BannerFacts {
   readonly ledgerFaulty: boolean
   /** A device of this person came and nobody said here that it is known. */
   readonly newcomer: boolean
+  /** Somebody waits to be let in, and this page does not show the pictures now. */
+  readonly waiting: boolean
   readonly online: boolean
   /** The browser may delete what is worth keeping. */
   readonly mayVanish: boolean
   readonly updateReady: boolean
 }
 
-/** The one thing worth a banner now: unprotected or data may be lost > removed > ledger in doubt > new device > a silent tab > offline > data may go one day > update. */
+/** The one thing worth a banner now: unprotected or data may be lost > removed > ledger in doubt > new device > somebody waits > a silent tab > offline > data may go one day > update. */
 export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.problem) return 'problem'
   if (facts.guest) return 'guest'
@@ -43,6 +46,7 @@ export function bannerFor(facts: BannerFacts): BannerKind | undefined {
   if (facts.membership === 'removed') return 'removed'
   if (facts.ledgerFaulty) return 'ledger'
   if (facts.newcomer) return 'joined'
+  if (facts.waiting) return 'waiting'
   if (facts.standing === 'moving') return 'moving'
   if (facts.standing === 'follower' && facts.leaderSilent) return 'silent'
   if (!facts.online) return 'offline'

@@ -11,6 +11,8 @@ export interface ViewDescriptor {
   readonly icon: Component<{ class?: string }>
   /** Which group of the rail it stands in. */
   readonly group: 'talk' | 'mesh' | 'self'
+  /** True: also a place of guests, on a page that came without protection. */
+  readonly forGuests?: true
   /** Loads the screen; its bytes come when it is first opened. */
   readonly load: () => Promise<{ default: Component }>
 }

@@ -20,6 +20,8 @@ export interface Config {
   readonly model: string | undefined
   readonly name: string
   readonly lan: boolean
+  /** Whether visitors over plain HTTP may ask to be let in as guests while the local network is open. */
+  readonly guests: boolean
   readonly logLevel: (typeof LOG_LEVELS)[number]
   readonly pageDir: string
   /** A copy of the page on an HTTPS host. */
@@ -148,6 +150,15 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
     flag: '--lan',
     schema: z.boolean('must be true or false'),
     initial: () => false,
+  }),
+  guests: setting('guests', {
+    doc: 'While the local network is open, let visitors without HTTPS ask to be let in as guests; each waits for your word.',
+    kind: 'switch',
+    file: 'guests',
+    env: 'PLEXUS_GUESTS',
+    flag: '--no-guests',
+    schema: z.boolean('must be true or false'),
+    initial: () => true,
   }),
   logLevel: setting('logLevel', {
     doc: `How much is logged: ${LOG_LEVELS.join(', ')}.`,

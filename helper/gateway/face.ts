@@ -1,3 +1,5 @@
+import { MeshError } from '../../mesh/base/index.ts'
+
 /** What the gateway tells of the helper's place on its network. Asked anew at each request. */
 export interface Face {
   /** Whether the local network is open. */
@@ -19,13 +21,17 @@ export interface Face {
         readonly securePages: readonly string[]
       }
     | undefined
-  /** Makes an invitation for a guest, to be allowed by a person; absent: guests are not let in. */
-  guestPass?(options: { readonly signal: AbortSignal }): Promise<{
-    /** Of a link, without `#`. */
-    readonly fragment: string
-    /** ms since 1970 */
-    readonly expiresAt: number
-  }>
+  /** Visitors of plain HTTP. */
+  readonly guests: {
+    areLetIn(): boolean
+    /** An invitation to be allowed by a person. @throws MeshError `refused`, `busy` */
+    pass(options: { readonly signal: AbortSignal }): Promise<{
+      /** Of a link, without `#`. */
+      readonly fragment: string
+      /** ms since 1970 */
+      readonly expiresAt: number
+    }>
+  }
 }
 
 /** A helper that is on no network. */
@@ -35,4 +41,8 @@ export const NO_NETWORK: Face = {
   pageElsewhere: () => undefined,
   trustPage: () => undefined,
   trust: () => undefined,
+  guests: {
+    areLetIn: () => false,
+    pass: () => Promise.reject(new MeshError('refused', 'This helper lets no guests in.')),
+  },
 }

@@ -23,6 +23,7 @@ import {
   type EarlierLists,
   type LedgerInvitation,
   type Membership,
+  type Role,
   type SignedCertificate,
 } from '../identity/index.ts'
 import type { PendingProof } from './protocols/control/messages.ts'
@@ -37,6 +38,9 @@ export interface Waiting {
   readonly device: DeviceId
   readonly name: string
   readonly kind: 'helper' | 'browser'
+  /** Name of the new person it comes as; empty: a further device of the inviter's. */
+  readonly person: string
+  readonly role: Role
   readonly pictures: readonly string[]
   readonly path: 'direct' | 'relayed'
   /** What another device of the inviter needs to judge and to admit it by itself. */
@@ -152,6 +156,8 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       invitation: invitation.id,
       inviter: invitation.madeByPerson,
       ...{ device, name, kind },
+      person: invitation.personName ?? '',
+      role: invitation.role,
       pictures: comparePictures(invitation.madeBy, device, proof.nonce),
       path: proof.path,
       proof,

@@ -231,6 +231,8 @@ const pendingJoin = object<PendingJoin>({
   device: deviceId,
   name: line,
   kind,
+  person: line,
+  role,
   pictures,
   path,
 })

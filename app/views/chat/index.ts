@@ -7,5 +7,6 @@ export const chatView: ViewDescriptor = {
   title: 'nav.chat',
   icon: Icon,
   group: 'talk',
+  forGuests: true,
   load: () => import('./View.svelte'),
 }

@@ -7,5 +7,6 @@ export const devicesView: ViewDescriptor = {
   title: 'nav.devices',
   icon: Icon,
   group: 'mesh',
+  forGuests: true,
   load: () => import('./View.svelte'),
 }

@@ -7,5 +7,6 @@ export const settingsView: ViewDescriptor = {
   title: 'nav.settings',
   icon: Icon,
   group: 'self',
+  forGuests: true,
   load: () => import('./View.svelte'),
 }

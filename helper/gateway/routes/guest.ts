@@ -1,5 +1,5 @@
 import type { Context } from 'hono'
-import type { Clock } from '../../../mesh/base/index.ts'
+import { isMeshError, type Clock } from '../../../mesh/base/index.ts'
 import { createRate } from '../../ports/rate.ts'
 import type { Face } from '../face.ts'
 import { badRequest, failureResponse } from '../openai-errors.ts'
@@ -7,8 +7,8 @@ import { bindingsOf, headOfContext, type GatewayEnv } from '../request-head.ts'
 
 /** Guest passes of one address: two at once, then one every 30 s. */
 const OF_ADDRESS = { burst: 2, perSecond: 1 / 30, keysMax: 256 } as const
-/** Of all addresses together: each waits for a person's word, and nobody reads more. */
-const OF_ALL = { burst: 6, perSecond: 1 / 20, keysMax: 1 } as const
+/** Of all addresses together: each is an entry of the ledger for good, and waits for a person's word. */
+const OF_ALL = { burst: 6, perSecond: 1 / 120, keysMax: 1 } as const
 
 /**
  * `POST /guest`: an invitation for whoever sees the page without protection, to be
@@ -21,15 +21,23 @@ export function guestPass(face: Face, clock: Clock): (context: Context<GatewayEn
   const ofAll = createRate(clock, OF_ALL)
   return async (context) => {
     const { isSecure } = headOfContext(context)
-    if (face.guestPass === undefined) return refused(404, 'This helper lets no guests in.', 'no_guests')
+    if (!face.guests.areLetIn()) return refused(404, 'This helper lets no guests in.', 'no_guests')
     if (isSecure)
       return refused(403, 'Guest passes are for pages without protection. Ask for an invitation.', 'secure_page')
     const address = bindingsOf(context).incoming?.socket.remoteAddress ?? ''
-    if (!ofAddress.take(address) || !ofAll.take(''))
-      return refused(429, 'Too many guests at once. Try again in a minute.', 'too_many_guests')
-    const { fragment, expiresAt } = await face.guestPass({ signal: context.req.raw.signal })
-    return Response.json({ fragment, expiresAt })
+    if (!ofAddress.take(address) || !ofAll.take('')) return tooMany()
+    try {
+      const { fragment, expiresAt } = await face.guests.pass({ signal: context.req.raw.signal })
+      return Response.json({ fragment, expiresAt })
+    } catch (error) {
+      if (!isMeshError(error, 'busy')) throw error
+      return tooMany()
+    }
   }
+}
+
+function tooMany(): Response {
+  return refused(429, 'Too many guests at once. Try again in some minutes.', 'too_many_guests')
 }
 
 function refused(status: number, message: string, code: string): Response {

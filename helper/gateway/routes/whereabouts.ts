@@ -30,6 +30,6 @@ function describe(mesh: Mesh, face: Face): object {
     lan: face.isOpen(),
     page: face.pageElsewhere() ?? null,
     trust: face.trustPage() ?? null,
-    guests: face.guestPass !== undefined,
+    guests: face.guests.areLetIn(),
   }
 }

@@ -38,6 +38,7 @@ export const SCENARIOS = [
   'add',
   'add-alone',
   'pending',
+  'guest-waits',
   'joining',
   'comparing',
   'join-failed',
@@ -278,7 +279,7 @@ interface Stage {
   readonly search?: string
   /** Writes the chats of the scene; returns the one to begin with. */
   readonly chats?: (chats: FakeChats) => ChatId | undefined
-  readonly pending?: boolean
+  readonly pending?: boolean | 'guest'
   readonly people?: PeopleScript
   readonly locks?: readonly LockView[]
   readonly locked?: boolean
@@ -402,6 +403,7 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   add: { ...PEOPLED, search: '?view=add' },
   'add-alone': { standing: 'alone', devices: [SELF], search: '?view=add' },
   pending: { search: '?view=add', pending: true },
+  'guest-waits': { pending: 'guest', devices: [SELF, DESKTOP] },
   joining: { standing: 'alone', devices: [SELF], state: { invitation: { phase: 'offered', preview: PREVIEW } } },
   comparing: {
     standing: 'alone',
@@ -482,7 +484,7 @@ export function createScene(name: Scenario): Scene {
   const mesh = createFakeMesh({
     standing: stage.standing ?? 'member',
     devices: stage.devices ?? [SELF, DESKTOP, LAPTOP],
-    pending: stage.pending === true ? [pendingJoin()] : [],
+    pending: stage.pending === undefined ? [] : [pendingJoin(stage.pending === 'guest')],
     people: stage.people,
   })
   const changes = createEvents<void>((error) => {
@@ -572,14 +574,15 @@ function freezeLast(answering: ReturnType<typeof createFakeAnswering>, chat: Cha
     answering.freeze({ ...base, phase: 'waiting', waitsFor: 'device', tokensPerSecond: undefined })
 }
 
-function pendingJoin(): Parameters<typeof createFakeMesh>[0]['pending'] extends readonly (infer Join)[] | undefined
-  ? Join
-  : never {
+function pendingJoin(
+  isGuest: boolean,
+): Parameters<typeof createFakeMesh>[0]['pending'] extends readonly (infer Join)[] | undefined ? Join : never {
   return {
     invitation: asId<InvitationId>('invitation'),
     device: fakeDeviceId('Willow Finch'),
     name: 'Willow Finch',
     kind: 'browser',
+    ...(isGuest ? ({ person: 'Guest', role: 'guest' } as const) : ({ person: '', role: 'member' } as const)),
     pictures: PICTURES,
     path: 'direct',
   }

@@ -301,6 +301,8 @@ describe('event sockets', () => {
       device: FAKE_DEVICE,
       name: '',
       kind: 'browser',
+      person: '',
+      role: 'member',
       pictures,
       path: 'none',
     } as const

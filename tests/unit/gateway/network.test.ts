@@ -7,10 +7,11 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { openDoor, type Door } from '../../../helper/door/index.ts'
+import { NO_NETWORK } from '../../../helper/gateway/face.ts'
 import { createGateway, EVENTS_PATH, type Face } from '../../../helper/gateway/index.ts'
 import { systemClock } from '../../../helper/ports/clock.ts'
 import { systemRandom } from '../../../helper/ports/random.ts'
-import { silentLogger } from '../../../mesh/base/index.ts'
+import { MeshError, silentLogger } from '../../../mesh/base/index.ts'
 import { createFakeMesh, FAKE_DEVICE } from '../../kit/fake-mesh.ts'
 import { makeTestPair } from '../../kit/tls-pair.ts'
 
@@ -22,6 +23,7 @@ const trusted = {
   securePages: ['https://192.168.7.7:7539/', 'https://plexus.local:7539/'],
 }
 const open: Face = {
+  ...NO_NETWORK,
   isOpen: () => true,
   names: () => [ADDRESS, 'plexus.local'],
   pageElsewhere: () => 'https://192.168.7.7:7539/',
@@ -195,11 +197,17 @@ describe('the local network', () => {
 
 describe('a guest pass', () => {
   const passes: number[] = []
+  const full = { at: Number.POSITIVE_INFINITY }
   const guests: Face = {
     ...open,
-    guestPass: () => {
-      passes.push(passes.length)
-      return Promise.resolve({ fragment: 'join=guest', expiresAt: 1_000 })
+    guests: {
+      areLetIn: () => true,
+      pass() {
+        if (passes.length >= full.at)
+          return Promise.reject(new MeshError('busy', 'Several guests are waiting already.'))
+        passes.push(passes.length)
+        return Promise.resolve({ fragment: 'join=guest', expiresAt: 1_000 })
+      },
     },
   }
   const request = (door: Door, options: Parameters<typeof ask>[2] = {}) =>
@@ -224,6 +232,13 @@ describe('a guest pass', () => {
     expect((await request(door, { headers: { 'sec-fetch-site': 'cross-site' } })).status).toBe(403)
     expect((await request(door, { method: 'GET' })).status).toBe(405)
     expect(passes).toHaveLength(before)
+  })
+
+  test('is not handed out while as many wait as may', async () => {
+    full.at = passes.length
+    const refused = await request(await serve(guests))
+    expect([refused.status, refused.text.includes('too_many_guests')]).toEqual([429, true])
+    full.at = Number.POSITIVE_INFINITY
   })
 
   test('is not there where guests are not let in', async () => {

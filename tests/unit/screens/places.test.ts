@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { fileName } from '../../../app/parts/save-file.ts'
 import { bannerFor, type BannerFacts } from '../../../app/shell/banner-rank.ts'
 import { placeFromSearch, searchFromPlace } from '../../../app/state/router.svelte.ts'
-import { linkOf, onlyThisComputer } from '../../../app/views/add-device/parts/link.ts'
+import { linkOf, onlyThisComputer, trustFirst } from '../../../app/views/add-device/parts/link.ts'
 import { groupByAge, matches } from '../../../app/views/chat/parts/chat-list.ts'
 import { countWords } from '../../../app/views/chat/parts/phase-words.ts'
 import { asId, type ChatId, type InvitationId } from '../../../mesh/base/index.ts'
@@ -48,6 +48,7 @@ describe('the one banner', () => {
     problem: false,
     ledgerFaulty: false,
     newcomer: false,
+    waiting: false,
     online: true,
     mayVanish: false,
     updateReady: false,
@@ -66,6 +67,7 @@ describe('the one banner', () => {
       problem: true,
       ledgerFaulty: true,
       newcomer: true,
+      waiting: true,
       online: false,
       mayVanish: true,
       updateReady: true,
@@ -76,7 +78,8 @@ describe('the one banner', () => {
     expect(bannerFor({ ...all, problem: false, guest: false, volatile: false })).toBe('removed')
     const doubtful = { ...calm, standing: 'follower', leaderSilent: true, online: false, newcomer: true } as const
     expect(bannerFor({ ...doubtful, ledgerFaulty: true })).toBe('ledger')
-    expect(bannerFor(doubtful)).toBe('joined')
+    expect(bannerFor({ ...doubtful, waiting: true })).toBe('joined')
+    expect(bannerFor({ ...doubtful, newcomer: false, waiting: true })).toBe('waiting')
     expect(bannerFor({ ...calm, standing: 'follower', leaderSilent: true, online: false })).toBe('silent')
     expect(bannerFor({ ...calm, online: false, updateReady: true })).toBe('offline')
     expect(bannerFor({ ...calm, online: false, mayVanish: true })).toBe('offline')
@@ -124,6 +127,13 @@ describe('invitations to be shown', () => {
     // a page that others reach already leads to itself
     const elsewhere = { origin: 'https://10.0.0.7:8790', pathname: '/' }
     expect(linkOf({ ...invitation, url: '' }, elsewhere, 'elsewhere', helper)).toBe('https://10.0.0.7:8790/#j=abc')
+  })
+  it('need the helper to be trusted first where its own page is the one they lead to', () => {
+    const helper = { lan: true, page: 'https://10.0.0.7:8790/', trust: 'http://10.0.0.7:8790/trust', guests: true }
+    expect(trustFirst(helper)).toBe('http://10.0.0.7:8790/trust')
+    expect(trustFirst({ ...helper, page: 'https://plexus.example/' })).toBeUndefined()
+    expect(trustFirst({ ...helper, page: undefined })).toBeUndefined()
+    expect(trustFirst({ ...helper, trust: undefined })).toBeUndefined()
   })
   it('are known when they open on this computer only', () => {
     expect(onlyThisComputer('http://127.0.0.1:8790/#x')).toBe(true)

@@ -26,6 +26,12 @@ export function linkOf(
   return invitation.url !== '' ? invitation.url : `${here.origin}${here.pathname}#${invitation.fragment}`
 }
 
+/** Where another device learns to trust the helper; undefined: the page it opens there needs no trust. */
+export function trustFirst({ page, trust }: HelperPlace): string | undefined {
+  if (page === undefined || trust === undefined) return undefined
+  return new URL(page).host === new URL(trust).host ? trust : undefined
+}
+
 /** True when a link leads to the computer it is opened on: it is of no use on another device. */
 export function onlyThisComputer(link: string): boolean {
   const host = URL.canParse(link) ? new URL(link).hostname : ''
