@@ -14,6 +14,8 @@ import {
 } from '../base/index.ts'
 import type { PeerNode } from './node.ts'
 
+const LOOPBACK = /^\/ip4\/127\./
+
 /**
  * The forms of a way with their rank; the first form that fits decides. A page served
  * over HTTPS may open no plain WebSocket to a public address, and browsers may take
@@ -23,8 +25,8 @@ const FORMS: readonly (readonly [form: RegExp, rank: number])[] = [
   // looked for first: what follows must not take it for a WebSocket of the relay
   [/\/p2p-circuit(?!.*\/webrtc)/, 6],
   [/\/p2p-circuit\/webrtc/, 5],
-  // of another device it is this one's own, and leads nowhere
-  [/^\/ip4\/127\./, 4.5],
+  // of another device it is most often this one's own, and leads nowhere
+  [LOOPBACK, 5.5],
   [/\/webrtc-direct(?:\/|$)/, 2],
   [/\/(?:wss|tls\/ws)(?:\/|$)/, 1],
   // helpers only
@@ -41,6 +43,11 @@ export function rankOf(way: string): number {
 /** Whether a way leads through a relay for as long as it lasts: taken only when no other works. */
 export function isLastResort(way: string): boolean {
   return rankOf(way) === LAST_RESORT
+}
+
+/** Ways that are seldom right: a relay always wins when it may, and a page tells each refused WebSocket as an error. */
+function waitsForOthers(way: string): boolean {
+  return isLastResort(way) || LOOPBACK.test(way)
 }
 
 /** What decides the order of ways: the rank an environment gives one, or undefined for the usual. */
@@ -91,7 +98,7 @@ export async function dialFirst(
     const ordered = inDialOrder(ways, ports.rank)
     for (const [index, way] of ordered.entries()) {
       running.push(attempt(way))
-      winner = await headStart(running, ordered[index + 1], clock, signal)
+      winner = await headStart(running, [way, ordered[index + 1]], clock, signal)
       if (winner !== undefined) return winner
       throwIfAborted(signal)
     }
@@ -112,15 +119,16 @@ export async function dialFirst(
 /** Waits until one of the running ways connects, the last one fails, or the next has waited long enough. */
 async function headStart(
   running: readonly Promise<Connection>[],
-  next: string | undefined,
+  [current, next]: readonly [current: string, next: string | undefined],
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Connection | undefined> {
   if (next === undefined) return undefined
   const over = new AbortController()
-  const waitMs = isLastResort(next) ? RELAY_HEAD_START_MS : DIAL_STAGGER_MS
+  const isLate = waitsForOthers(next) && !waitsForOthers(current)
+  const waitMs = isLate ? RELAY_HEAD_START_MS : DIAL_STAGGER_MS
   const head = sleep(clock, waitMs, { signal: AbortSignal.any([signal, over.signal]) })
-  const begun = isLastResort(next) ? Promise.allSettled(running) : Promise.allSettled(running.slice(-1))
+  const begun = isLate ? Promise.allSettled(running) : Promise.allSettled(running.slice(-1))
   try {
     return await Promise.race([
       Promise.any(running).catch(() => undefined),

@@ -141,7 +141,7 @@ describe.runIf(hasNamespaces)('a phone on the network of the helper', () => {
     await page.goto(`http://10.77.0.2:${String(PORT)}/`)
     await page.getByRole('heading', { name: 'Guest', exact: true }).waitFor()
     await page.getByText('You are a guest: this page came without protection.').waitFor()
-    await page.getByText('This helper lets no guests in.').waitFor()
+    await page.getByRole('button', { name: 'Ask to be let in' }).waitFor()
     expect(await page.getByRole('link', { name: 'How to trust this helper' }).getAttribute('href')).toBe(trust.page)
     expect(await page.getByRole('link', { name: 'Open the protected page' }).getAttribute('href')).toBe(
       `https://10.77.0.2:${String(PORT)}/`,
@@ -158,6 +158,52 @@ describe.runIf(hasNamespaces)('a phone on the network of the helper', () => {
     ).toEqual([false, 0, 0])
     expect(phone.errors).toEqual([])
     await phone.close()
+  })
+
+  test('is let in as a guest by a person who compared the pictures: it asks, and nothing more', async () => {
+    const desk = await startPhone(machine('helper'))
+    const { url } = (await helper.cli(['open', '--json'])).json as { url: string }
+    await desk.page.goto(url)
+    await desk.page.getByRole('button', { name: /^Join/ }).click()
+    await desk.page.getByRole('textbox', { name: 'Message' }).waitFor()
+
+    const phone = await startPhone(machine('ben'))
+    const { page } = phone
+    await page.goto(`http://10.77.0.2:${String(PORT)}/`)
+    await page.getByRole('button', { name: 'Ask to be let in' }).click()
+    const pictures = (of: Phone) => of.page.getByRole('list', { name: 'Four pictures, in order' })
+    await pictures(phone).waitFor()
+    // whoever is at a screen of the helper's person sees that somebody waits, wherever they are
+    const notice = desk.page.getByRole('region', { name: 'Notice' })
+    await notice.getByText(/asks to be let in as a guest\./).waitFor()
+    if (process.env['PLEXUS_TEST_SHOTS'] !== undefined)
+      await desk.page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-notice.png') })
+    await notice.getByRole('link', { name: 'Compare' }).click()
+    await desk.page.getByText(/^It comes as a guest\./).waitFor()
+    expect(await pictures(desk).innerText()).toBe(await pictures(phone).innerText())
+    if (process.env['PLEXUS_TEST_SHOTS'] !== undefined) {
+      await page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-compares.png') })
+      await desk.page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-waits.png') })
+    }
+    await desk.page.getByRole('button', { name: 'They match' }).click()
+
+    await page.getByRole('textbox', { name: 'Message' }).fill('Hello?')
+    await page.getByRole('button', { name: 'Send' }).click()
+    await page.locator('article[data-author="ai"][data-state="done"]').waitFor()
+    expect(await page.getByRole('link', { name: 'Rooms' }).count()).toBe(0)
+    if (process.env['PLEXUS_TEST_SHOTS'] !== undefined)
+      await page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-asked.png') })
+    const devices = (await helper.cli(['devices', '--json'])).json as { id: string; role: string; state: string }[]
+    expect(devices.filter(({ role }) => role === 'guest')).toMatchObject([{ state: 'online' }])
+    // a new page is a new visitor: nothing of the guest is left
+    await page.reload()
+    await page.getByRole('button', { name: 'Ask to be let in' }).waitFor()
+    expect(
+      await page.evaluate('indexedDB.databases().then((all) => [isSecureContext, all.length, localStorage.length])'),
+    ).toEqual([false, 0, 0])
+    expect([phone.errors, desk.errors]).toEqual([[], []])
+    await phone.close()
+    await desk.close()
   })
 
   test('finds the helper as plexus.local', async () => {
@@ -192,7 +238,7 @@ describe.runIf(hasNamespaces)('a phone on the network of the helper', () => {
 
 describe.runIf(hasNamespaces)('Add device on the computer of the helper', () => {
   test('shows the link of the place it is opened at, and how to open the network', async () => {
-    const helper = await start(['--offline'], 'add')
+    const helper = await start(['--offline', '--no-guests'], 'add')
     const trust = await trustOf(helper)
     const desk = await startPhone(machine('helper'))
     const { page } = desk
@@ -217,6 +263,8 @@ describe.runIf(hasNamespaces)('Add device on the computer of the helper', () => 
       await page.getByRole('button', { name: 'Look again' }).click()
       await page.getByText(/^https:\/\/10\.77\.0\.2:7539\/#join=/).waitFor()
       expect(desk.errors).toEqual([])
+      await page.goto(`http://10.77.0.2:${String(PORT)}/`)
+      await page.getByText('This helper lets no guests in.').waitFor()
     } finally {
       await desk.close()
       await helper.stop()

@@ -242,6 +242,47 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await device.close()
   })
 
+  for (const size of ['phone', 'desktop'] as const) {
+    it(`say on a ${size} where a link is opened, what to trust first, and how to open the network`, async () => {
+      const device = await browser.device({ size })
+      const { page } = device
+      const shot = (name: string) => page.screenshot({ path: join(SHOTS, `${name}-${size}.png`), fullPage: true })
+      await open(page, 'add')
+      await page.getByRole('radio', { name: 'Another device', checked: true }).waitFor()
+      await page.getByRole('img', { name: 'QR code with the page that tells how to trust this helper' }).waitFor()
+      await page.getByText('http://192.168.7.7:7539/trust').waitFor()
+      await shot('add-trust')
+      await page.getByRole('button', { name: 'Show the code' }).click()
+      await page.getByText(/^https:\/\/192\.168\.7\.7:7539\/#/).waitFor()
+      await expectAccessible(page)
+      expect(await overflow(page)).toBeLessThanOrEqual(0)
+      await shot('add-elsewhere')
+      await page.getByRole('radio', { name: 'This computer' }).click()
+      await page.getByText(/opens in browsers on this computer only/).waitFor()
+
+      await open(page, 'add-closed')
+      await page.getByRole('radio', { name: 'This computer', checked: true }).waitFor()
+      await page.getByRole('radio', { name: 'Another device' }).click()
+      await page.getByText('npm run -s plexus -- lan on').waitFor()
+      expect(await page.getByRole('button', { name: 'Show the code' }).count()).toBe(0)
+      await expectAccessible(page)
+      expect(await overflow(page)).toBeLessThanOrEqual(0)
+      await shot('add-closed-elsewhere')
+
+      await open(page, 'guest-waits')
+      await page
+        .getByRole('region', { name: 'Notice' })
+        .getByText('Willow Finch asks to be let in as a guest.')
+        .waitFor()
+      await page.getByRole('region', { name: 'Notice' }).getByRole('link', { name: 'Compare' }).click()
+      await page.getByText(/^It comes as a guest\./).waitFor()
+      await expectAccessible(page)
+      await shot('guest-compare')
+      expectQuiet(device)
+      await device.close()
+    })
+  }
+
   it('invite a person with a role, and take an open invitation back', async () => {
     const device = await browser.device({ size: 'phone' })
     const { page } = device

@@ -59,7 +59,7 @@ const startMs = createVirtualClock().monotonic()
 test('ways are tried in the order of how fast and safe they are, each kind in the order it was given', () => {
   const other = WSS.replace('192.168.7.7', '10.0.0.1')
   expect(inDialOrder([RELAYED, WEBRTC, LOOPBACK, WS, other, DIRECT, WSS, TCP])).toEqual([
-    ...[TCP, other, WSS, DIRECT, WS, LOOPBACK, WEBRTC, RELAYED],
+    ...[TCP, other, WSS, DIRECT, WS, WEBRTC, LOOPBACK, RELAYED],
   ])
 })
 
@@ -113,6 +113,18 @@ test('a relayed way waits until the direct ones had their time, or all failed', 
   failing.dials[1]?.settle.reject(new Event('error'))
   await failing.clock.advanceAsync(0)
   expect(failing.dials.map(({ way }) => way)).toEqual([WS, WEBRTC, RELAYED])
+})
+
+test('a way to loopback, most often this very device, waits like a relayed one, and with it', async () => {
+  const { clock, dials, dial } = scene()
+  void dial([LOOPBACK, RELAYED, WSS])
+  await clock.advanceAsync(RELAY_HEAD_START_MS - 100)
+  expect(dials.map(({ way }) => way)).toEqual([WSS])
+  await clock.advanceAsync(100 + DIAL_STAGGER_MS)
+  expect(dials.map(({ way }) => way)).toEqual([WSS, LOOPBACK, RELAYED])
+  const alone = scene()
+  void alone.dial([LOOPBACK])
+  expect(alone.dials).toHaveLength(1)
 })
 
 test('of two ways that connect at once one is kept', async () => {

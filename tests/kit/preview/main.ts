@@ -15,12 +15,16 @@ window.history.replaceState(null, '', `${window.location.pathname}${scene.search
 const target = document.getElementById('app')
 const helper: HelperPage = {
   place: () =>
-    Promise.resolve({
-      lan: true,
-      page: 'https://192.168.7.7:7539/',
-      trust: 'http://192.168.7.7:7539/trust',
-      guests: name === 'guest',
-    }),
+    Promise.resolve(
+      name === 'add-closed'
+        ? { lan: false, page: undefined, trust: undefined, guests: false }
+        : {
+            lan: true,
+            page: 'https://192.168.7.7:7539/',
+            trust: 'http://192.168.7.7:7539/trust',
+            guests: name === 'guest',
+          },
+    ),
   requestPass: () => Promise.resolve('join=AA'),
   isPass: () => true,
 }
