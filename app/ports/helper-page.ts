@@ -1,27 +1,6 @@
 import * as z from 'zod/mini'
 import { MeshError } from '../../mesh/base/index.ts'
-
-/** What the helper that serves this page says of its place on the network. */
-export interface HelperPlace {
-  /** Whether its local network is open. */
-  readonly lan: boolean
-  /** The best page for another device; undefined: there is none that is protected. */
-  readonly page: string | undefined
-  /** Where a device learns to trust the helper. */
-  readonly trust: string | undefined
-  /** Whether guests are let in. */
-  readonly guests: boolean
-}
-
-/** The helper behind this page, where one serves it. */
-export interface HelperPage {
-  /** Undefined: no helper serves this page. */
-  place(options?: { readonly signal?: AbortSignal | undefined }): Promise<HelperPlace | undefined>
-  /** Asks for a guest pass: the fragment of a link. @throws MeshError `refused`, `offline` */
-  requestPass(options?: { readonly signal?: AbortSignal | undefined }): Promise<string>
-  /** Whether a link is a pass that this page was given. */
-  isPass(link: string): boolean
-}
+import type { HelperPage } from '../state/index.ts'
 
 /** Longest answer that is read, in characters. */
 const ANSWER_MAX_LENGTH = 16_384

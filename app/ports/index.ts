@@ -4,7 +4,7 @@
  */
 export { createConsoleLog } from './console-log.ts'
 export { createBrowserKey } from './device-key.ts'
-export { createHelperPage, type HelperPage, type HelperPlace } from './helper-page.ts'
+export { createHelperPage } from './helper-page.ts'
 export { openIdbStore, type IdbStoreOptions } from './idb-store.ts'
 export { findOwnHelper } from './own-helper.ts'
 export { watchPageLife } from './page-life.ts'

@@ -1,5 +1,4 @@
 import type { EventSource } from '../../mesh/base/index.ts'
-import type { HelperPage } from '../ports/index.ts'
 
 /** A newer version of the page, where the composition root watches for one. */
 export interface Updates {
@@ -8,6 +7,28 @@ export interface Updates {
   ready(): boolean
   /** Restarts into the newer version. */
   restart(): void
+}
+
+/** What the helper that serves this page says of its place on the network. */
+export interface HelperPlace {
+  /** Whether its local network is open. */
+  readonly lan: boolean
+  /** The best page for another device; undefined: there is none that is protected. */
+  readonly page: string | undefined
+  /** Where a device learns to trust the helper. */
+  readonly trust: string | undefined
+  /** Whether guests are let in. */
+  readonly guests: boolean
+}
+
+/** The helper behind this page, where one serves it. */
+export interface HelperPage {
+  /** Undefined: no helper serves this page. */
+  place(options?: { readonly signal?: AbortSignal | undefined }): Promise<HelperPlace | undefined>
+  /** Asks for a guest pass: the fragment of a link. @throws MeshError `refused`, `offline` */
+  requestPass(options?: { readonly signal?: AbortSignal | undefined }): Promise<string>
+  /** Whether a link is a pass that this page was given. */
+  isPass(link: string): boolean
 }
 
 /** What the page says about itself. */

@@ -3,7 +3,7 @@
  * the person. Promises a fresh snapshot after every change and no work of its own.
  * Must not know libp2p, stores or any screen.
  */
-export { type About, type Updates } from './about.ts'
+export { type About, type HelperPage, type HelperPlace, type Updates } from './about.ts'
 export {
   createAppState,
   getAbout,

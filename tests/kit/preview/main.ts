@@ -1,5 +1,5 @@
 import { mount, unmount } from 'svelte'
-import type { HelperPage } from '../../../app/ports/index.ts'
+import type { HelperPage } from '../../../app/state/index.ts'
 import { Shell, Unlock } from '../../../app/shell/index.ts'
 import { wipeBrowser } from '../../../app/ports/wipe.ts'
 import '../../../app/theme/index.ts'

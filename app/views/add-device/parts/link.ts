@@ -1,5 +1,5 @@
 import type { InvitationView } from '../../../../mesh/mesh-types.ts'
-import type { HelperPlace } from '../../../ports/index.ts'
+import type { HelperPlace } from '../../../state/index.ts'
 
 /** Where a link will be opened: in a browser of this computer, or on another device. */
 export type LinkPlace = 'here' | 'elsewhere'
