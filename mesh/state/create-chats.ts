@@ -369,7 +369,8 @@ export async function createChats(
   /** Goes on with an open answer that nobody writes. */
   const resumeWriter = (chat: OpenChat, message: MessageId): AnswerWriter => {
     const known = chat.tree.messages.get(message)
-    if (known?.state !== 'open' || writers.has(message) || !isOwn(known)) throw new MeshError('conflict', 'This answer is written already.')
+    if (known?.state !== 'open' || writers.has(message) || !isOwn(known))
+      throw new MeshError('conflict', 'This answer is written already.')
     return createWriter(chat.id, message)
   }
 
