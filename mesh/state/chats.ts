@@ -30,7 +30,7 @@ export interface MessageView {
   /** For answers: which device and model, and why. */
   readonly route?: Route | undefined
   readonly figures?: AnswerFigures | undefined
-  /** For an answer without an end here that another device of the person writes: its name, where it is known. */
+  /** For an answer without an end here that another device of the person writes: its name; empty while that is not known. */
   readonly elsewhere?: string | undefined
   /** For `failed`. */
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined

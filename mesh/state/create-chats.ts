@@ -399,7 +399,7 @@ export async function createChats(
   const liveElsewhere = ({ writer = '' }: TreeMessage): LiveText => {
     const found = ports.writers?.find(writer)
     const none = { text: '', route: undefined }
-    if (found === undefined) return { ...none, state: 'waiting' }
+    if (found === undefined) return { ...none, state: 'waiting', elsewhere: '' }
     if (found === 'gone') return { ...none, state: 'failed', error: INTERRUPTED }
     const elsewhere = found.name
     return found.isLinked

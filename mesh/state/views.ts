@@ -9,7 +9,7 @@ export interface LiveText {
   readonly text: string
   readonly state: MessageState
   readonly route: Route | undefined
-  /** The name of the device that writes it, where that is another one. */
+  /** The name of the device that writes it, where that is another one; empty while that is not known. */
   readonly elsewhere?: string | undefined
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined
 }

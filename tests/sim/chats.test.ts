@@ -7,7 +7,7 @@ import { figures } from '../unit/state/scene.ts'
 
 const FULL = process.env['PLEXUS_TEST_FULL'] === '1'
 const SEEDS = FULL ? 2_000 : 200
-const STEPS = FULL ? 60 : 24
+const STEPS = FULL ? 60 : 16
 /** Two that are close, and one whose clock is an hour behind. */
 const CLOCKS = [0, 40, -3_600_000]
 

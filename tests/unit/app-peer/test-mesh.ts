@@ -1,4 +1,5 @@
 import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
+import { NO_CHATS } from '../../kit/fake-mesh-chats.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import { asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../../mesh/base/index.ts'
@@ -53,6 +54,7 @@ export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | un
   const mesh: TestMesh = {
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
+    chats: NO_CHATS,
     rooms: options.rooms ?? NO_ROOMS,
     ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,
