@@ -5,6 +5,8 @@ import type { ChatDocuments, ChatEntry } from '../../mesh/state/index.ts'
 export interface TestChatDocuments extends ChatDocuments {
   /** Puts an entry in as another device of the person would, without asking this one. */
   plant(chat: ChatId, entry: Omit<ChatEntry, 'author'>): void
+  /** An entry of another device lies on this disk. */
+  plantAs(author: DeviceId, chat: ChatId, entry: Omit<ChatEntry, 'author'>): void
   /** Entries of a chat here, whoever wrote them. */
   entriesOf(chat: ChatId): readonly ChatEntry[]
 }
@@ -132,6 +134,9 @@ export function createChatNetwork(random: Random): ChatNetwork {
         plant(chat, entry) {
           write(replica, chat, entry)
           replica.changes.emit(chat)
+        },
+        plantAs(author, chat, entry) {
+          receive(replica, chat, `planted ${String((written += 1))}`, { ...entry, author })
         },
         entriesOf: (chat) => [...docOf(replica, chat).values()],
       }
