@@ -12,7 +12,7 @@ import {
   type Store,
 } from '../base/index.ts'
 import { decode, encode, text, whole } from '../wire/index.ts'
-import { reconcileChat, type ChatDocument, type ChatLedgerState } from './chat-reconcile.ts'
+import { reconcileChat, startReading, type ChatDocument, type ChatLogState } from './chat-reconcile.ts'
 import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, markKey } from './keys.ts'
 import { MIRRORED_OPEN_MAX, RETRY_FIRST_MS, RETRY_MAX_MS } from './limits.ts'
 import { decodeOperation, OPERATION_VERSION } from './operations.ts'
@@ -65,7 +65,7 @@ export interface ChatMirror {
 /** A chat whose document is open. */
 interface Session {
   readonly document: ChatDocument
-  readonly held: ChatLedgerState
+  readonly held: ChatLogState
   /** The document when both were last found the same, and where the log was then. */
   same: z.output<typeof mark> | undefined
 }
@@ -138,7 +138,7 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
       return known
     }
     const document = await documents.open(chat, { signal })
-    const held = { chat, life: '', operations: new Map(), sequence: 0, sizeBytes: 0, refused: false }
+    const held = startReading(chat)
     const session: Session = { document, held, same: undefined }
     sessions.set(chat, session)
     for (const other of sessions.keys()) {

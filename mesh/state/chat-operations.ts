@@ -35,6 +35,20 @@ export function compareOperations(a: Operation, b: Operation): number {
   return orderOf(a) - orderOf(b) || (a.id < b.id ? -1 : Number(a.id > b.id))
 }
 
+/**
+ * Reads a log in its order. Version 0.1 wrote no order: there the log has it, also where
+ * its clock stood still. What bears a mark has an order of its own.
+ */
+export function createLogOrder(): (operation: Operation) => Operation {
+  let last = -Infinity
+  return (operation) => {
+    if (operation.op === 'carried' || markIn(operation.id) !== undefined) return operation
+    const order = orderOf(operation)
+    last = order > last ? order : Math.min(last + 1, CHAT_ORDER_MAX)
+    return order === last ? operation : { ...operation, order: last }
+  }
+}
+
 /** Looks into an operation that was handed on. Undefined for what cannot be read, or is not under its own id. */
 export function asMade(operation: Operation): ChatOperation | undefined {
   if (operation.op !== 'carried') return { operation, by: markIn(operation.id), isCarried: false }

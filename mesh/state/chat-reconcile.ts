@@ -9,11 +9,11 @@ import {
   type Store,
 } from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
-import { asMade, carriedBy, compareOperations } from './chat-operations.ts'
+import { asMade, carriedBy, compareOperations, createLogOrder } from './chat-operations.ts'
 import { isEntryIdOf, markIn } from './entry-id.ts'
 import { chatKey, chatLog, draftPrefix } from './keys.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
-import { decodeOperation, type Operation, type OperationOf } from './operations.ts'
+import { decodeOperation, encodeOperation, type Operation, type OperationOf } from './operations.ts'
 
 /** An entry of a chat's document: an operation under its own id, and who is proven to have written it there. */
 export interface ChatEntry {
@@ -38,15 +38,22 @@ interface Cancellable {
 }
 
 /** What is known of a chat's log, so that only what is new is read. */
-export interface ChatLedgerState {
+export interface ChatLogState {
   readonly chat: ChatId
   /** The id of the operation in the chat's record; empty: none. */
   life: string
+  inLogOrder: ReturnType<typeof createLogOrder>
   readonly operations: Map<string, Held>
   sequence: number
   sizeBytes: number
   /** Something was refused already, and told. */
   refused: boolean
+}
+
+/** Nothing of the log was read yet. */
+export function startReading(chat: ChatId): ChatLogState {
+  const inLogOrder = createLogOrder()
+  return { chat, life: '', inLogOrder, operations: new Map(), sequence: 0, sizeBytes: 0, refused: false }
 }
 
 interface Held {
@@ -88,7 +95,7 @@ const arrivals = new WeakMap<ChatEntry, Arrival | 'skipped'>()
  */
 export async function reconcileChat(
   ports: ReconcilePorts,
-  { document, held }: { readonly document: ChatDocument; readonly held: ChatLedgerState },
+  { document, held }: { readonly document: ChatDocument; readonly held: ChatLogState },
   options: Cancellable,
 ): Promise<Reconciled> {
   const { store } = ports
@@ -98,6 +105,7 @@ export async function reconcileChat(
   if ((here?.id ?? '') !== held.life) {
     held.life = here?.id ?? ''
     held.operations.clear()
+    held.inLogOrder = createLogOrder()
     held.sequence = 0
     held.sizeBytes = 0
   }
@@ -148,17 +156,20 @@ async function dropContent(store: Store, chat: ChatId, options: Cancellable): Pr
 /** What the log has beyond what is known of it, as it goes into the document. */
 async function readFresh(
   { store }: ReconcilePorts,
-  held: ChatLedgerState,
+  held: ChatLogState,
   options: Cancellable,
 ): Promise<{ readonly id: string; readonly bytes: Uint8Array; readonly isCarried: boolean }[]> {
   const fresh = []
   for (const { sequence, bytes } of await store.readLog(chatLog(held.chat), held.sequence, options)) {
     held.sequence = sequence
     const decoded = decodeOperation(bytes)
-    const made = decoded.kind === 'operation' ? asMade(decoded.operation) : undefined
-    if (decoded.kind !== 'operation' || made?.operation.chat !== held.chat) continue
+    if (decoded.kind !== 'operation') continue
+    const placed = held.inLogOrder(decoded.operation)
+    const made = asMade(placed)
+    if (made?.operation.chat !== held.chat) continue
     const { id } = made.operation
-    const inner = decoded.operation.op === 'carried' ? decoded.operation.bytes : bytes
+    const inner =
+      placed.op === 'carried' ? placed.bytes : placed === decoded.operation ? bytes : encodeOperation(placed)
     const known = held.operations.get(id)
     if (known !== undefined && (made.isCarried || !known.isCarried)) continue
     held.operations.set(id, { digest: digestOf(inner), isCarried: made.isCarried })
@@ -172,7 +183,7 @@ async function readFresh(
 async function takeArrivals(
   { store, log }: ReconcilePorts,
   came: readonly Arrival[],
-  held: ChatLedgerState,
+  held: ChatLogState,
   options: Cancellable,
 ): Promise<{ readonly taken: boolean; readonly refused?: MeshError | undefined }> {
   const wanted = new Map<string, Arrival>()
@@ -209,7 +220,7 @@ async function takeArrivals(
   return { taken: entries.length > 0, refused: isTold ? undefined : refused }
 }
 
-function tooLarge({ chat }: ChatLedgerState): MeshError {
+function tooLarge({ chat }: ChatLogState): MeshError {
   return new MeshError('too-large', 'A chat of another device is too large. What came first of it is here.', {
     detail: { chat, maxOperations: CHAT_OPERATIONS_MAX, maxBytes: CHAT_MAX_BYTES },
   })
@@ -237,7 +248,7 @@ async function writeMissing(
 }
 
 /** What an entry of another device says, once; undefined for what is not taken. */
-function arrivalOf(entry: ChatEntry, { chat }: ChatLedgerState, { self, log }: ReconcilePorts): Arrival | undefined {
+function arrivalOf(entry: ChatEntry, { chat }: ChatLogState, { self, log }: ReconcilePorts): Arrival | undefined {
   const known = arrivals.get(entry)
   if (known !== undefined) return known === 'skipped' ? undefined : known
   const { id, author, bytes } = entry

@@ -15,7 +15,7 @@ import {
 } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import { createAnswerWriter, type AnswerEnd, type LiveWriter } from './answer-writer.ts'
-import { asMade, createChatOperations, type ChatOperations } from './chat-operations.ts'
+import { asMade, createChatOperations, createLogOrder, type ChatOperations } from './chat-operations.ts'
 import type { AnswerWriter, ChatChange, Chats, ChatsHealth, UnbegunAnswer } from './chats.ts'
 import { entryId, markOf } from './entry-id.ts'
 import { exportJson, exportMarkdown } from './export.ts'
@@ -57,6 +57,7 @@ export interface AnswerWriters {
 interface OpenChat {
   readonly id: ChatId
   readonly operations: ChatOperations
+  readonly inLogOrder: ReturnType<typeof createLogOrder>
   /** Folded when somebody looks. */
   readonly tree: ChatTree
   sequence: number
@@ -149,6 +150,7 @@ export async function createChats(
     return {
       id,
       operations,
+      inLogOrder: createLogOrder(),
       get tree() {
         if (folded?.version !== operations.version) {
           const all = operations.inOrder()
@@ -173,7 +175,8 @@ export async function createChats(
     for (const entry of entries) {
       if (entry.sequence <= chat.sequence) continue
       chat.sequence = entry.sequence
-      take(chat, read(entry.bytes, `${name} ${String(entry.sequence)}`))
+      const operation = read(entry.bytes, `${name} ${String(entry.sequence)}`)
+      take(chat, operation && chat.inLogOrder(operation))
     }
     return entries.length > 0
   }
@@ -265,7 +268,7 @@ export async function createChats(
     const sequence = await store.append(chatLog(chat.id), [encodeOperation(operation)], { signal: cancel })
     if (sequence === chat.sequence + 1) {
       chat.sequence = sequence
-      take(chat, operation)
+      take(chat, chat.inLogOrder(operation))
     } else {
       await afterOthers(chat, sequence)
     }
