@@ -94,6 +94,7 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
   const found = new Set<ChatId>()
   const failed = new Set<ChatId>()
   let rescan = false
+  let scanFailed = false
   let working: Promise<void> | undefined
   let cancelRetry: (() => void) | undefined
   let retryMs = RETRY_FIRST_MS
@@ -161,14 +162,18 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
       if (refused !== undefined) problems.emit(refused)
       if (toDocument || toStore) continue
       session.same = { version, life: session.held.life, sequence: session.held.sequence }
+      retryMs = RETRY_FIRST_MS
       return
     }
+    // others write into it without a pause
+    failed.add(chat)
+    retryLater()
   }
 
   const work = async (): Promise<void> => {
     for (;;) {
       if (signal.aborted) return
-      if (rescan) await scan()
+      if (rescan) await tryToScan()
       const [chat] = urgent.size > 0 ? urgent : found
       if (chat === undefined) return
       urgent.delete(chat)
@@ -182,6 +187,17 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
     }
   }
 
+  const retryLater = (): void => {
+    cancelRetry ??= clock.schedule(retryMs, () => {
+      cancelRetry = undefined
+      for (const one of failed) found.add(one)
+      failed.clear()
+      rescan ||= scanFailed
+      go()
+    })
+    retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+  }
+
   const giveUpForNow = async (chat: ChatId, error: unknown): Promise<void> => {
     const session = sessions.get(chat)
     if (session !== undefined) session.same = undefined
@@ -193,18 +209,24 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
     if (failure.code === 'too-large') problems.emit(failure)
     if (failure.code === 'too-large' || failure.code === 'unauthorized') return
     failed.add(chat)
-    cancelRetry ??= clock.schedule(retryMs, () => {
-      cancelRetry = undefined
-      for (const one of failed) found.add(one)
-      failed.clear()
-      go()
-    })
-    retryMs = Math.min(retryMs * 2, RETRY_MAX_MS)
+    retryLater()
+  }
+
+  const tryToScan = async (): Promise<void> => {
+    rescan = false
+    scanFailed = false
+    try {
+      await scan()
+    } catch (error) {
+      if (isAbort(error) || signal.aborted) return
+      log.warn('chats could not be looked through; it is tried again', { error: asMeshError(error).message })
+      scanFailed = true
+      retryLater()
+    }
   }
 
   /** Everything that is here or in a document, newest first: ids sort by time. */
   const scan = async (): Promise<void> => {
-    rescan = false
     for (const chat of [...sessions.keys()]) await close(chat)
     if (!documents.mayShare()) return
     const here = (await store.list(CHAT_PREFIX, { signal })).map(({ key }) => chatOfKey(key))
@@ -216,17 +238,12 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
     if (working !== undefined || signal.aborted) return
     working = work()
       .catch((error: unknown) => {
-        if (isAbort(error) || signal.aborted) return
-        log.warn('chats could not be looked through; it is tried again', { error: asMeshError(error).message })
-        rescan = true
-        cancelRetry ??= clock.schedule(RETRY_MAX_MS, () => {
-          cancelRetry = undefined
-          go()
-        })
+        if (!isAbort(error)) log.error('the chats are not kept in step any more', { error })
       })
       .finally(() => {
         working = undefined
-        if (cancelRetry === undefined && (rescan || urgent.size + found.size > 0)) go()
+        // something came when it was just done
+        if (rescan || urgent.size + found.size > 0) go()
       })
   }
 
