@@ -1,4 +1,4 @@
-import type { ErrorCode, MessageId } from '../base/index.ts'
+import type { ErrorCode } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import type { ChatSummary, ChatView, MessageState, MessageView } from './chats.ts'
 import { pathTo, siblingsOf, type ChatTree, type TreeMessage } from './tree.ts'

@@ -7,6 +7,8 @@ export interface TestChatDocuments extends ChatDocuments {
   plant(chat: ChatId, entry: Omit<ChatEntry, 'author'>): void
   /** An entry of another device lies on this disk. */
   plantAs(author: DeviceId, chat: ChatId, entry: Omit<ChatEntry, 'author'>): void
+  /** Chats whose documents were opened since the device started, one after the other. */
+  readonly opened: readonly ChatId[]
   /** Entries of a chat here, whoever wrote them. */
   entriesOf(chat: ChatId): readonly ChatEntry[]
 }
@@ -111,14 +113,17 @@ export function createChatNetwork(random: Random): ChatNetwork {
       })
       const replica: Replica = { id, chats: known?.chats ?? new Map(), erased: known?.erased ?? new Set(), changes }
       replicas.set(id, replica)
+      const opened: ChatId[] = []
       return {
         self: id,
         changes,
         mayShare: () => true,
         list: () => [...replica.chats.keys()],
         version: (chat) => Promise.resolve([...(replica.chats.get(chat)?.keys() ?? [])].join()),
-        open: (chat) =>
-          Promise.resolve({
+        opened,
+        open(chat) {
+          opened.push(chat)
+          return Promise.resolve({
             entries: () => docOf(replica, chat).values(),
             write(entries) {
               for (const entry of entries) write(replica, chat, entry)
@@ -130,7 +135,8 @@ export function createChatNetwork(random: Random): ChatNetwork {
               return Promise.resolve(own.length > 0)
             },
             close: () => undefined,
-          }),
+          })
+        },
         plant(chat, entry) {
           write(replica, chat, entry)
           replica.changes.emit(chat)

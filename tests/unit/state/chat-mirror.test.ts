@@ -125,18 +125,14 @@ describe('a chat on all devices of a person', () => {
     await talk(laptop.chats, chat, 'one', 'two')
     await calm()
     await laptop.mirror.stop()
-    let opened = 0
-    const open = documents[0]?.open
     const device = await restart(0)
-    Object.assign(documents[0] ?? {}, {
-      open: (...given: Parameters<NonNullable<typeof open>>) => {
-        opened += 1
-        return documents[0]?.open(...given)
-      },
-    })
     await device.mirror.idle()
-    expect(opened).toBe(0)
+    expect(documents[0]?.opened).toEqual([])
     expect(textsOf(device.chats, chat)).toEqual(['one', 'two'])
+    // and what is not the same any more is
+    await talk(device.chats, chat, 'three', 'four')
+    await device.mirror.idle()
+    expect(documents[0]?.opened).toEqual([chat])
   })
 })
 
