@@ -1,4 +1,4 @@
-import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random, type Store } from './base/index.ts'
+import { asMeshError, isAbort, MeshError, type ChatId, type Clock, type Logger, type Random, type Store } from './base/index.ts'
 import {
   aboutRecord,
   chatRecords,
@@ -12,7 +12,7 @@ import type { ExportOptions, ImportOptions, ImportResult, MeshArchives } from '.
 import type { Membership } from './identity/index.ts'
 import { openArchive, sealArchive, type ArchiveRecord } from './seal/index.ts'
 import { createStaging, type Staging } from './staging.ts'
-import { archivedChats, createTurns, takeChat, type RoomArchives, type Taken } from './state/index.ts'
+import { archivedChats, createTurns, entryId, takeChat, type RoomArchives, type Taken } from './state/index.ts'
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -25,6 +25,8 @@ interface ArchivesPorts {
   readonly log: Logger
   readonly membership: Membership
   readonly rooms: RoomArchives
+  /** A chat was brought into the store. */
+  onChat(chat: ChatId): void
 }
 
 /** Archives, and what a device takes with it when it goes to another mesh. */
@@ -79,7 +81,13 @@ export function createArchives(ports: ArchivesPorts): Archives {
 
   const placer = async (options: Cancellable): Promise<(part: ArchivedPart) => Promise<Taken>> => {
     const importer = await rooms.importer(options)
-    return (part) => (part.kind === 'room' ? importer.take(part.room, options) : takeChat(store, part.chat, options))
+    const newId = (): string => entryId(clock.now(), ports.random, membership.self)
+    return async (part) => {
+      if (part.kind === 'room') return importer.take(part.room, options)
+      const taken = await takeChat(store, part.chat, { newId, ...options })
+      if (taken !== 'known') ports.onChat(part.chat.id)
+      return taken
+    }
   }
 
   const importAll = async (bytes: AsyncIterable<Uint8Array>, options: ImportOptions): Promise<ImportResult> => {

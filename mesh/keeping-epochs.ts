@@ -6,6 +6,7 @@ import {
   MeshError,
   type Clock,
   type Logger,
+  type MeshId,
   type Random,
 } from './base/index.ts'
 import { createEpochs, type EpochChange, type Epochs, type Keyring, type Membership } from './identity/index.ts'
@@ -34,6 +35,8 @@ interface Cancellable {
 
 /** The keys of the present mesh, looked after while the peer runs; another mesh has other keys. */
 export interface KeptEpochs extends Keyring {
+  /** The mesh they are of; for a moment after this device went to another one still the one before. */
+  mesh(): MeshId
   /** Looks after the keys now: what a removal or a new device asks for is done when it resolves. @throws MeshError of the store */
   maintain(options?: Cancellable): Promise<void>
   /** See {@link Epochs.meshTags}. */
@@ -63,12 +66,20 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
     return opened
   }
 
+  let following: Promise<void> | undefined
   const follow = async (): Promise<void> => {
     if (membership.ledger().mesh === mesh) return
-    mesh = membership.ledger().mesh
+    following ??= change().finally(() => {
+      following = undefined
+    })
+    await following
+  }
+  const change = async (): Promise<void> => {
+    const wanted = membership.ledger().mesh
     const next = await open({ signal: life.signal })
     epochs.close()
     epochs = next
+    mesh = wanted
     changes.emit({ scope: 'mesh', opened: [] })
   }
 
@@ -120,6 +131,7 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
 
   return {
     changes,
+    mesh: () => mesh,
     current: (scope, currentOptions) => epochs.current(scope, currentOptions),
     get: (scope, epoch) => epochs.get(scope, epoch),
     maintain,

@@ -1,6 +1,7 @@
 import type { DeviceId, EventSource, InvitationId, ModelId } from './base/index.ts'
 import type { EngineLoad, ModelRecord } from './engine/index.ts'
 import type { MeshArchives } from './archive-types.ts'
+import type { MeshChats } from './chats-types.ts'
 import type { MeshRooms } from './rooms-types.ts'
 import type { MeshPeople, PersonRole } from './people-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
@@ -206,6 +207,8 @@ export interface Mesh extends MeshPeople, MeshArchives {
   admitKnock(words: string, options?: Cancellable): Promise<void>
   /** Asks the best device. Leaving the loop early, or the signal, stops the engine within 200 ms. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
+  /** This person's own chats with the AI, the same on all their devices. */
+  readonly chats: MeshChats
   /** Conversations of people and the AI, on all devices of those who take part. */
   readonly rooms: MeshRooms
   /** Checks every link now: after sleep, on `online`, when a page comes back. */

@@ -13,6 +13,7 @@ import {
 } from './base/index.ts'
 import { createArchives } from './archives.ts'
 import { createAsk } from './ask.ts'
+import { createMeshChats } from './chats.ts'
 import type { EngineHost } from './engine/index.ts'
 import {
   cleanName,
@@ -209,8 +210,15 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     { signal },
   )
 
+  const { start: startChats, stop: stopChats, ...chats } = createMeshChats({
+    ...{ store, clock, log, membership, epochs, sharing },
+  })
+
   const { archives: roomArchives, ...shownRooms } = rooms
-  const archives = createArchives({ store, clock, random, log, membership, rooms: roomArchives })
+  const archives = createArchives({
+    ...{ store, clock, random, log, membership, rooms: roomArchives },
+    onChat: chats.wrote,
+  })
   // whoever goes to another mesh takes the rooms along
   const goingMembership: Membership = { ...membership, adopt: archives.adopt }
   const joining = createJoining({ self, clock, random, membership: goingMembership, links, book, viewOf })
@@ -225,6 +233,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
   sharing.start()
+  startChats()
   const life = new AbortController()
   archives.resume({ signal: life.signal }).catch((error: unknown) => {
     if (!isAbort(error)) log.warn('an earlier import could not be gone on with', { error })
@@ -252,6 +261,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     models: () => views.models(),
     addresses,
     ...people,
+    chats,
     rooms: shownRooms,
     exportAll: archives.exportAll,
     importAll: archives.importAll,
@@ -285,6 +295,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       discovery?.stop()
       life.abort(new MeshError('aborted', 'Stopped.'))
       await rooms.rooms.stopAll()
+      await stopChats()
       epochs.close()
       await sharing.stop()
       await links.stop()

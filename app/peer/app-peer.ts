@@ -25,7 +25,7 @@ export interface PendingInvitation {
 }
 
 /** The mesh as every tab has it: run here, or reached through the tab that runs it. Nobody but its owner stops it. */
-export type SharedMesh = Omit<Shared<Mesh>, 'stop' | 'rooms' | 'exportAll' | 'importAll'>
+export type SharedMesh = Omit<Shared<Mesh>, 'stop' | 'chats' | 'rooms' | 'exportAll' | 'importAll'>
 
 /**
  * The chats as every tab has them. Reading is from this tab's own copy; each mutation

@@ -9,6 +9,8 @@ const schema = z.object({ type: z.literal('chat'), chat: z.string().check(z.maxL
 export interface ChatNews {
   /** Reads everything again: this tab slept, or wrote until now. */
   refreshAll(): void
+  /** Another device did something in this chat, and it is in the store now. */
+  arrived(chat: ChatId): void
   close(): void
 }
 
@@ -28,10 +30,12 @@ export function createChatNews(ports: {
     for (const chat of news) channel.post({ type: 'chat', chat })
     news.clear()
   }
-  const endChats = chats.changes.subscribe(({ chat, stored }) => {
-    if (!stored || chat === null) return
+  const add = (chat: ChatId): void => {
     if (news.size === 0) void tell()
     news.add(chat)
+  }
+  const endChats = chats.changes.subscribe(({ chat, stored }) => {
+    if (stored && chat !== null) add(chat)
   })
 
   const refresh = (chat?: ChatId): void => {
@@ -47,6 +51,10 @@ export function createChatNews(ports: {
   return {
     refreshAll() {
       refresh()
+    },
+    arrived(chat) {
+      refresh(chat)
+      add(chat)
     },
     close() {
       endChats()

@@ -11,10 +11,11 @@ import {
   type Store,
 } from '../../mesh/base/index.ts'
 import type { Door } from '../../mesh/mesh-types.ts'
-import { createChats } from '../../mesh/state/index.ts'
+import { createChats, entryId } from '../../mesh/state/index.ts'
 import { createAnswering } from './answering.ts'
 import type { AppPeer, PeerState } from './app-peer.ts'
 import { createChatNews } from './chat-news.ts'
+import { followElsewhere, loadDevices } from './chats-elsewhere.ts'
 import { guardStore } from './guarded-store.ts'
 import { createInvitations } from './invitation.ts'
 import { createLeadership, type ChannelPort, type LockPort } from './leadership.ts'
@@ -84,6 +85,11 @@ export async function createAppPeer(
   const changes = createEvents<void>(onListenerError)
   const placeChanges = createEvents<void>(onListenerError)
   const newId = (): string => sortableId(clock.now(), random)
+  /** For chats and what is in them: other devices see whose it is. */
+  const newChatId = (): string => {
+    const id = devices.self()
+    return id === undefined ? newId() : entryId(clock.now(), random, id)
+  }
   let term: Term | undefined
   /** True once another tab led while this one was open: what it left open may be gone on with. */
   let followed = false
@@ -93,11 +99,14 @@ export async function createAppPeer(
   // ---- what this tab has of its own ----
 
   const store = guardStore(ports.store, () => leadership.mayWrite())
+  const devices = await loadDevices(store, log)
   const chats = await createChats(
     {
       ...{ store, clock, random, log: ports.log },
       othersMayWrite: () => term?.begun !== true,
       toldLive: (answer) => hearing.textOf(answer),
+      self: devices.self,
+      writers: devices,
     },
     { signal: closing.signal },
   )
@@ -108,6 +117,7 @@ export async function createAppPeer(
     peerChanges: own.changes,
   })
   const news = createChatNews({ channel, chats, log, signal: closing.signal })
+  const elsewhere = followElsewhere({ own, chats, news })
 
   // ---- who leads ----
 
@@ -198,6 +208,7 @@ export async function createAppPeer(
     const before = current
     current = { ...current, ...patch }
     if (Object.keys(patch).every((key) => before[key as keyof PeerState] === current[key as keyof PeerState])) return
+    if (current.mesh !== before.mesh) devices.meshIs(current.mesh)
     changes.emit()
     if (current.mesh !== before.mesh) invitations.meshChanged()
   }
@@ -285,8 +296,8 @@ export async function createAppPeer(
   if (options.link !== undefined) invitations.offer(options.link)
 
   return {
-    chats: shareChats({ chats, desk, log, newId }),
-    answering: shareAnswering({ chats, answering, hearing, desk, log, newId }),
+    chats: shareChats({ chats, desk, log, problems: elsewhere.problems, newId: newChatId }),
+    answering: shareAnswering({ chats, answering, hearing, desk, log, newId: newChatId }),
     rooms,
     changes,
     state: () => current,
@@ -312,6 +323,8 @@ export async function createAppPeer(
       closing.abort(new MeshError('aborted', 'Stopped.'))
       caller.leaderIs(undefined)
       hearing.follow(undefined)
+      devices.meshIs(undefined)
+      elsewhere.end()
       news.close()
       rooms.close()
       for (const end of [...ends, endLife]) end?.()

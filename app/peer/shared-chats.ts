@@ -1,4 +1,12 @@
-import { asId, asMeshError, isAbort, type ChatId, type Logger } from '../../mesh/base/index.ts'
+import {
+  asId,
+  asMeshError,
+  isAbort,
+  type ChatId,
+  type EventSource,
+  type Logger,
+  type MeshError,
+} from '../../mesh/base/index.ts'
 import type { Chats } from '../../mesh/state/index.ts'
 import type { ChatWriting, SharedChats } from './app-peer.ts'
 import { CHATS, type Desk } from './remote/index.ts'
@@ -9,6 +17,8 @@ export interface SharedChatsPorts {
   readonly chats: Chats
   readonly desk: Desk
   readonly log: Logger
+  /** Of chats on their way to the other devices of the person. */
+  readonly problems: EventSource<MeshError>
   newId(): string
 }
 
@@ -22,7 +32,14 @@ export function shareChats(ports: SharedChatsPorts): SharedChats {
   const writing = desk.over('chats', CHATS, writingOf(chats), after)
   return {
     changes: chats.changes,
-    problems: chats.problems,
+    problems: {
+      subscribe(listener) {
+        const ends = [chats.problems.subscribe(listener), ports.problems.subscribe(listener)]
+        return () => {
+          for (const end of ends) end()
+        }
+      },
+    },
     health: chats.health,
     list: chats.list,
     get: chats.get,

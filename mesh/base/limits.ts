@@ -131,6 +131,15 @@ export const ROOM_ATTACHMENTS_MAX = 16
 export const ROOM_NAME_MAX_LENGTH = 120
 /** Greatest place in the order of a room: ms of the year 2200. There the order goes on by id. */
 export const ROOM_ORDER_MAX = 7_258_118_400_000
+/** Greatest place in the order of a chat: ms of the year 2200. There the order goes on by id. */
+export const CHAT_ORDER_MAX = 7_258_118_400_000
+/** Most operations of one chat, and most of their bytes, that go from device to device. */
+export const CHAT_OPERATIONS_MAX = 65_536
+export const CHAT_MAX_BYTES = 128 * 1024 * 1024
+/** An operation of a chat goes into its document in pieces of at most this, in bytes. */
+export const CHAT_PIECE_MAX_BYTES = 192 * 1024
+/** Longest id of a chat that goes from device to device, in characters: beside the mesh it fits the name of a document. */
+export const CHAT_ID_MAX_LENGTH = 46
 /** Largest presence of a device in a room, in bytes. */
 export const ROOM_PRESENCE_MAX_BYTES = 1_024
 /** A device tells its presence in a room at most this often, in ms. */

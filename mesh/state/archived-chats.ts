@@ -1,7 +1,8 @@
-import { MeshError, type ChatId, type Store } from '../base/index.ts'
+import { CHAT_ORDER_MAX, MeshError, type ChatId, type Store } from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
+import { orderOf } from './chat-operations.ts'
 import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, draftKey, draftPrefix } from './keys.ts'
-import { decodeOperation, type Operation } from './operations.ts'
+import { decodeOperation, encodeOperation, OPERATION_VERSION, type Operation } from './operations.ts'
 
 /** A chat as its operations: the record that says it is there, its log, and text of answers on their way. */
 export interface ArchivedChat {
@@ -30,12 +31,13 @@ export async function* archivedChats(store: Store, options: Cancellable = {}): A
 /**
  * Brings a chat into a store. Whoever has the chats open reads them again afterwards.
  * What is there already stays and is not doubled; a chat that is new shows whole or not at all.
+ * One that was deleted is made anew: the import is what its person did last.
  * @throws MeshError `integrity` where it is no chat, and of the Store; nothing shows then
  */
 export async function takeChat(
   store: Store,
   chat: ArchivedChat,
-  options: Cancellable = {},
+  options: Cancellable & { readonly newId: () => string },
 ): Promise<'made' | 'grown' | 'known'> {
   const record = check(chat.record, chat.id)
   if (record !== undefined && record.op !== 'chat') throw notAChat()
@@ -49,14 +51,21 @@ export async function takeChat(
     return isNew
   })
   if (fresh.length > 0) await store.append(chatLog(chat.id), fresh, options)
-  if (before !== undefined && !isTombstone(before)) return fresh.length > 0 ? 'grown' : 'known'
+  const deleted = before === undefined ? undefined : tombstoneIn(before)
+  if (before !== undefined && deleted === undefined) return fresh.length > 0 ? 'grown' : 'known'
   for (const bytes of chat.drafts) {
     const draft = check(bytes, chat.id)
     if (draft?.op === 'draft') await store.put(draftKey(chat.id, draft.message, draft.part), bytes, options)
   }
   // this record is what makes it a chat
-  await store.put(chatKey(chat.id), chat.record, options)
+  await store.put(chatKey(chat.id), deleted === undefined ? chat.record : madeAnew(), options)
   return 'made'
+
+  function madeAnew(): Uint8Array {
+    const at = record?.at ?? deleted?.at ?? 0
+    const order = Math.min(deleted === undefined ? at : orderOf(deleted) + 1, CHAT_ORDER_MAX)
+    return encodeOperation({ v: OPERATION_VERSION, id: options.newId(), at, order, op: 'chat', chat: chat.id })
+  }
 }
 
 /** What an entry says; undefined where a newer version wrote it. */
@@ -72,9 +81,9 @@ function nameOf(bytes: Uint8Array): string {
   return decoded.kind === 'operation' ? decoded.operation.id : toHex(bytes)
 }
 
-function isTombstone(record: Uint8Array): boolean {
+function tombstoneIn(record: Uint8Array): Operation | undefined {
   const decoded = decodeOperation(record)
-  return decoded.kind === 'operation' && decoded.operation.op === 'deleted'
+  return decoded.kind === 'operation' && decoded.operation.op === 'deleted' ? decoded.operation : undefined
 }
 
 function notAChat(): MeshError {

@@ -30,6 +30,8 @@ export interface MessageView {
   /** For answers: which device and model, and why. */
   readonly route?: Route | undefined
   readonly figures?: AnswerFigures | undefined
+  /** For an answer without an end here that another device of the person writes: its name; empty while that is not known. */
+  readonly elsewhere?: string | undefined
   /** For `failed`. */
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined
 }
@@ -47,6 +49,8 @@ export interface ChatSummary {
   readonly lastState: MessageState | undefined
   /** The model chosen in the composer; absent: Auto. */
   readonly model?: ModelId | undefined
+  /** The device that writes the last answer, where it is another one. */
+  readonly elsewhere?: string | undefined
 }
 
 /** A chat with the branch that is shown now. */
@@ -92,7 +96,8 @@ interface Named<Id> {
 
 /**
  * All chats of this device: an append-only log of tree operations behind the
- * Store port, and its fold. Each mutation resolves once it is durable.
+ * Store port, and its fold. What other devices of the person did comes into the same
+ * logs; see chat-mirror.ts. Each mutation resolves once it is durable.
  * @throws MeshError of the Store; `usage` for an unknown id or empty text.
  */
 export interface Chats {
@@ -128,7 +133,7 @@ export interface Chats {
   /** Reads what another tab of this profile appended: to one chat, or to all. */
   refresh(options?: Cancellable & { readonly chat?: ChatId | undefined }): Promise<void>
   /**
-   * Writes down that answers nobody writes any more are `failed`, their text kept.
+   * Writes down that answers of this device which nobody writes any more are `failed`, their text kept.
    * Only the tab that holds the peer may call it: others may still be writing else.
    * With `spareUnbegun` those without any text stay open and are returned, to be asked again.
    * `lastTold` gives what the tab that wrote an answer last said of it, where that is more than it had stored.

@@ -6,6 +6,8 @@ import {
   throwIfAborted,
   type ChatId,
   type Clock,
+  type DeviceId,
+  type EventSource,
   type Logger,
   type MessageId,
   type Random,
@@ -13,12 +15,14 @@ import {
 } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import { createAnswerWriter, type AnswerEnd, type LiveWriter } from './answer-writer.ts'
+import { asMade, createChatOperations, createLogOrder, type ChatOperations } from './chat-operations.ts'
 import type { AnswerWriter, ChatChange, Chats, ChatsHealth, UnbegunAnswer } from './chats.ts'
+import { entryId, markOf } from './entry-id.ts'
 import { exportJson, exportMarkdown } from './export.ts'
 import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, draftKey, draftOfKey, draftPrefix, DRAFT_PREFIX } from './keys.ts'
 import { PARALLEL_READS, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 import { decodeOperation, encodeOperation, OPERATION_VERSION, type Operation } from './operations.ts'
-import { applyOperation, emptyTree, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
+import { foldChat, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
 import { createTurns } from './turns.ts'
 import { chatSummary, chatView, messageView, type LiveText } from './views.ts'
 
@@ -35,10 +39,26 @@ export interface ChatsPorts {
   readonly othersMayWrite?: (() => boolean) | undefined
   /** What the tab that writes an open answer says of it: fresher than what it has stored. Default: nothing. */
   readonly toldLive?: ((message: MessageId) => LiveText | undefined) | undefined
+  /** This device, once it has an identity: what it writes bears its mark. Default: not yet. */
+  readonly self?: (() => DeviceId | undefined) | undefined
+  /** Who an answer of another device is written by. Default: nobody knows. */
+  readonly writers?: AnswerWriters | undefined
 }
 
-/** A chat in memory: its fold and how far the log was read. */
+/** What is known of the devices that write answers into chats of this person. */
+export interface AnswerWriters {
+  /** The device with this mark; `gone`: no device of the mesh has it; undefined: that is not known yet. */
+  find(mark: string): { readonly name: string; readonly isLinked: boolean } | 'gone' | undefined
+  /** `find` may say something else. */
+  readonly changes: EventSource<void>
+}
+
+/** A chat in memory: its operations, their fold and how far the log was read. */
 interface OpenChat {
+  readonly id: ChatId
+  readonly operations: ChatOperations
+  readonly inLogOrder: ReturnType<typeof createLogOrder>
+  /** Folded when somebody looks. */
   readonly tree: ChatTree
   sequence: number
   /** Text of open answers as another tab (or an earlier page) stored it. */
@@ -51,11 +71,19 @@ interface DraftText {
 }
 
 /** An operation without what every entry carries. */
-type Happening = Operation extends infer Each ? (Each extends Operation ? Omit<Each, 'v' | 'id' | 'at'> : never) : never
+type Happening = Operation extends infer Each
+  ? Each extends Operation
+    ? Omit<Each, 'v' | 'id' | 'at' | 'order'>
+    : never
+  : never
 
 const INTERRUPTED = {
   code: 'aborted',
   message: 'This answer was interrupted: the page that was writing it was closed.',
+} as const
+const ELSEWHERE = {
+  code: 'peer-gone',
+  message: 'Another device was writing this answer, and is not in reach. It is here when that device is back.',
 } as const
 
 /**
@@ -110,22 +138,45 @@ export async function createChats(
     if (known !== undefined) return known
     const operation = read(record, chatKey(chat))
     if (operation?.op === 'deleted') return undefined
-    const added: OpenChat = { tree: emptyTree(chat, operation?.at ?? 0), sequence: 0, drafts: new Map() }
+    const added = emptyChat(chat)
+    take(added, operation)
     open.set(chat, added)
     return added
   }
 
+  const emptyChat = (id: ChatId): OpenChat => {
+    const operations = createChatOperations()
+    let folded: { readonly version: number; readonly tree: ChatTree } | undefined
+    return {
+      id,
+      operations,
+      inLogOrder: createLogOrder(),
+      get tree() {
+        if (folded?.version !== operations.version) {
+          const all = operations.inOrder()
+          folded = { version: operations.version, tree: foldChat(id, all[0]?.operation.at ?? 0, all) }
+        }
+        return folded.tree
+      },
+      sequence: 0,
+      drafts: new Map(),
+    }
+  }
+
+  const take = (chat: OpenChat, operation: Operation | undefined): void => {
+    const made = operation && asMade(operation)
+    if (made !== undefined) chat.operations.add(made)
+  }
+
   /** Folds what the log has beyond what is known. Says whether there was anything. */
   const catchUp = async (chat: OpenChat): Promise<boolean> => {
-    const name = chatLog(chat.tree.id)
+    const name = chatLog(chat.id)
     const entries = await store.readLog(name, chat.sequence, { signal })
     for (const entry of entries) {
       if (entry.sequence <= chat.sequence) continue
       chat.sequence = entry.sequence
       const operation = read(entry.bytes, `${name} ${String(entry.sequence)}`)
-      if (operation === undefined) continue
-      if (chat.tree.createdAt === 0) chat.tree.createdAt = operation.at
-      applyOperation(chat.tree, operation)
+      take(chat, operation && chat.inLogOrder(operation))
     }
     return entries.length > 0
   }
@@ -180,8 +231,8 @@ export async function createChats(
       await Promise.all(chats.slice(start, start + PARALLEL_READS).map(catchUp))
     }
     for (const chat of chats) {
-      chat.drafts = drafts.get(chat.tree.id) ?? new Map()
-      changes.emit({ chat: chat.tree.id, stored: false })
+      chat.drafts = drafts.get(chat.id) ?? new Map()
+      changes.emit({ chat: chat.id, stored: false })
     }
     changes.emit({ chat: null, stored: false })
   }
@@ -199,30 +250,35 @@ export async function createChats(
 
   // ---- writing ----
 
-  const stamp = (happening: Happening): Operation => {
-    const operation: Operation = { v: OPERATION_VERSION, id: newId(), at: clock.now(), ...happening }
-    return operation
+  const stamp = (happening: Happening, chat?: OpenChat): Operation => {
+    const at = clock.now()
+    const order = chat?.operations.nextOrder(at) ?? at
+    const operation: Operation = { v: OPERATION_VERSION, id: newId(), at, ...happening }
+    return order === at ? operation : { ...operation, order }
   }
 
-  const newId = (): string => sortableId(clock.now(), random)
+  const newId = (): string => {
+    const self = ports.self?.()
+    return self === undefined ? sortableId(clock.now(), random) : entryId(clock.now(), random, self)
+  }
 
   /** Appends and folds, in the order of the log also when another tab appended in between. */
   const commit = async (chat: OpenChat, happening: Happening, cancel: AbortSignal | undefined): Promise<void> => {
-    const operation = stamp(happening)
-    const sequence = await store.append(chatLog(chat.tree.id), [encodeOperation(operation)], { signal: cancel })
+    const operation = stamp(happening, chat)
+    const sequence = await store.append(chatLog(chat.id), [encodeOperation(operation)], { signal: cancel })
     if (sequence === chat.sequence + 1) {
       chat.sequence = sequence
-      applyOperation(chat.tree, operation)
+      take(chat, chat.inLogOrder(operation))
     } else {
       await afterOthers(chat, sequence)
     }
-    changes.emit({ chat: chat.tree.id, stored: true })
+    changes.emit({ chat: chat.id, stored: true })
     changes.emit({ chat: null, stored: true })
   }
 
   const afterOthers = async (chat: OpenChat, sequence: number): Promise<void> => {
-    const id = chat.tree.id
-    // a log that begins anew was dropped: another tab deleted the chat
+    const { id } = chat
+    // a log that begins anew was dropped: another tab or device deleted the chat
     if (sequence <= chat.sequence) {
       await store.dropLog(chatLog(id))
       forget(id)
@@ -315,40 +371,69 @@ export async function createChats(
 
   /** Goes on with an open answer that nobody writes. */
   const resumeWriter = (chat: OpenChat, message: MessageId): AnswerWriter => {
-    const isOpen = chat.tree.messages.get(message)?.state === 'open' && !writers.has(message)
-    if (!isOpen) throw new MeshError('conflict', 'This answer is written already.')
-    return createWriter(chat.tree.id, message)
+    const known = chat.tree.messages.get(message)
+    if (known?.state !== 'open' || writers.has(message) || !isOwn(known))
+      throw new MeshError('conflict', 'This answer is written already.')
+    return createWriter(chat.id, message)
   }
 
   const liveIn =
     (chat: OpenChat) =>
-    (message: MessageId): LiveText => {
-      const own = writers.get(message)
+    (message: TreeMessage): LiveText => {
+      const own = writers.get(message.id)
       if (own !== undefined) return own.live()
-      const told = ports.toldLive?.(message)
+      const told = ports.toldLive?.(message.id)
       if (told !== undefined) return told
-      const draft = chat.drafts.get(message)
+      if (!isOwn(message)) return liveElsewhere(message)
+      const draft = chat.drafts.get(message.id)
       const text = draft?.text ?? ''
       const route = draft?.route
       if (ports.othersMayWrite?.() === true) return { text, state: text === '' ? 'waiting' : 'streaming', route }
       return { text, state: 'failed', route, error: INTERRUPTED }
     }
 
-  /** Open answers that nobody here writes, with what is stored of their text. */
+  /** Answers of other devices are theirs to end. */
+  const isOwn = ({ writer }: TreeMessage): boolean => {
+    const self = ports.self?.()
+    return writer === undefined || (self !== undefined && writer === markOf(self))
+  }
+
+  /** An answer of another device: its text comes with its end. It is not called failed while its writer may be at it. */
+  const liveElsewhere = ({ writer = '' }: TreeMessage): LiveText => {
+    const found = ports.writers?.find(writer)
+    const none = { text: '', route: undefined }
+    if (found === undefined) return { ...none, state: 'waiting', elsewhere: '' }
+    if (found === 'gone') return { ...none, state: 'failed', error: INTERRUPTED }
+    const elsewhere = found.name
+    return found.isLinked
+      ? { ...none, state: 'waiting', elsewhere }
+      : { ...none, state: 'failed', elsewhere, error: ELSEWHERE }
+  }
+
+  const endWriters = ports.writers?.changes.subscribe(() => {
+    for (const chat of open.values()) {
+      const messages = [...chat.tree.messages.values()]
+      if (!messages.some((message) => message.state === 'open' && !isOwn(message))) continue
+      changes.emit({ chat: chat.id, stored: false })
+    }
+  })
+  signal?.addEventListener('abort', () => endWriters?.())
+
+  /** Open answers of this device that nobody here writes, with what is stored of their text. */
   const abandoned = (): { chat: OpenChat; message: TreeMessage; draft: DraftText }[] =>
     [...open.values()].flatMap((chat) =>
       [...chat.tree.messages.values()]
-        .filter((message) => message.state === 'open' && !writers.has(message.id))
+        .filter((message) => message.state === 'open' && !writers.has(message.id) && isOwn(message))
         .map((message) => ({ chat, message, draft: chat.drafts.get(message.id) ?? { text: '', route: undefined } })),
     )
 
   /** Finishes deletions that a closed page left half done, and clears drafts of ended answers. */
   const sweep = async (): Promise<void> => {
     for (const { key, value } of await store.list(CHAT_PREFIX, { signal })) {
+      // the tombstone stays: a device that comes back may still have the chat
       if (!isTombstone(value)) continue
-      await store.dropLog(chatLog(chatOfKey(key)), { signal })
-      await deleteDrafts(draftPrefix(chatOfKey(key)))
-      await store.delete(key, { signal })
+      const name = chatLog(chatOfKey(key))
+      if ((await store.readLog(name, 0, { signal })).length > 0) await store.dropLog(name, { signal })
     }
     for (const { key } of await store.list(DRAFT_PREFIX, { signal })) {
       const place = draftOfKey(key)
@@ -403,9 +488,9 @@ export async function createChats(
     },
 
     delete: (id, { signal: cancel } = {}) =>
-      mutate(id, cancel, async () => {
+      mutate(id, cancel, async (known) => {
         // the tombstone is what counts: with it, an erasure cut short is finished by `sweep`
-        await store.put(chatKey(id), encodeOperation(stamp({ op: 'deleted', chat: id })), { signal: cancel })
+        await store.put(chatKey(id), encodeOperation(stamp({ op: 'deleted', chat: id }, known)), { signal: cancel })
         forget(id)
         try {
           await store.dropLog(chatLog(id))
@@ -478,10 +563,10 @@ export async function createChats(
           const told = lastTold?.(message.id) ?? ''
           const text = told.length > draft.text.length ? told : draft.text
           if (spareUnbegun && message.parent !== null && text === '') {
-            unbegun.push({ chat: chat.tree.id, question: message.parent, message: message.id })
+            unbegun.push({ chat: chat.id, question: message.parent, message: message.id })
             continue
           }
-          const end = { op: 'end', state: 'failed', chat: chat.tree.id, message: message.id } as const
+          const end = { op: 'end', state: 'failed', chat: chat.id, message: message.id } as const
           await commit(chat, { ...end, ...draft, text, figures: undefined, error: INTERRUPTED }, cancel)
         }
         await sweep()

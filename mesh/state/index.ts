@@ -15,13 +15,15 @@ export {
   type UnbegunAnswer,
 } from './chats.ts'
 export { archivedChats, takeChat, type ArchivedChat } from './archived-chats.ts'
-export { createChats, type ChatsPorts } from './create-chats.ts'
+export { entryId, isEntryIdOf, markOf } from './entry-id.ts'
+export { createChatMirror, type ChatDocuments, type ChatMirror, type ChatMirrorPorts } from './chat-mirror.ts'
+export { type ChatDocument, type ChatEntry } from './chat-reconcile.ts'
+export { createChats, type AnswerWriters, type ChatsPorts } from './create-chats.ts'
 export { ANSWER_MAX_LENGTH, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 export { type LiveText } from './views.ts'
 export { createTurns, type Turns } from './turns.ts'
 export {
   createRooms,
-  isEntryIdOf,
   type ArchivedRoom,
   type Attachment,
   type Delivery,

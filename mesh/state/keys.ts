@@ -15,6 +15,11 @@ export function chatLog(chat: ChatId): string {
   return `chats/log/${chat}`
 }
 
+/** What the mirror knows of a chat since the last time: see chat-mirror.ts. */
+export function markKey(chat: ChatId): string {
+  return `chats/mark/${chat}`
+}
+
 /** Where the drafts of a chat, or of one answer, begin. */
 export function draftPrefix(chat: ChatId, message?: MessageId): string {
   return message === undefined ? `${DRAFT_PREFIX}${chat}/` : `${DRAFT_PREFIX}${chat}/${message}/`

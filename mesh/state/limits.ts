@@ -20,3 +20,8 @@ export const RETRY_FIRST_MS = 2_000
 export const RETRY_MAX_MS = 60_000
 /** Logs read at once while the chats are opened. */
 export const PARALLEL_READS = 32
+/** Documents of chats that are held open, and so in memory, at once. */
+export const MIRRORED_OPEN_MAX = 4
+/** Most operations, and bytes of them unless a single one is larger, that go from log to document, or back, in one write. */
+export const MIRRORED_BATCH_ENTRIES = 256
+export const MIRRORED_BATCH_BYTES = 4 * 1024 * 1024

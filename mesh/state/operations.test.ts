@@ -1,13 +1,17 @@
 import * as cbor from '@ipld/dag-cbor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { asId, type ChatId, type MessageId } from '../base/index.ts'
+import { createSeededRandom } from '../../tests/kit/random.ts'
+import { asId, type ChatId, type DeviceId, type MessageId } from '../base/index.ts'
 import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
-import { applyOperation, emptyTree, pathTo, siblingsOf, type ChatTree } from './tree.ts'
+import { asMade, carriedBy, createChatOperations } from './chat-operations.ts'
+import { entryId } from './entry-id.ts'
+import { foldChat, pathTo, siblingsOf, type ChatTree } from './tree.ts'
 
 const chat = asId<ChatId>('chat')
 const message = fc.constantFrom('a', 'b', 'c', 'd', 'e').map((id) => asId<MessageId>(id))
-const base = { v: fc.constant(1 as const), id: fc.constant('x'), at: fc.nat(), chat: fc.constant(chat) }
+const name = fc.stringMatching(/^[a-z0-9]{1,6}$/)
+const base = { v: fc.constant(1 as const), id: name, at: fc.nat({ max: 20 }), chat: fc.constant(chat) }
 const text = fc.string({ unit: 'grapheme', maxLength: 12 })
 
 const operation: fc.Arbitrary<Operation> = fc.oneof(
@@ -25,6 +29,16 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   fc.record({ ...base, op: fc.constant('show' as const), message }),
   fc.record({ ...base, op: fc.constant('title' as const), title: text }),
 )
+
+/** The chat these operations make when they come in this order. */
+function fold(operations: Iterable<Operation>): ChatTree {
+  const all = createChatOperations()
+  for (const each of operations) {
+    const made = asMade(each)
+    if (made !== undefined) all.add(made)
+  }
+  return foldChat(chat, 0, all.inOrder())
+}
 
 /** What must hold of any tree, made of any operations in any order. */
 function expectSound(tree: ChatTree): void {
@@ -86,12 +100,8 @@ describe('an operation', () => {
           const entries = operations.map((each) => encodeOperation(each))
           const hit = entries[at % entries.length]
           if (hit !== undefined) hit[at % hit.length] = (hit[at % hit.length] ?? 0) ^ (1 << bit)
-          const tree = emptyTree(chat, 0)
-          for (const bytes of entries) {
-            const decoded = decodeOperation(bytes)
-            if (decoded.kind === 'operation') applyOperation(tree, decoded.operation)
-          }
-          expectSound(tree)
+          const read = entries.map((bytes) => decodeOperation(bytes))
+          expectSound(fold(read.flatMap((each) => (each.kind === 'operation' ? [each.operation] : []))))
         },
       ),
       { numRuns: 150 },
@@ -107,20 +117,66 @@ describe('an operation', () => {
 })
 
 describe('the fold', () => {
-  it('makes a sound tree of any operations in any order, twice over or not', () => {
+  const unique = fc.uniqueArray(operation, { maxLength: 40, selector: (each) => each.id })
+
+  it('makes the same sound tree of the same operations in any order, twice over or not', () => {
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
-        const once = emptyTree(chat, 0)
-        const twice = emptyTree(chat, 0)
-        for (const each of operations) {
-          applyOperation(once, each)
-          expectSound(once)
-          applyOperation(twice, each)
-          applyOperation(twice, each)
-        }
-        expect([...twice.messages]).toEqual([...once.messages])
+      fc.property(unique, fc.infiniteStream(fc.nat()), (operations, places) => {
+        const tree = fold(operations)
+        expectSound(tree)
+        const shuffled = operations
+          .map((each) => ({ each, place: places.next().value as number }))
+          .sort((a, b) => a.place - b.place)
+          .map(({ each }) => each)
+        expect(fold([...shuffled, ...operations])).toEqual(tree)
       }),
-      { numRuns: 150 },
+      { numRuns: 200 },
     )
+  })
+
+  const random = createSeededRandom('fold')
+  const [alice, bob] = ['12D3KooWAlice', '12D3KooWBob'].map((id) => asId<DeviceId>(id)) as [DeviceId, DeviceId]
+  const idOf = (at: number, device: DeviceId): string => entryId(at, random, device)
+  const say = (at: number, by: DeviceId, words: string, id?: MessageId): Operation => ({
+    ...{ v: 1, id: idOf(at, by), at, op: 'say', chat, parent: null, text: words },
+    message: id ?? asId<MessageId>(idOf(at, by)),
+  })
+
+  it('lets no device put its words under the name of a message, or its end under the answer, of another', () => {
+    const question = asId<MessageId>(idOf(5, alice))
+    const answer = asId<MessageId>(idOf(6, alice))
+    const ended = (at: number, by: DeviceId, words: string): Operation => ({
+      ...{ v: 1, id: idOf(at, by), at, op: 'end', chat, message: answer, state: 'done', text: words },
+      ...{ route: undefined, figures: undefined },
+    })
+    const honest: Operation[] = [
+      say(5, alice, 'mine', question),
+      { v: 1, id: idOf(6, alice), at: 6, op: 'answer', chat, message: answer, parent: question },
+      ended(9, alice, 'mine too'),
+    ]
+    // earlier by its own clock, and handed on as if the other had made it
+    const hostile = [say(1, bob, 'forged', question), ended(2, bob, 'forged')]
+    const posing = encodeOperation(say(1, alice, 'forged', question))
+    const carried = decodeOperation(carriedBy(bob, honest[0] as Operation, posing))
+    expect(carried.kind).toBe('operation')
+    for (const order of [
+      [...hostile, ...honest],
+      [...honest, ...hostile],
+    ]) {
+      expect(pathTo(fold(order), answer).map(({ text: shown }) => shown)).toEqual(['mine', 'mine too'])
+    }
+    const late = carried.kind === 'operation' ? [carried.operation] : []
+    expect(fold([...late, ...honest]).messages.get(question)?.text).toBe('mine')
+  })
+
+  it('takes the original in place of what another device handed on, and looks into nothing twice packed', () => {
+    const made = say(5, alice, 'mine')
+    const bytes = encodeOperation(made)
+    const handed = decodeOperation(carriedBy(bob, made, bytes))
+    const packed = handed.kind === 'operation' ? handed.operation : made
+    expect(asMade(packed)).toMatchObject({ isCarried: true, operation: { text: 'mine' } })
+    expect(fold([packed, made])).toEqual(fold([made]))
+    const twice = decodeOperation(carriedBy(bob, packed, encodeOperation(packed)))
+    expect(twice.kind === 'operation' && asMade(twice.operation)).toBe(undefined)
   })
 })

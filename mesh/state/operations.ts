@@ -9,6 +9,7 @@ import {
   type MessageId,
   type ModelId,
 } from '../base/index.ts'
+import { bytes } from '../wire/index.ts'
 import { ANSWER_MAX_LENGTH, ENTRY_MAX_BYTES, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 
 /** The version written into every entry. A higher one is kept and skipped. */
@@ -93,7 +94,8 @@ export const route = z.catch(z.optional(routeSchema), undefined)
 /** Figures of an answer; absent where they cannot be read. */
 export const figures = z.catch(z.optional(figuresSchema), undefined)
 
-const shared = { v: z.literal(OPERATION_VERSION), id: idText, at: figure }
+/** `order`: the place in the chat, where the clock of who wrote it was behind what they had seen. */
+const shared = { v: z.literal(OPERATION_VERSION), id: idText, at: figure, order: z.optional(figure) }
 
 const operationSchema = z.discriminatedUnion('op', [
   z.object({ ...shared, op: z.literal('chat'), chat: chatId }),
@@ -132,6 +134,8 @@ const operationSchema = z.discriminatedUnion('op', [
     text: z.string().check(z.maxLength(ANSWER_MAX_LENGTH)),
     route,
   }),
+  // as another device handed it on without having made it; under the id of what it holds
+  z.object({ ...shared, op: z.literal('carried'), chat: chatId, by: deviceId, bytes: bytes(ENTRY_MAX_BYTES) }),
 ])
 
 /** Everything that can happen to a chat. Closed: a new one means a new version. */
@@ -155,6 +159,7 @@ const KNOWN: ReadonlySet<string> = new Set<Operation['op']>([
   'end',
   'show',
   'draft',
+  'carried',
 ])
 
 /** The bytes of an operation (dag-cbor, canonical). Absent fields are left out; a figure that is no number becomes 0. */
@@ -163,12 +168,12 @@ export function encodeOperation(operation: Operation): Uint8Array {
 }
 
 /** Reads an entry. Never throws: bytes from a disk may be anything. */
-export function decodeOperation(bytes: Uint8Array): Decoded {
-  if (bytes.byteLength > ENTRY_MAX_BYTES)
-    return { kind: 'corrupt', reason: `entry of ${String(bytes.byteLength)} bytes` }
+export function decodeOperation(entry: Uint8Array): Decoded {
+  if (entry.byteLength > ENTRY_MAX_BYTES)
+    return { kind: 'corrupt', reason: `entry of ${String(entry.byteLength)} bytes` }
   let value: unknown
   try {
-    value = cbor.decode(bytes)
+    value = cbor.decode(entry)
   } catch (error) {
     return { kind: 'corrupt', reason: messageOf(error).slice(0, 200) }
   }
@@ -192,7 +197,7 @@ function headOf(value: unknown): { readonly v: number; readonly op: string } | u
 export function encodable(value: unknown): unknown {
   if (typeof value === 'number') return Number.isFinite(value) ? value : 0
   if (Array.isArray(value)) return value.map(encodable)
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value
   const entries = Object.entries(value).filter(([, field]) => field !== undefined)
   return Object.fromEntries(entries.map(([key, field]) => [key, encodable(field)]))
 }

@@ -1,7 +1,9 @@
 import type { ChatId, ErrorCode, MessageId, ModelId } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import type { AnswerFigures } from './chats.ts'
-import type { Operation, OperationOf } from './operations.ts'
+import type { ChatOperation } from './chat-operations.ts'
+import { markIn } from './entry-id.ts'
+import type { OperationOf } from './operations.ts'
 
 /** A message as the log tells it. `open`: an answer whose end is not in the log. */
 export interface TreeMessage {
@@ -9,7 +11,7 @@ export interface TreeMessage {
   readonly parent: MessageId | null
   readonly author: 'person' | 'ai'
   readonly createdAt: number
-  /** Counts up over the chat's log; younger is larger. */
+  /** Counts up over the chat; younger is larger. */
   readonly order: number
   text: string
   state: 'open' | 'done' | 'stopped' | 'failed'
@@ -17,8 +19,10 @@ export interface TreeMessage {
   figures: AnswerFigures | undefined
   error: { readonly code: ErrorCode; readonly message: string } | undefined
   readonly children: MessageId[]
-  /** Stands in for an entry that could not be read. */
+  /** Stands in for an entry that could not be read, or has not come. */
   missing: boolean
+  /** Of an answer: the mark of the device that began it; undefined: this one. */
+  writer: string | undefined
 }
 
 /** One chat as its log tells it. */
@@ -34,9 +38,16 @@ export interface ChatTree {
   leaf: MessageId | null
 }
 
-/** A chat without messages. */
-export function emptyTree(id: ChatId, createdAt: number): ChatTree {
-  return {
+/**
+ * The fold: the chat that a set of operations makes. Depends on nothing but its
+ * arguments and never throws, so every device that has the same operations shows the
+ * same chat, whatever order they came in. Where an entry is missing (it could not be
+ * read, or has not come yet), a stand-in takes its place, so that what follows stays
+ * in the tree.
+ * @param operations each id once, in order
+ */
+export function foldChat(id: ChatId, createdAt: number, operations: readonly ChatOperation[]): ChatTree {
+  const tree: ChatTree = {
     id,
     createdAt,
     updatedAt: createdAt,
@@ -46,43 +57,18 @@ export function emptyTree(id: ChatId, createdAt: number): ChatTree {
     roots: [],
     leaf: null,
   }
-}
-
-/**
- * The fold: what one operation does to a tree, in place. Depends on nothing but its
- * arguments, never throws, and an operation met twice changes nothing. Where an
- * entry before it could not be read, a stand-in takes its place, so that what
- * follows stays in the tree.
- */
-export function applyOperation(tree: ChatTree, operation: Operation): void {
-  switch (operation.op) {
-    case 'chat':
-      tree.createdAt = operation.at
-      tree.updatedAt = Math.max(tree.updatedAt, operation.at)
-      return
-    case 'title':
-      tree.title = operation.title
-      return
-    case 'model':
-      tree.model = operation.model ?? undefined
-      return
-    case 'say':
-      say(tree, operation)
-      return
-    case 'answer':
-      answer(tree, operation)
-      return
-    case 'end':
-      end(tree, operation)
-      return
-    case 'show':
-      if (tree.messages.has(operation.message)) tree.leaf = newestLeaf(tree, operation.message)
-      return
-    // kept as records of their own, not in the log
-    case 'draft':
-    case 'deleted':
-      return
+  const found = sortOut(operations)
+  for (const { operation } of operations) {
+    // the last in order is right
+    if (operation.op === 'chat') tree.createdAt = operation.at
+    else if (operation.op === 'title') tree.title = operation.title
+    else if (operation.op === 'model') tree.model = operation.model ?? undefined
+    else if (operation.op === 'say' || operation.op === 'answer') place(tree, found, operation.message)
+    else if (operation.op === 'end') placeEnd(tree, found, operation)
   }
+  tree.updatedAt = Math.max(tree.updatedAt, tree.createdAt)
+  tree.leaf = inView(tree, operations)
+  return tree
 }
 
 /** The messages with the same parent and author, oldest first, the given one among them. */
@@ -121,60 +107,100 @@ function childrenOf(tree: ChatTree, parent: MessageId | null): MessageId[] {
   return parent === null ? tree.roots : (tree.messages.get(parent)?.children ?? [])
 }
 
-function say(tree: ChatTree, operation: OperationOf<'say'>): void {
-  const known = tree.messages.get(operation.message)
-  if (known !== undefined) {
-    if (known.missing && known.author === 'person') fill(known, operation.text)
-    return
+/** What began a message or answer. */
+type Beginning = OperationOf<'say' | 'answer'>
+type Begun = ChatOperation & { readonly operation: Beginning }
+type Ended = ChatOperation & { readonly operation: OperationOf<'end'> }
+
+interface Found {
+  readonly begun: ReadonlyMap<MessageId, Begun>
+  readonly ended: ReadonlyMap<MessageId, readonly Ended[]>
+}
+
+/** What begins and ends each message. Of several beginnings that of the device whose mark the message bears, else the first. */
+function sortOut(operations: readonly ChatOperation[]): Found {
+  const begun = new Map<MessageId, Begun>()
+  const ended = new Map<MessageId, Ended[]>()
+  for (const each of operations) {
+    const { operation } = each
+    if (operation.op === 'say' || operation.op === 'answer') {
+      const known = begun.get(operation.message)
+      if (operation.op === 'answer' && operation.parent === operation.message) continue
+      const one = { ...each, operation }
+      if (known === undefined || (isRightful(one) && !isRightful(known))) begun.set(operation.message, one)
+    } else if (operation.op === 'end') {
+      ended.set(operation.message, [...(ended.get(operation.message) ?? []), { ...each, operation }])
+    }
   }
-  const parent = operation.parent === operation.message ? null : operation.parent
-  add(tree, {
-    id: operation.message,
-    parent: parent === null ? null : ensure(tree, parent, 'ai', operation.at),
-    author: 'person',
-    createdAt: operation.at,
-    text: operation.text,
-    state: 'done',
-  })
-  tree.leaf = operation.message
+  return { begun, ended }
 }
 
-function fill(message: TreeMessage, text: string): void {
-  message.text = text
-  message.state = 'done'
-  message.error = undefined
-  message.missing = false
+/** True for the device that gave the message its id: no other can put its own words there. */
+function isRightful({ operation, by, isCarried }: Begun): boolean {
+  return !isCarried && by !== undefined && markIn(operation.message) === by
 }
 
-function answer(tree: ChatTree, operation: OperationOf<'answer'>): void {
-  if (tree.messages.has(operation.message) || operation.parent === operation.message) return
-  add(tree, {
-    id: operation.message,
-    parent: ensure(tree, operation.parent, 'person', operation.at),
-    author: 'ai',
-    createdAt: operation.at,
-    text: '',
-    state: 'open',
-  })
-  tree.leaf = operation.message
-}
-
-function end(tree: ChatTree, operation: OperationOf<'end'>): void {
-  if (!tree.messages.has(operation.message)) {
-    // the entry that began this answer could not be read: it goes where the chat was
-    const parent = nearest(tree, 'person')
-    add(tree, { id: operation.message, parent, author: 'ai', createdAt: operation.at, text: '', state: 'open' })
-    tree.leaf = operation.message
+/** Adds a message with what it follows before it. */
+function place(tree: ChatTree, found: Found, id: MessageId): void {
+  const { begun } = found
+  const line: Begun[] = []
+  const inLine = new Set<MessageId>()
+  for (let next: MessageId | null = id; next !== null && !tree.messages.has(next) && !inLine.has(next);) {
+    const one = begun.get(next)
+    if (one === undefined) break
+    inLine.add(next)
+    line.push(one)
+    next = one.operation.parent
   }
-  const message = tree.messages.get(operation.message)
-  if (message === undefined || message.author !== 'ai') return
-  if (message.state !== 'open' && !message.missing) return
-  message.text = operation.text
-  message.state = operation.state
-  message.route = operation.route
-  message.figures = operation.figures
-  message.error = operation.error
-  message.missing = false
+  for (let one = line.pop(); one !== undefined; one = line.pop()) begin(tree, found, one)
+}
+
+function begin(tree: ChatTree, { begun, ended }: Found, { operation, by, isCarried }: Begun): void {
+  const { message: id, parent, at } = operation
+  const above = operation.op === 'say' ? 'ai' : 'person'
+  // messages that follow each other in a circle begin anew where it is closed
+  const isCircle = parent === id || (parent !== null && !tree.messages.has(parent) && begun.has(parent))
+  const message = add(tree, {
+    id,
+    parent: parent === null || isCircle ? null : ensure(tree, parent, above, at),
+    author: operation.op === 'say' ? 'person' : 'ai',
+    createdAt: at,
+    text: operation.op === 'say' ? operation.text : '',
+    state: operation.op === 'say' ? 'done' : 'open',
+  })
+  tree.leaf = id
+  if (operation.op === 'say') return
+  message.writer = by
+  const ends = ended.get(id) ?? []
+  const own = ends.find((one) => one.by === by && (isCarried || !one.isCarried))
+  finish(message, own ?? ends[0])
+}
+
+/** The end of an answer whose beginning is missing: it goes where the chat was. */
+function placeEnd(tree: ChatTree, { begun, ended }: Found, { message: id, at }: OperationOf<'end'>): void {
+  if (begun.has(id) || tree.messages.get(id)?.missing === false) return
+  const known = tree.messages.get(id)
+  if (known?.author === 'person') return
+  const parent = nearest(tree, 'person')
+  const message = known ?? add(tree, { id, parent, author: 'ai', createdAt: at, text: '', state: 'open' })
+  tree.leaf = id
+  finish(message, ended.get(id)?.[0])
+}
+
+function finish(message: TreeMessage, end: Ended | undefined): void {
+  if (end === undefined) return
+  const { text, state, route, figures, error } = end.operation
+  Object.assign(message, { text, state, route, figures, error, missing: false })
+}
+
+/** The end of the branch that was begun or shown last. */
+function inView(tree: ChatTree, operations: readonly ChatOperation[]): MessageId | null {
+  for (let index = operations.length - 1; index >= 0; index--) {
+    const operation = operations[index]?.operation
+    if (operation?.op !== 'say' && operation?.op !== 'answer' && operation?.op !== 'show') continue
+    if (tree.messages.has(operation.message)) return newestLeaf(tree, operation.message)
+  }
+  return tree.leaf
 }
 
 type NewMessage = Pick<TreeMessage, 'id' | 'parent' | 'author' | 'createdAt' | 'text' | 'state'>
@@ -188,6 +214,7 @@ function add(tree: ChatTree, message: NewMessage): TreeMessage {
     error: undefined,
     children: [],
     missing: false,
+    writer: undefined,
   }
   tree.messages.set(message.id, added)
   childrenOf(tree, message.parent).push(message.id)
@@ -203,7 +230,7 @@ function ensure(tree: ChatTree, id: MessageId, author: 'person' | 'ai', at: numb
   standIn.missing = true
   standIn.error = {
     code: 'storage-corrupt',
-    message: 'This message could not be read from the storage of this device.',
+    message: 'This message is not on this device: it could not be read from its storage, or has not come yet.',
   }
   return id
 }

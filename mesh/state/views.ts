@@ -1,4 +1,4 @@
-import type { ErrorCode, MessageId } from '../base/index.ts'
+import type { ErrorCode } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import type { ChatSummary, ChatView, MessageState, MessageView } from './chats.ts'
 import { pathTo, siblingsOf, type ChatTree, type TreeMessage } from './tree.ts'
@@ -9,11 +9,13 @@ export interface LiveText {
   readonly text: string
   readonly state: MessageState
   readonly route: Route | undefined
+  /** The name of the device that writes it, where that is another one; empty while that is not known. */
+  readonly elsewhere?: string | undefined
   readonly error?: { readonly code: ErrorCode; readonly message: string } | undefined
 }
 
 /** Looks up the live text of an open answer. */
-export type LiveLookup = (message: MessageId) => LiveText
+export type LiveLookup = (message: TreeMessage) => LiveText
 
 /** A message as the screens read it. */
 export function messageView(tree: ChatTree, message: TreeMessage, live: LiveLookup): MessageView {
@@ -24,7 +26,7 @@ export function messageView(tree: ChatTree, message: TreeMessage, live: LiveLook
     createdAt: message.createdAt,
     siblings: siblingsOf(tree, message),
   }
-  if (message.state === 'open') return { ...common, ...live(message.id) }
+  if (message.state === 'open') return { ...common, ...live(message) }
   const { text, state, route, figures, error } = message
   return { ...common, text, state, route, figures, error }
 }
@@ -32,7 +34,7 @@ export function messageView(tree: ChatTree, message: TreeMessage, live: LiveLook
 /** A chat as the list shows it. */
 export function chatSummary(tree: ChatTree, live: LiveLookup): ChatSummary {
   const leaf = tree.leaf === null ? undefined : tree.messages.get(tree.leaf)
-  const shown = leaf?.state === 'open' ? live(leaf.id) : leaf
+  const shown = leaf?.state === 'open' ? live(leaf) : leaf
   return {
     id: tree.id,
     title: titleOf(tree),
@@ -42,6 +44,7 @@ export function chatSummary(tree: ChatTree, live: LiveLookup): ChatSummary {
     // an open leaf was replaced by its live text above
     lastState: shown === undefined || shown.state === 'open' ? undefined : shown.state,
     model: tree.model,
+    ...(shown !== undefined && 'elsewhere' in shown ? { elsewhere: shown.elsewhere } : {}),
   }
 }
 

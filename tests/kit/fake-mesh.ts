@@ -1,4 +1,5 @@
 import { NO_ARCHIVES } from './fake-archives.ts'
+import { NO_CHATS } from './fake-mesh-chats.ts'
 import { NO_ROOMS } from './fake-mesh-rooms.ts'
 import { NO_KNOCKS } from './fake-knocks.ts'
 import {
@@ -120,6 +121,7 @@ export function createFakeMesh(options: { answer?: AnswerScript; models?: readon
   return {
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
+    chats: NO_CHATS,
     rooms: NO_ROOMS,
     ...createFakePeople(onePerson(FAKE_DEVICE), FAKE_DEVICE),
     self: FAKE_DEVICE,

@@ -11,7 +11,7 @@ import type { Shape } from './shape.ts'
  * The mesh, as it crosses from the tab that runs it to the others. A method that is
  * new in `Mesh` gets its line here; the compiler asks for it.
  */
-export const MESH: Shape<Mesh, 'stop' | 'rooms' | 'exportAll' | 'importAll'> = {
+export const MESH: Shape<Mesh, 'stop' | 'chats' | 'rooms' | 'exportAll' | 'importAll'> = {
   self: { kind: 'value', value: s.deviceId },
   events: { kind: 'events', value: s.meshEvent },
   standing: { kind: 'snapshot', value: s.standing },
@@ -43,6 +43,8 @@ export const MESH: Shape<Mesh, 'stop' | 'rooms' | 'exportAll' | 'importAll'> = {
   wake: { kind: 'post', args: [] },
   // the mesh ends with the term of the tab that runs it, never by another tab's word
   stop: { kind: 'own' },
+  // every tab reads the chats from the store
+  chats: { kind: 'own' },
   // rooms have a table of their own
   rooms: { kind: 'own' },
   // an archive is read and written by the tab that runs the mesh

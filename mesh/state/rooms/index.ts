@@ -10,7 +10,6 @@ export { type RoomArchives, type Taken } from './room-archives.ts'
 export { createRooms, type RoomsPorts } from './create-rooms.ts'
 export { type RoomDirectory } from './directory.ts'
 export { type DocumentAwareness, type DocumentChange, type RoomDocument, type StoredOperation } from './document.ts'
-export { isEntryIdOf } from './entry-id.ts'
 export { type Attachment, type Imported, type Mention, type RoomRule } from './operations.ts'
 export {
   type Delivery,

@@ -10,7 +10,7 @@ import {
 import { foldOf, originsOf, reauthor, type ArchivedRoom } from './archived.ts'
 import type { RoomDirectory } from './directory.ts'
 import type { RoomDocument } from './document.ts'
-import { entryId } from './entry-id.ts'
+import { entryId } from '../entry-id.ts'
 import type { RoomFold } from './fold.ts'
 import { encodeRoomOperation } from './operations.ts'
 import type { RoomRecord } from './rooms.ts'

@@ -1,4 +1,5 @@
 import { NO_ARCHIVES } from '../fake-archives.ts'
+import { NO_CHATS } from '../fake-mesh-chats.ts'
 import { NO_ROOMS } from '../fake-mesh-rooms.ts'
 import { abortReason, asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
@@ -124,6 +125,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
       events.emit({ type: 'device-joined', device })
       return Promise.resolve()
     },
+    chats: NO_CHATS,
     rooms: NO_ROOMS,
     ...people,
     async removePerson(person) {

@@ -1,7 +1,16 @@
 import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
+import { NO_CHATS } from '../../kit/fake-mesh-chats.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
-import { asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../../mesh/base/index.ts'
+import {
+  asId,
+  createEvents,
+  MeshError,
+  type ChatId,
+  type DeviceId,
+  type EventHub,
+  type ModelId,
+} from '../../../mesh/base/index.ts'
 import type { ModelState } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InvitationPreview, JoinProgress, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
 import type { MeshRooms } from '../../../mesh/rooms-types.ts'
@@ -32,6 +41,9 @@ export interface TestMesh extends Mesh {
   }[]
   /** What else was done to it, in words. */
   readonly done: string[]
+  /** Chats that came from other devices are told here; and those it was told of. */
+  readonly arrivals: EventHub<ChatId>
+  readonly written: ChatId[]
   wakes: number
   stopped: boolean
   /** Sets what the helper has; undefined: no helper in reach. */
@@ -41,6 +53,9 @@ export interface TestMesh extends Mesh {
 /** Stand-in for an engine that ignores its signal, when `deaf`. */
 export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | undefined } = {}): TestMesh {
   const events = createEvents<MeshEvent>((error) => {
+    throw error
+  })
+  const arrivals = createEvents<ChatId>((error) => {
     throw error
   })
   let devices: DeviceView[] = [device({ id: SELF, name: 'This browser', kind: 'browser', path: 'self' })]
@@ -53,6 +68,9 @@ export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | un
   const mesh: TestMesh = {
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
+    chats: { ...NO_CHATS, changes: arrivals, wrote: (chat) => mesh.written.push(chat) },
+    arrivals,
+    written: [],
     rooms: options.rooms ?? NO_ROOMS,
     ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,

@@ -1,4 +1,5 @@
 import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
+import { NO_CHATS } from '../../kit/fake-mesh-chats.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
 import { asId, createEvents, MeshError, silentLogger, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
@@ -102,6 +103,7 @@ export function fakeHost(
   const mesh: Mesh = {
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
+    chats: NO_CHATS,
     rooms: NO_ROOMS,
     ...people,
     removePerson(id) {

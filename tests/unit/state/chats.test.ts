@@ -65,7 +65,10 @@ describe('a chat', () => {
     const reopened = await again()
     await reopened.closeAbandoned()
     expect(reopened.list()).toEqual([])
-    expect(store.data.logs.size + store.data.records.size).toBe(0)
+    // what stays says that it was deleted, and nothing of what it held
+    expect(store.data.logs.size).toBe(0)
+    expect([...store.data.records.keys()]).toEqual([`chats/chat/${chat}`])
+    expect(Buffer.from([...store.data.records.values()][0] ?? []).includes('secret')).toBe(false)
   })
 
   it('keeps the title and the model a person chose', async () => {

@@ -1,0 +1,206 @@
+import * as z from 'zod/mini'
+import {
+  asId,
+  asMeshError,
+  CHAT_ID_MAX_LENGTH,
+  CHAT_PIECE_MAX_BYTES,
+  MeshError,
+  SYNC_OPERATION_MAX_BYTES,
+  type ChatId,
+  type DeviceId,
+  type DocumentId,
+  type EventSource,
+  type Logger,
+  type ScopeId,
+} from './base/index.ts'
+import type { ChatDocument, ChatDocuments, ChatEntry } from './state/index.ts'
+import { documentKey, type Document, type DocumentName, type Documents } from './sync/index.ts'
+import { bytes, decode, encode, text, whole } from './wire/index.ts'
+
+/** Largest operation of a chat in pieces: 16 MiB of the longest answer, and its piece that is not full. */
+const PIECES_MAX = Math.ceil((16 * 1024 * 1024) / CHAT_PIECE_MAX_BYTES) + 1
+
+/** An operation under its own id; a large one in pieces: the n-th of so many. */
+const entrySchema = z.object({
+  i: text(64).check(z.regex(/^[a-z0-9][a-z0-9-]*$/)),
+  n: z.optional(whole(PIECES_MAX - 1)),
+  of: z.optional(whole(PIECES_MAX)),
+  o: bytes(SYNC_OPERATION_MAX_BYTES),
+})
+
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Where the chats of this device's person are shared now. */
+export interface ChatPlace {
+  readonly scope: ScopeId
+  /** What their documents’ ids begin with: a person may have the same id in another mesh, with other keys. */
+  readonly prefix: string
+  /** Another text whenever this device can open something else. */
+  readonly keys: string
+}
+
+interface ChatDocumentsPorts {
+  readonly self: DeviceId
+  readonly documents: Documents
+  readonly log: Logger
+  /** Undefined: this device may not share chats. */
+  place(): ChatPlace | undefined
+  /** `place()` says something else. */
+  readonly placeChanges: EventSource<void>
+}
+
+/** The documents of a person’s chats as the mirror reads them. */
+export function createChatDocuments(ports: ChatDocumentsPorts): ChatDocuments {
+  const { self, documents, log } = ports
+
+  const nameOf = (chat: ChatId): DocumentName => {
+    const place = ports.place()
+    if (place === undefined) throw new MeshError('unauthorized', 'This device keeps no chats of its person.')
+    if (chat.length > CHAT_ID_MAX_LENGTH)
+      throw new MeshError('too-large', 'This chat cannot go to other devices: its name is too long.')
+    return { id: asId<DocumentId>(place.prefix + chat), kind: 'operations', scope: place.scope }
+  }
+
+  const chatOf = (name: DocumentName): ChatId | undefined => {
+    const place = ports.place()
+    if (place?.scope !== name.scope || name.kind !== 'operations' || !name.id.startsWith(place.prefix)) return undefined
+    const chat = name.id.slice(place.prefix.length)
+    return /^[a-z0-9]/.test(chat) ? asId<ChatId>(chat) : undefined
+  }
+
+  return {
+    self,
+    mayShare: () => ports.place() !== undefined,
+    list: () => documents.list().flatMap((name) => chatOf(name) ?? []),
+    async version(chat) {
+      const replica = await documents.replica(documentKey(nameOf(chat)), {})
+      return `${replica?.digest() ?? ''} ${ports.place()?.keys ?? ''}`
+    },
+    async open(chat, options) {
+      const name = nameOf(chat)
+      return createChatDocument(self, await documents.open(name.id, name, options), log)
+    },
+    changes: {
+      subscribe(listener) {
+        const ends = [
+          documents.changes.subscribe(({ replica, from }) => {
+            const chat = from === self ? undefined : chatOf(replica.name)
+            if (chat !== undefined) listener(chat)
+          }),
+          ports.placeChanges.subscribe(() => {
+            listener(null)
+          }),
+        ]
+        return () => {
+          for (const end of ends) end()
+        }
+      },
+    },
+  }
+}
+
+/** Pieces of one operation, as far as they came. */
+interface Pieces {
+  readonly of: number
+  readonly parts: Map<number, Uint8Array>
+}
+
+function createChatDocument(self: DeviceId, shared: Document, log: Logger): ChatDocument {
+  /** By author and id: nobody puts anything in the place of another's. */
+  const whole = new Map<string, ChatEntry>()
+  const pieces = new Map<string, Pieces>()
+  const placeOf = new Map<string, string>()
+
+  const takeIn = (key: string): void => {
+    const stored = shared.operations().get(key)
+    if (stored === undefined || placeOf.has(key)) return
+    const { author } = stored
+    try {
+      const {
+        i: id,
+        n,
+        of,
+        o,
+      } = decode(stored.bytes, entrySchema, {
+        maxBytes: SYNC_OPERATION_MAX_BYTES,
+        what: 'An entry of a chat',
+      })
+      const place = `${author} ${id}`
+      placeOf.set(key, place)
+      if (whole.has(place)) return
+      if (n === undefined || of === undefined) whole.set(place, { id, bytes: o, author })
+      else joinPieces(place, { id, author, n, of, bytes: o })
+    } catch (error) {
+      log.warn('an entry of a chat could not be read', { author, error: asMeshError(error).message })
+    }
+  }
+
+  const joinPieces = (place: string, piece: ChatEntry & { readonly n: number; readonly of: number }): void => {
+    const { id, author, n, of } = piece
+    const known = pieces.get(place) ?? { of, parts: new Map<number, Uint8Array>() }
+    if (known.of !== of || n >= of || known.parts.has(n)) return
+    pieces.set(place, known)
+    known.parts.set(n, piece.bytes)
+    if (known.parts.size < of) return
+    whole.set(place, { id, author, bytes: joined([...known.parts].sort(([a], [b]) => a - b).map(([, part]) => part)) })
+    pieces.delete(place)
+  }
+
+  const forget = (key: string): void => {
+    const place = placeOf.get(key)
+    if (place === undefined) return
+    placeOf.delete(key)
+    whole.delete(place)
+    pieces.delete(place)
+  }
+
+  for (const key of shared.operations().keys()) takeIn(key)
+  const end = shared.changes.subscribe(({ added, erased }) => {
+    for (const key of erased) forget(key)
+    for (const key of added) takeIn(key)
+  })
+
+  return {
+    entries: () => whole.values(),
+    async write(entries, options: Cancellable) {
+      await shared.write(
+        entries.flatMap(({ id, bytes: operation }) =>
+          inPieces(id, operation).map((piece) => ({ bytes: encode(piece) })),
+        ),
+        options,
+      )
+    },
+    async eraseOwn(but, options) {
+      const own = [...placeOf].flatMap(([key, place]) =>
+        shared.operations().get(key)?.author === self && place !== `${self} ${but}` ? [key] : [],
+      )
+      if (own.length > 0) await shared.erase(own, options)
+      return own.length > 0
+    },
+    close() {
+      end()
+      shared.close()
+    },
+  }
+}
+
+function inPieces(id: string, operation: Uint8Array): z.input<typeof entrySchema>[] {
+  const of = Math.ceil(operation.byteLength / CHAT_PIECE_MAX_BYTES)
+  if (of <= 1) return [{ i: id, o: operation }]
+  return Array.from({ length: of }, (_, n) => ({
+    ...{ i: id, n, of },
+    o: operation.subarray(n * CHAT_PIECE_MAX_BYTES, (n + 1) * CHAT_PIECE_MAX_BYTES),
+  }))
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.byteLength
+  }
+  return all
+}

@@ -1,0 +1,302 @@
+import { sha256 } from '@noble/hashes/sha2.js'
+import {
+  CHAT_MAX_BYTES,
+  CHAT_OPERATIONS_MAX,
+  MeshError,
+  type ChatId,
+  type DeviceId,
+  type Logger,
+  type Store,
+} from '../base/index.ts'
+import { toHex } from '../wire/index.ts'
+import { asMade, carriedBy, compareOperations, createLogOrder } from './chat-operations.ts'
+import { isEntryIdOf, markIn } from './entry-id.ts'
+import { chatKey, chatLog, draftPrefix } from './keys.ts'
+import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
+import { decodeOperation, encodeOperation, type Operation, type OperationOf } from './operations.ts'
+
+/** An entry of a chat's document: an operation under its own id, and who is proven to have written it there. */
+export interface ChatEntry {
+  readonly id: string
+  readonly bytes: Uint8Array
+  readonly author: DeviceId
+}
+
+/** Port: the shared document of one chat, open. */
+export interface ChatDocument {
+  /** The same object for the same entry. */
+  entries(): Iterable<ChatEntry>
+  /** All or none; durable when it resolves. @throws MeshError as `Document.write` */
+  write(entries: readonly { readonly id: string; readonly bytes: Uint8Array }[], options: Cancellable): Promise<void>
+  /** Erases what this device wrote, here and everywhere, but what is under this id. Resolves to whether there was any. */
+  eraseOwn(but: string, options: Cancellable): Promise<boolean>
+  close(): void
+}
+
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What is known of a chat's log, so that only what is new is read. */
+export interface ChatLogState {
+  readonly chat: ChatId
+  /** The id of the operation in the chat's record; empty: none. */
+  life: string
+  inLogOrder: ReturnType<typeof createLogOrder>
+  readonly operations: Map<string, Held>
+  sequence: number
+  sizeBytes: number
+  /** Something was refused already, and told. */
+  refused: boolean
+}
+
+/** Nothing of the log was read yet. */
+export function startReading(chat: ChatId): ChatLogState {
+  const inLogOrder = createLogOrder()
+  return { chat, life: '', inLogOrder, operations: new Map(), sequence: 0, sizeBytes: 0, refused: false }
+}
+
+interface Held {
+  readonly digest: string
+  readonly isCarried: boolean
+}
+
+/** An operation that came, as far as it may be taken. */
+interface Arrival {
+  readonly entry: ChatEntry
+  readonly operation: Operation
+  readonly digest: string
+  /** Written by the device that made it. */
+  readonly isOriginal: boolean
+}
+
+interface ReconcilePorts {
+  readonly store: Store
+  readonly log: Logger
+  readonly self: DeviceId
+}
+
+/** What a pass changed, and what it refused for its size. */
+export interface Reconciled {
+  readonly toDocument: boolean
+  readonly toStore: boolean
+  readonly refused?: MeshError | undefined
+}
+
+type Life = OperationOf<'chat' | 'deleted'>
+
+const arrivals = new WeakMap<ChatEntry, Arrival | 'skipped'>()
+
+/**
+ * Brings what is missing from each to the other, once: from the log of a chat into its
+ * document, and back. Whoever was last to make or delete the chat is right. When nothing
+ * was missing, both are the same.
+ * @throws MeshError of the store and of the document; what was done until then stays
+ */
+export async function reconcileChat(
+  ports: ReconcilePorts,
+  { document, held }: { readonly document: ChatDocument; readonly held: ChatLogState },
+  options: Cancellable,
+): Promise<Reconciled> {
+  const { store } = ports
+  const { chat } = held
+  const record = await store.get(chatKey(chat), options)
+  const here = record === undefined ? undefined : lifeIn(record, chat)
+  if ((here?.id ?? '') !== held.life) {
+    held.life = here?.id ?? ''
+    held.operations.clear()
+    held.inLogOrder = createLogOrder()
+    held.sequence = 0
+    held.sizeBytes = 0
+  }
+  const entries = [...document.entries()]
+  const came = entries.flatMap((entry) => arrivalOf(entry, held, ports) ?? [])
+  const lives = came.flatMap(({ operation, entry }) => (isLife(operation) ? [{ operation, bytes: entry.bytes }] : []))
+  if (here !== undefined && record !== undefined) lives.push({ operation: here, bytes: record })
+  const last = lives.sort((a, b) => compareOperations(a.operation, b.operation)).at(-1)
+  // operations of a chat that nobody made yet, as far as this device knows: its making is on its way
+  if (last === undefined) return { toDocument: false, toStore: false }
+
+  if (last.operation.op === 'deleted') {
+    const toStore = last.operation.id !== here?.id
+    if (toStore) await store.put(chatKey(chat), last.bytes, options)
+    await dropContent(store, chat, options)
+    // who has the chat has to hear of it before its words are gone
+    const told = await writeMissing(document, entries, [{ id: last.operation.id, bytes: last.bytes }], options)
+    const erased = await document.eraseOwn(last.operation.id, options)
+    return { toDocument: told || erased, toStore }
+  }
+
+  const fresh = await readFresh(ports, held, options)
+  const { taken, refused } = await takeArrivals(ports, came, held, options)
+  const isNew = last.operation.id !== here?.id
+  if (isNew || taken) {
+    const now = await store.get(chatKey(chat), options)
+    const life = now && lifeIn(now, chat)
+    // deleted in the middle: the next pass sees to it
+    if (life?.op === 'deleted' && life.id !== here?.id) return { toDocument: false, toStore: true }
+  }
+  // the record comes last: a chat that is new shows whole
+  if (isNew) await store.put(chatKey(chat), last.bytes, options)
+  const toDocument = await writeMissing(
+    document,
+    entries,
+    [{ id: last.operation.id, bytes: last.bytes }, ...fresh],
+    options,
+  )
+  return { toDocument, toStore: isNew || taken, refused }
+}
+
+/** Forgets what a deleted chat held. */
+async function dropContent(store: Store, chat: ChatId, options: Cancellable): Promise<void> {
+  if ((await store.readLog(chatLog(chat), 0, options)).length > 0) await store.dropLog(chatLog(chat), options)
+  for (const { key } of await store.list(draftPrefix(chat), options)) await store.delete(key, options)
+}
+
+/** What the log has beyond what is known of it, as it goes into the document. */
+async function readFresh(
+  { store }: ReconcilePorts,
+  held: ChatLogState,
+  options: Cancellable,
+): Promise<{ readonly id: string; readonly bytes: Uint8Array; readonly isCarried: boolean }[]> {
+  const fresh = []
+  for (const { sequence, bytes } of await store.readLog(chatLog(held.chat), held.sequence, options)) {
+    held.sequence = sequence
+    const decoded = decodeOperation(bytes)
+    if (decoded.kind !== 'operation') continue
+    const placed = held.inLogOrder(decoded.operation)
+    const made = asMade(placed)
+    if (made?.operation.chat !== held.chat) continue
+    const { id } = made.operation
+    const inner =
+      placed.op === 'carried' ? placed.bytes : placed === decoded.operation ? bytes : encodeOperation(placed)
+    const known = held.operations.get(id)
+    if (known !== undefined && (made.isCarried || !known.isCarried)) continue
+    held.operations.set(id, { digest: digestOf(inner), isCarried: made.isCarried })
+    held.sizeBytes += inner.byteLength
+    fresh.push({ id, bytes: inner, isCarried: made.isCarried })
+  }
+  return fresh
+}
+
+/** Appends to the log what it lacks. Under an id that is taken only the original comes, in place of what was handed on. */
+async function takeArrivals(
+  { store, log }: ReconcilePorts,
+  came: readonly Arrival[],
+  held: ChatLogState,
+  options: Cancellable,
+): Promise<{ readonly taken: boolean; readonly refused?: MeshError | undefined }> {
+  const wanted = new Map<string, Arrival>()
+  for (const arrival of came) {
+    const { operation, digest, isOriginal } = arrival
+    if (isLife(operation)) continue
+    const known = held.operations.get(operation.id)
+    const other = wanted.get(operation.id)
+    if (known !== undefined && (known.digest === digest || !isOriginal || !known.isCarried)) continue
+    if (other === undefined || (isOriginal && !other.isOriginal)) wanted.set(operation.id, arrival)
+  }
+  if (wanted.size === 0) return { taken: false }
+  const entries: Uint8Array[] = []
+  let refused: MeshError | undefined
+  let sizeBytes = held.sizeBytes
+  for (const { entry, operation, isOriginal } of [...wanted.values()].sort((a, b) =>
+    compareOperations(a.operation, b.operation),
+  )) {
+    if (
+      held.operations.size + entries.length >= CHAT_OPERATIONS_MAX ||
+      sizeBytes + entry.bytes.byteLength > CHAT_MAX_BYTES
+    ) {
+      refused = tooLarge(held)
+      break
+    }
+    sizeBytes += entry.bytes.byteLength
+    entries.push(isOriginal ? entry.bytes : carriedBy(entry.author, operation, entry.bytes))
+  }
+  if (refused !== undefined && !held.refused) log.warn('a chat of another device is too large', { chat: held.chat })
+  const isTold = held.refused
+  held.refused ||= refused !== undefined
+  for (const batch of batchesOf(entries, (bytes) => bytes.byteLength))
+    await store.append(chatLog(held.chat), batch, options)
+  return { taken: entries.length > 0, refused: isTold ? undefined : refused }
+}
+
+function tooLarge({ chat }: ChatLogState): MeshError {
+  return new MeshError('too-large', 'A chat of another device is too large. What came first of it is here.', {
+    detail: { chat, maxOperations: CHAT_OPERATIONS_MAX, maxBytes: CHAT_MAX_BYTES },
+  })
+}
+
+/** Writes into the document what of the log it lacks. */
+async function writeMissing(
+  document: ChatDocument,
+  entries: readonly ChatEntry[],
+  here: readonly { readonly id: string; readonly bytes: Uint8Array; readonly isCarried?: boolean }[],
+  options: Cancellable,
+): Promise<boolean> {
+  const there = new Map<string, Set<string>>()
+  for (const entry of entries) {
+    const arrival = arrivals.get(entry)
+    if (arrival === undefined || arrival === 'skipped') continue
+    const known = there.get(entry.id) ?? new Set()
+    there.set(entry.id, known.add(arrival.digest))
+  }
+  const missing = here.filter(({ id, bytes, isCarried }) =>
+    isCarried === true ? !there.has(id) : there.get(id)?.has(digestOf(bytes)) !== true,
+  )
+  for (const batch of batchesOf(missing, ({ bytes }) => bytes.byteLength)) await document.write(batch, options)
+  return missing.length > 0
+}
+
+/** What an entry of another device says, once; undefined for what is not taken. */
+function arrivalOf(entry: ChatEntry, { chat }: ChatLogState, { self, log }: ReconcilePorts): Arrival | undefined {
+  const known = arrivals.get(entry)
+  if (known !== undefined) return known === 'skipped' ? undefined : known
+  const { id, author, bytes } = entry
+  const decoded = decodeOperation(bytes)
+  const operation = decoded.kind === 'operation' ? decoded.operation : undefined
+  const isOfChat = operation?.chat === chat && operation.id === id
+  if (operation === undefined || !isOfChat || operation.op === 'draft' || operation.op === 'carried') {
+    if (decoded.kind !== 'newer') log.warn('an entry of a chat is none and was skipped', { chat, author })
+    arrivals.set(entry, 'skipped')
+    return undefined
+  }
+  const isOriginal = isEntryIdOf(id, author) || (author === self && markIn(id) === undefined)
+  const arrival = { entry, operation, digest: digestOf(bytes), isOriginal }
+  arrivals.set(entry, arrival)
+  return arrival
+}
+
+function isLife(operation: Operation): operation is Life {
+  return operation.op === 'chat' || operation.op === 'deleted'
+}
+
+function lifeIn(record: Uint8Array, chat: ChatId): Life | undefined {
+  const decoded = decodeOperation(record)
+  if (decoded.kind !== 'operation' || decoded.operation.chat !== chat) return undefined
+  return isLife(decoded.operation) ? decoded.operation : undefined
+}
+
+const DIGEST_BYTES = 16
+
+function digestOf(bytes: Uint8Array): string {
+  return toHex(sha256(bytes).subarray(0, DIGEST_BYTES))
+}
+
+/** In pieces that one write takes. */
+function* batchesOf<Item>(items: readonly Item[], sizeOf: (item: Item) => number): Generator<readonly Item[]> {
+  let batch: Item[] = []
+  let sizeBytes = 0
+  for (const item of items) {
+    if (
+      batch.length === MIRRORED_BATCH_ENTRIES ||
+      (batch.length > 0 && sizeBytes + sizeOf(item) > MIRRORED_BATCH_BYTES)
+    ) {
+      yield batch
+      batch = []
+      sizeBytes = 0
+    }
+    batch.push(item)
+    sizeBytes += sizeOf(item)
+  }
+  if (batch.length > 0) yield batch
+}

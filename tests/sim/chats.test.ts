@@ -1,0 +1,146 @@
+import { expect, test } from 'vitest'
+import { isMeshError, randomInt, type ChatId, type MessageId, type Random } from '../../mesh/base/index.ts'
+import type { Chats } from '../../mesh/state/index.ts'
+import { openChatScene, type ChatDevice } from '../kit/chat-devices.ts'
+import { pick } from '../kit/sync-world.ts'
+import { figures } from '../unit/state/scene.ts'
+
+const FULL = process.env['PLEXUS_TEST_FULL'] === '1'
+const SEEDS = FULL ? 2_000 : 200
+const STEPS = FULL ? 60 : 14
+/** Two that are close, and one whose clock is an hour behind. */
+const CLOCKS = [0, 40, -3_600_000]
+
+/** Words that were said in chats that were deleted, and the chats themselves. */
+interface Deleted {
+  readonly chats: Set<ChatId>
+  readonly words: Map<ChatId, string[]>
+}
+
+interface Stored {
+  readonly messages: readonly { readonly id: MessageId; readonly text: string; readonly state: string }[]
+}
+
+const stored = (chats: Chats, chat: ChatId): Stored => JSON.parse(chats.export(chat, 'json')) as Stored
+
+/** Something a person does on one device. */
+async function act(chats: Chats, random: Random, step: string, deleted: Deleted): Promise<void> {
+  const list = chats.list()
+  const words = (chat: ChatId): string => {
+    const said = deleted.words.get(chat) ?? []
+    const next = `<${step} ${String(said.length)}>`
+    deleted.words.set(chat, [...said, next])
+    return next
+  }
+  if (list.length === 0 || randomInt(random, 8) === 0) {
+    const chat = await chats.create()
+    await chats.addPersonMessage(chat, null, words(chat))
+    return
+  }
+  const { id: chat } = pick(random, list)
+  const { messages } = stored(chats, chat)
+  const leaf = chats.get(chat)?.path.at(-1)?.id ?? null
+  const any = messages.length === 0 ? undefined : pick(random, messages)
+  const answerTo = async (question: MessageId): Promise<void> => {
+    const writer = await chats.addAnswer(chat, question)
+    if (randomInt(random, 4) === 0) return
+    writer.append(words(chat))
+    await writer.finish({ state: 'done', figures })
+  }
+  switch (pick(random, ['say', 'say', 'again', 'rename', 'model', 'show', 'delete'] as const)) {
+    case 'say':
+      await answerTo(await chats.addPersonMessage(chat, leaf, words(chat)))
+      return
+    case 'again': {
+      const question = chats.get(chat)?.path.findLast(({ author }) => author === 'person')
+      if (question !== undefined) await answerTo(question.id)
+      return
+    }
+    case 'rename':
+      await chats.rename(chat, words(chat))
+      return
+    case 'model':
+      await chats.chooseModel(chat, step as never)
+      return
+    case 'show':
+      if (any !== undefined) await chats.showBranch(chat, any.id)
+      return
+    case 'delete':
+      if (randomInt(random, 3) > 0) return
+      deleted.chats.add(chat)
+      await chats.delete(chat)
+  }
+}
+
+/** What all devices must agree on. */
+function shown(devices: readonly ChatDevice[]): unknown[] {
+  return devices.map(({ chats }) => {
+    const list = chats.list()
+    return list.map(({ id }) => ({ list: { ...chats.get(id) }, tree: stored(chats, id) }))
+  })
+}
+
+/** An answer that nobody ended reads by where one looks: only that it is open is the same. */
+const alike = (given: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(given, (key, value: unknown) => {
+      if (key === 'elsewhere' || key === 'error') return undefined
+      if (key === 'state' || key === 'lastState') return value === 'failed' ? 'waiting' : value
+      return value
+    }),
+  )
+
+async function play(seed: number): Promise<void> {
+  const scene = await openChatScene(`chats ${String(seed)}`, CLOCKS)
+  const { random, network, clock, devices } = scene
+  const deleted: Deleted = { chats: new Set(), words: new Map() }
+  const ids = devices.map(({ self }) => self)
+  for (let step = 0; step < STEPS; step++) {
+    const index = randomInt(random, devices.length)
+    const what = randomInt(random, 12)
+    if (what === 0) await scene.restart(index)
+    else if (what === 1) network.partition(ids.slice(0, 1), ids.slice(1))
+    else if (what === 2) network.partition(...ids.map((id) => [id]))
+    else if (what === 3) network.partition()
+    else if (what <= 5) network.deliver(randomInt(random, 8))
+    else {
+      try {
+        await act(pick(random, devices).chats, random, `${String(seed)} ${String(step)}`, deleted)
+      } catch (error) {
+        // another device deleted the chat in the middle of it
+        if (!isMeshError(error, 'usage')) throw error
+      }
+    }
+    if (randomInt(random, 6) === 0) await scene.calm()
+    clock.advance(randomInt(random, 3))
+  }
+  network.partition()
+  await scene.calm()
+  const [first, ...others] = shown(devices)
+  for (const other of others) expect(alike(other), `seed ${String(seed)}`).toEqual(alike(first))
+  for (const { chats, store, problems } of devices) {
+    expect(problems).toEqual([])
+    for (const chat of deleted.chats) expect(chats.get(chat), `seed ${String(seed)}`).toBe(undefined)
+    const said = [...store.data.logs].flatMap(([name, entries]) =>
+      name.startsWith('chats/') ? entries.map(({ bytes }) => Buffer.from(bytes).toString()) : [],
+    )
+    const gone = [...deleted.chats].flatMap((chat) => deleted.words.get(chat) ?? [])
+    expect(gone.filter((words) => said.some((text) => text.includes(words)))).toEqual([])
+    for (const { id } of chats.list()) {
+      const texts = stored(chats, id).messages.flatMap(({ text }) => (text === '' ? [] : [text]))
+      // everything that was said is there, once
+      const titles = new Set(deleted.words.get(id))
+      expect(new Set(texts).size, `seed ${String(seed)}`).toBe(texts.length)
+      expect(texts.every((text) => titles.has(text))).toBe(true)
+    }
+  }
+  for (const { mirror } of devices) await mirror.stop()
+}
+
+test(
+  `devices of one person that are apart, restart and meet again show the same chats, ${String(SEEDS)} times over`,
+  { timeout: FULL ? 600_000 : 120_000 },
+  async () => {
+    for (let seed = 0; seed < SEEDS; seed++) await play(seed)
+  },
+)
