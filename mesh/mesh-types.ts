@@ -3,6 +3,7 @@ import type { EngineLoad, ModelRecord } from './engine/index.ts'
 import type { MeshArchives } from './archive-types.ts'
 import type { MeshRooms } from './rooms-types.ts'
 import type { MeshPeople, PersonRole } from './people-types.ts'
+import type { MeshRecovery } from './recovery-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
 
 /** What kind of thing a device is: it decides icon and words, never rights. */
@@ -30,6 +31,8 @@ export interface DeviceView {
   /** ms since 1970 */
   readonly admittedAt: number
   readonly admittedBy: DeviceId
+  /** True: it came back by the recovery words of its person. */
+  readonly recovered: boolean
   /** For `unreachable`: what was tried and how it failed, one sentence. */
   readonly trouble?: string | undefined
   readonly models: readonly ModelRecord[]
@@ -152,7 +155,7 @@ interface Cancellable {
 }
 
 /** One device's whole view of its mesh: the only thing screens, gateway and command line talk to. */
-export interface Mesh extends MeshPeople, MeshArchives {
+export interface Mesh extends MeshPeople, MeshRecovery, MeshArchives {
   readonly self: DeviceId
   readonly events: EventSource<MeshEvent>
   standing(): Standing

@@ -35,6 +35,7 @@ import {
   createLinks,
   createNode,
   createProtocols,
+  createRecoveries,
   loadAddressBook,
   serveProtocols,
   type CapabilityRecord,
@@ -44,6 +45,7 @@ import {
 import { createPendingJoins } from './pending-joins.ts'
 import { shareKnocks } from './pending-knocks.ts'
 import { createPeople } from './people.ts'
+import { createRecovering } from './recovering.ts'
 import { returnToKeeper } from './returning.ts'
 import { createMeshRooms } from './rooms.ts'
 import { createSharing } from './sharing.ts'
@@ -207,11 +209,15 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const goingMembership: Membership = { ...membership, adopt: archives.adopt }
   const joining = createJoining({ self, clock, random, membership: goingMembership, links, book, viewOf })
 
+  const { untilOnline, ...joins } = joining
+  const recovering = createRecovering({ clock, random, membership: goingMembership, links, book, epochs, untilOnline })
+
   const hosts = {
     control: links.host,
     engines,
     admission: admissions,
     knocking: knocks,
+    recovering: createRecoveries({ membership, clock, log, spare }),
     documents: sharing.syncer.host,
   }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
@@ -242,8 +248,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     models: () => views.models(),
     addresses,
     ...people,
+    ...recovering,
     rooms: shownRooms,
     exportAll: archives.exportAll,
+    inspectArchive: archives.inspectArchive,
     importAll: archives.importAll,
     async rename(id, wanted, cancel = {}) {
       const cleaned = cleanName(wanted)
@@ -257,9 +265,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       await epochs.maintain(cancel)
     },
     invite: (wanted) => makeInvitation({ membership, links, clock, random, addresses, linkTo }, wanted),
-    preview: joining.preview,
-    join: joining.join,
-    knock: joining.knock,
+    ...joins,
     knocks: () => knocks.waiting(),
     findKnock: (words, cancel) => knocks.find(words, cancel),
     admitKnock: (words, cancel) => knocks.admit(words, cancel),

@@ -1,4 +1,5 @@
 import type { ChatId, EventSource, MeshError, MessageId, ModelId } from '../../mesh/base/index.ts'
+import type { MeshArchives } from '../../mesh/archive-types.ts'
 import type { DeviceView, InvitationPreview, JoinProgress, Mesh } from '../../mesh/mesh-types.ts'
 import type { AskPhase, Route } from '../../mesh/route/index.ts'
 import type { Chats } from '../../mesh/state/index.ts'
@@ -25,7 +26,7 @@ export interface PendingInvitation {
 }
 
 /** The mesh as every tab has it: run here, or reached through the tab that runs it. Nobody but its owner stops it. */
-export type SharedMesh = Omit<Shared<Mesh>, 'stop' | 'rooms' | 'exportAll' | 'importAll'>
+export type SharedMesh = Omit<Shared<Mesh>, 'stop' | 'rooms' | keyof MeshArchives>
 
 /**
  * The chats as every tab has them. Reading is from this tab's own copy; each mutation

@@ -6,5 +6,6 @@ export const NO_ARCHIVES: MeshArchives = {
   exportAll() {
     throw new MeshError('unsupported', 'A fake mesh does not do this.')
   },
+  inspectArchive: () => Promise.reject(new MeshError('unsupported', 'A fake mesh does not do this.')),
   importAll: () => Promise.reject(new MeshError('unsupported', 'A fake mesh does not do this.')),
 }

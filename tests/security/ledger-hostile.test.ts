@@ -11,11 +11,13 @@ import {
   loadLedger,
   openEntry,
   personIdOfDevice,
+  recoveryDraft,
   signCertificate,
   signEntry,
   type EntryFields,
   type LedgerEntry,
 } from '../../mesh/identity/index.ts'
+import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import { decode, encode, fromHex } from '../../mesh/wire/index.ts'
 import * as z from 'zod/mini'
 import {
@@ -114,7 +116,6 @@ describe('an entry that is', () => {
   })
 
   test('beyond the right of its author has no effect on anybody', async () => {
-    const key = invitationKey(random.bytes(16))
     const invitation = inviteDraft(random.bytes(16), mallory.id, {
       person: { name: 'Friend' },
       role: 'owner',
@@ -136,7 +137,7 @@ describe('an entry that is', () => {
         newPerson: { name: 'Friend', role: 'member' },
       },
       invitation,
-      { type: 'recovery', person: bob.person(), keys: { sign: key.publicKey, seal: random.bytes(32) } },
+      recoveryDraft(recoveryKeys(createRecoverySecret(random)), mallory.ledger.mesh, bob.person()),
       { type: 'room', people: [alice.person(), bob.person()], history: 'all' },
     ]
     const entries = await Promise.all(drafts.map((draft) => signed(mallory, draft)))

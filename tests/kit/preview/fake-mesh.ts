@@ -1,5 +1,6 @@
 import { NO_ARCHIVES } from '../fake-archives.ts'
 import { NO_ROOMS } from '../fake-mesh-rooms.ts'
+import { createFakeRecovery } from '../fake-recovery.ts'
 import { abortReason, asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, KnockView, Mesh, MeshEvent, PendingJoin, Standing } from '../../../mesh/mesh-types.ts'
@@ -48,6 +49,7 @@ export function fakeDevice(name: string, change: Partial<DeviceView> = {}): Devi
     lastSeenAt: Date.now(),
     admittedAt: Date.UTC(2026, 2, 3),
     admittedBy: id,
+    recovered: false,
     models: [],
     load: { slots: 0, busy: 0, queued: 0 },
     removable: false,
@@ -66,6 +68,8 @@ export interface FakeMeshOptions {
   readonly pending?: readonly PendingJoin[] | undefined
   /** Absent: one person who owns all devices. */
   readonly people?: PeopleScript | undefined
+  /** Since when there are recovery words; absent: there are none. */
+  readonly recoverySince?: number | undefined
 }
 
 /** A mesh of the preview that other scripts can change. */
@@ -94,6 +98,13 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   const people = createFakePeople(options.people ?? onePerson(self), self, () => {
     events.emit({ type: 'people-changed' })
   })
+  const recovery = createFakeRecovery({
+    self,
+    since: options.recoverySince,
+    onChange() {
+      events.emit({ type: 'people-changed' })
+    },
+  })
   const forget = (ids: readonly DeviceId[]): void => {
     const gone = devices.filter((device) => ids.includes(device.id))
     devices = devices.filter((device) => !ids.includes(device.id))
@@ -103,6 +114,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   }
   return {
     ...NO_ARCHIVES,
+    ...recovery,
     knock: (_door, { onWords, signal }) => {
       onWords(FAKE_WORDS)
       return new Promise((_resolve, reject) => {

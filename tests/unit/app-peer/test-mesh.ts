@@ -1,6 +1,7 @@
 import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
+import { createFakeRecovery } from '../../kit/fake-recovery.ts'
 import { asId, createEvents, MeshError, type DeviceId, type EventHub, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelState } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InvitationPreview, JoinProgress, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
@@ -53,6 +54,7 @@ export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | un
   const mesh: TestMesh = {
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
+    ...createFakeRecovery({ self: SELF }),
     rooms: options.rooms ?? NO_ROOMS,
     ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,
@@ -185,6 +187,7 @@ function device(given: Pick<DeviceView, 'id' | 'name'> & Partial<DeviceView>): D
     lastSeenAt: 1,
     admittedAt: 1,
     admittedBy: SELF,
+    recovered: false,
     models: [],
     load: { slots: 0, busy: 0, queued: 0 },
     removable: true,

@@ -1,6 +1,7 @@
 import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
+import { createFakeRecovery } from '../../kit/fake-recovery.ts'
 import { asId, createEvents, MeshError, silentLogger, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InviteOptions, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
@@ -35,6 +36,7 @@ export function device(id: DeviceId, name: string, rest: Partial<DeviceView> = {
     lastSeenAt: null,
     admittedAt: 0,
     admittedBy: SELF,
+    recovered: false,
     models: [],
     load: { slots: 0, busy: 0, queued: 0 },
     removable: id !== SELF,
@@ -102,6 +104,7 @@ export function fakeHost(
   const mesh: Mesh = {
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
+    ...createFakeRecovery({ self: SELF }),
     rooms: NO_ROOMS,
     ...people,
     removePerson(id) {

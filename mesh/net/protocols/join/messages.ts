@@ -29,14 +29,22 @@ const knockFrame = z.object({
   proof: exactBytes(64),
 })
 
-/** What a joiner may say. */
-export const prove = z.discriminatedUnion('type', [proveFrame, returnFrame, knockFrame])
+/** or, of one that comes back by recovery words, the public key made of them. */
+const recoverFrame = z.object({ type: z.literal('recover'), certificate: signedCertificate, key: exactBytes(32) })
 
-/** What the admitting device answers: perhaps a nonce for the pictures, then the whole ledger, then the end. */
+/** What a joiner may say. */
+export const prove = z.discriminatedUnion('type', [proveFrame, returnFrame, knockFrame, recoverFrame])
+
+/** Then, of one that comes back and knows the mesh now, that it holds that key. */
+export const recoveryProven = z.object({ type: z.literal('proof'), proof: exactBytes(64) })
+
+/** What the admitting device answers: perhaps a nonce for the pictures or the mesh, then the whole ledger, then the end. */
 export const verdict = z.discriminatedUnion('type', [
   // a knock was heard: from now on people take their time
   z.object({ type: z.literal('waiting') }),
   z.object({ type: z.literal('compare'), nonce: exactBytes(NONCE_BYTES) }),
+  // these recovery words are of this mesh: the proof is bound to it
+  z.object({ type: z.literal('mesh'), mesh: exactBytes(32) }),
   entriesFrame,
   endFrame,
 ])
