@@ -145,6 +145,19 @@ describe('an entry that is', () => {
     for (const { hash } of entries) expect(alice.ledger.state().ignored.get(hash)).toBe('not-allowed')
   })
 
+  test('a recovery key its author does not hold, or of another mesh, person or sealing key, is refused', async () => {
+    const keys = recoveryKeys(createRecoverySecret(random))
+    const elsewhere = await foundMesh(await createTestDevice(random, 'elsewhere'), random)
+    const own = recoveryDraft(keys, alice.ledger.mesh, mallory.person())
+    const drafts = [
+      recoveryDraft(keys, elsewhere.ledger.mesh, mallory.person()),
+      { ...recoveryDraft(keys, alice.ledger.mesh, bob.person()), person: mallory.person() },
+      { ...own, keys: own.keys && { ...own.keys, seal: random.bytes(32) } },
+      { ...own, keys: own.keys && { ...own.keys, sign: recoveryKeys(createRecoverySecret(random)).sign.publicKey } },
+    ]
+    for (const draft of drafts) await expect(signed(mallory, draft)).rejects.toMatchObject({ code: 'integrity' })
+  })
+
   test('the beginning of another mesh is refused', async () => {
     const other = await createLedger(ledgerPorts(await createTestDevice(random, 'elsewhere')), {
       name: 'Elsewhere',
