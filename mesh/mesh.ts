@@ -210,7 +210,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const joining = createJoining({ self, clock, random, membership: goingMembership, links, book, viewOf })
 
   const { untilOnline, ...joins } = joining
-  const recovering = createRecovering({ clock, random, membership: goingMembership, links, book, epochs, untilOnline })
+  const recovering = createRecovering({
+    ...{ clock, random, key, links, book, epochs, untilOnline },
+    membership: goingMembership,
+  })
 
   const hosts = {
     control: links.host,

@@ -1,6 +1,13 @@
-import { isMeshError, MeshError, type Clock, type PersonId, type Random } from './base/index.ts'
+import { isMeshError, MeshError, type Clock, type EntryHash, type MeshId, type PersonId, type Random } from './base/index.ts'
 import { doorsAt } from './doors.ts'
-import { recoveryDraft, recoveryProof, type Membership } from './identity/index.ts'
+import {
+  admitByRecovery,
+  recoveryDraft,
+  recoveryProof,
+  signEntry,
+  type DeviceKey,
+  type Membership,
+} from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import type { DeviceView, Door } from './mesh-types.ts'
 import { recoverAt, type AddressBook, type Links } from './net/index.ts'
@@ -18,6 +25,7 @@ import {
 interface RecoveringPorts {
   readonly clock: Clock
   readonly random: Random
+  readonly key: DeviceKey
   /** Its `adopt` takes the rooms along. */
   readonly membership: Membership
   readonly links: Links
@@ -45,10 +53,18 @@ export function createRecovering(ports: RecoveringPorts): MeshRecovery {
       options.onProgress?.('proving')
       links.spare(door.device)
       const certificate = await membership.certificate()
-      const key = keys.sign.publicKey
-      const own = { certificate, key, proofFor: (mesh: Parameters<typeof recoveryProof>[1]) => recoveryProof(keys, mesh, certificate) } // prettier-ignore
+      const { publicKey } = keys.sign
+      const own = {
+        certificate,
+        key: publicKey,
+        proofFor: (mesh: MeshId) => recoveryProof(keys, mesh, certificate),
+        async write(mesh: MeshId, person: PersonId, parents: readonly EntryHash[]) {
+          const fields = admitByRecovery({ person, sign: publicKey }, recoveryProof(keys, mesh, certificate), certificate)
+          return (await signEntry(ports.key, fields, { parents, at: clock.now(), mesh }, { signal })).bytes
+        },
+      }
       const { mesh, entries } = await recoverAt(connection, own, { clock }, { signal })
-      await membership.adopt(mesh, entries, { signal, recovery: key })
+      await membership.adopt(mesh, entries, { signal, recovery: publicKey })
     } finally {
       // the link proper is a new connection: as a member, the relay serves it from the start
       connection.abort(new MeshError('aborted', 'The recovery words were shown.'))

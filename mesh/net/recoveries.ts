@@ -1,5 +1,5 @@
 import {
-  isMeshError,
+  LEDGER_HEADS_MAX,
   MeshError,
   RECOVERY_WRONG_MAX,
   RECOVERY_WRONG_MS,
@@ -10,8 +10,10 @@ import {
 } from '../base/index.ts'
 import {
   admitByRecovery,
+  authorize,
   checkProof,
   openCertificate,
+  openEntry,
   recoveryOfKey,
   type LedgerRecovery,
   type Membership,
@@ -57,7 +59,7 @@ export function createRecoveries(ports: RecoveryPorts): Recovering {
       if (recoveryOfKey(membership.state(), key) === undefined) await refuse(signal)
       return membership.ledger().mesh
     },
-    async bringBack({ device, certificate, key, proof }, { signal }) {
+    async bringBack({ device, certificate, key, proof }, { write, signal }) {
       if ((await openCertificate(certificate)).device !== device)
         throw new MeshError('refused', 'This certificate is of another device.', { fault: 'peer' })
       const ledger = membership.ledger()
@@ -69,20 +71,34 @@ export function createRecoveries(ports: RecoveryPorts): Recovering {
       if (known !== undefined && known.person !== recovery.person)
         throw new MeshError('conflict', 'This device belongs to another person of this mesh.')
       // again, because its answer was lost: nothing to write
-      if (known === undefined) await admit(admitByRecovery(recovery, proof, certificate), signal)
+      if (known === undefined) {
+        const mayAdmit = authorize(membership.subject(membership.self), 'admit-proven', 'recovery').allowed
+        if (mayAdmit) await ledger.append(admitByRecovery(recovery, proof, certificate), { signal })
+        else await takeOwn(device, recovery, write, signal)
+        log.info('a device came back by recovery words', { person: recovery.person, device })
+      }
       return ledger.missingFor([])
     },
   }
 
-  async function admit(draft: ReturnType<typeof admitByRecovery>, signal: AbortSignal): Promise<void> {
-    try {
-      await membership.ledger().append(draft, { signal })
-    } catch (error) {
-      if (!isMeshError(error, 'unauthorized')) throw error
-      const sentence = 'This device may let nobody in. Reach another device of yours, or one of an owner or member.'
-      throw new MeshError('unauthorized', sentence, { cause: error })
-    }
-    log.info('a device came back by recovery words', { person: draft.person })
+  /** A helper that may admit nobody keeps the door open all the same: the words are right enough. */
+  async function takeOwn(
+    device: DeviceId,
+    recovery: LedgerRecovery,
+    write: Parameters<Recovering['bringBack']>[1]['write'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ledger = membership.ledger()
+    const heads = ledger.heads().slice(0, LEDGER_HEADS_MAX)
+    const bytes = await write(recovery.person, heads)
+    const { author, fields, parents } = await openEntry(bytes, ledger.mesh)
+    // linking older entries it would be senior to who came after them
+    const isLate = parents.length === heads.length && heads.every((head) => parents.includes(head))
+    const isOwn = author === device && fields.type === 'admit' && fields.person === recovery.person
+    if (!isLate || !isOwn || fields.recovery === undefined)
+      throw new MeshError('refused', 'This is not the entry that brings this device back.', { fault: 'peer' })
+    await ledger.take([bytes], { signal })
+    if (membership.admitted(device)?.person !== recovery.person) throw unknown()
   }
 }
 

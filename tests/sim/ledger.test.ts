@@ -74,8 +74,7 @@ function draftFor(random: Random, state: LedgerState): EntryFields {
     () => {
       const recovery = pick(random, recoveries)
       const { certificate } = pick(random, pool)
-      const known = { person, sign: recovery.sign.publicKey, seal: recovery.seal.publicKey, entry: '' as never }
-      return admitByRecovery(known, recoveryProof(recovery, state.mesh, certificate), certificate)
+      return admitByRecovery({ person, sign: recovery.sign.publicKey }, recoveryProof(recovery, state.mesh, certificate), certificate)
     },
     () => ({ type: 'recovery', person, keys: null }),
     () => ({

@@ -72,29 +72,30 @@ test('twelve words make a fresh device one of the person, with rooms and history
   await until(() => helper.sees(laptop) === undefined, { what: 'the lost device to be removed' })
 })
 
-test('two of three parts do as well, when no device of one’s own is left', async () => {
+test('two of three parts do as well, when only a helper that reads nothing is left', async () => {
   const alice = await start('Alice phone')
-  const bob = await start('Bob desktop')
-  await join(bob, alice, 'Bob')
-  await alice.untilOnline(bob)
+  const shelf = await start('Shelf')
+  const { url } = await alice.mesh.invite({ person: 'Shelf', role: 'helper-only', confirmation: 'in-advance' })
+  await shelf.mesh.join(url)
+  await alice.untilOnline(shelf)
   const { rooms } = alice.mesh.rooms
   const room = await rooms.create({ name: 'Only mine', people: [], history: 'all' })
   await rooms.say(room, 'Nobody else reads this: heliotrope.')
   const { parts } = await makeWords(alice)
   await rooms.say(room, 'And this: marigold.')
-  await until(
-    () => rooms.get(room)?.items.every((item) => item.kind !== 'message' || item.delivery?.kind !== 'saved') === true,
-    { what: 'Bob’s device to keep it' },
-  )
-  await until(() => bob.mesh.ledger().length === alice.mesh.ledger().length, { what: 'the ledger to be told' })
+  const kept = (peer: TestPeer): number =>
+    [...peer.store.data.logs].flatMap(([name, entries]) => (name.startsWith('sync/document/') ? entries : [])).length
+  await until(() => kept(alice) > 0 && kept(shelf) === kept(alice), { what: 'the helper to keep it' })
+  await until(() => shelf.mesh.ledger().length === alice.mesh.ledger().length, { what: 'the ledger to be told' })
   await lose(alice)
 
   const phone = await start('New phone')
-  await expect(phone.mesh.recover(parts[0] ?? '', doorOf(bob))).rejects.toMatchObject({ code: 'usage' })
-  await phone.mesh.recover(`${parts[2] ?? ''}\n${parts[0]?.toLowerCase() ?? ''}`, doorOf(bob))
+  await expect(phone.mesh.recover(parts[0] ?? '', doorOf(shelf))).rejects.toMatchObject({ code: 'usage' })
+  await phone.mesh.recover(`${parts[2] ?? ''}\n${parts[0]?.toLowerCase() ?? ''}`, doorOf(shelf))
+  expect(shelf.sees(phone)).toMatchObject({ admittedBy: phone.mesh.self, recovered: true })
   await reads(phone, room, 'Nobody else reads this: heliotrope.')
   await until(() => textsOf(phone, room).length === 2, { what: 'both messages' })
-  expect(bob.mesh.rooms.rooms.list()).toEqual([])
+  expect(shelf.mesh.rooms.rooms.list()).toEqual([])
   // and after a restart without the words
   const { store } = phone
   await lose(phone)
@@ -127,20 +128,12 @@ test('words that were replaced or taken back, or of a removed person, bring nobo
   await expect(phone.mesh.recover(first.words, 'somewhere')).rejects.toMatchObject({ code: 'usage' })
 })
 
-test('wrong words cost their guesser time, and many at once are put off', async () => {
+test('wrong words cost their guesser time', async () => {
   const alice = await start('Alice desktop')
   await makeWords(alice)
-  const guessers = await Promise.all(Array.from({ length: 5 }, (_, at) => start(`Guesser ${String(at)}`)))
-  const guess = async (peer: TestPeer): Promise<string> => {
-    const { words } = await peer.mesh.draftRecovery()
-    return peer.mesh.recover(words.join(' '), doorOf(alice)).then(
-      () => 'in',
-      (error: unknown) => (error as { code: string }).code,
-    )
-  }
+  const guesser = await start('Guesser')
+  const { words } = await guesser.mesh.draftRecovery()
   const startedAt = performance.now()
-  const said = await Promise.all(guessers.flatMap((peer) => [guess(peer), guess(peer)]))
+  await expect(guesser.mesh.recover(words.join(' '), doorOf(alice))).rejects.toMatchObject({ code: 'recovery-unknown' })
   expect(performance.now() - startedAt).toBeGreaterThan(900)
-  expect(new Set(said)).toEqual(new Set(['recovery-unknown', 'busy']))
-  expect(said.filter((code) => code === 'busy')).toHaveLength(2)
 })

@@ -309,7 +309,7 @@ describe('recovery words', () => {
   ): Promise<LedgerEntry> => {
     const { mesh } = seen.member.ledger
     const proof = recoveryProof(keys, mesh, device.certificate)
-    const known = { person: seen.member.person(), sign: keys.sign.publicKey, seal: keys.seal.publicKey, entry: '' as EntryHash } // prettier-ignore
+    const known = { person: seen.member.person(), sign: keys.sign.publicKey }
     const fields = admitByRecovery(known, proof, device.certificate)
     return signEntry(device.key, fields, { parents: seen.heads, at: device.clock.now(), mesh })
   }

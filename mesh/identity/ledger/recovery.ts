@@ -19,7 +19,7 @@ export function recoveryProof(keys: RecoveryKeys, mesh: MeshId, certificate: Sig
 
 /** The entry that brings the device of a certificate back to the person of a recovery key. */
 export function admitByRecovery(
-  recovery: LedgerRecovery,
+  recovery: Pick<LedgerRecovery, 'person' | 'sign'>,
   proof: Uint8Array,
   certificate: SignedCertificate,
 ): FieldsOf<'admit'> {

@@ -7,15 +7,17 @@ import {
   PENDING_JOIN_MS,
   type Clock,
   type DeviceId,
+  type EntryHash,
   type InvitationId,
   type MeshId,
+  type PersonId,
 } from '../../../base/index.ts'
 import { openEntry, type SignedCertificate } from '../../../identity/index.ts'
 import { fromHex, toHex } from '../../../wire/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { batches } from '../ledger/ledger.ts'
 import { isRelayed, type FrameStream } from '../../stream.ts'
-import { JOIN, prove, recoveryProven, verdict } from './messages.ts'
+import { JOIN, prove, recoveryProven, recoveryWritten, verdict } from './messages.ts'
 
 /** A proof that arrived, as admission judges it. */
 export interface ProofGiven {
@@ -75,7 +77,8 @@ export interface Recovering {
   meshOf(key: Uint8Array, options: { readonly signal: AbortSignal }): Promise<MeshId>
   /**
    * Brings the device back to the person of the key and resolves with the ledger, parents first.
-   * @throws MeshError `recovery-unknown`, `integrity`, `refused`, `unauthorized`, `removed`, `conflict`
+   * Where this device may admit nobody, `write` has the other one write the entry, linking these heads.
+   * @throws MeshError `recovery-unknown`, `integrity`, `refused`, `conflict`
    */
   bringBack(
     given: {
@@ -84,7 +87,10 @@ export interface Recovering {
       readonly key: Uint8Array
       readonly proof: Uint8Array
     },
-    options: { readonly signal: AbortSignal },
+    options: {
+      readonly write: (person: PersonId, heads: readonly EntryHash[]) => Promise<Uint8Array>
+      readonly signal: AbortSignal
+    },
   ): Promise<readonly Uint8Array[]>
 }
 
@@ -119,7 +125,11 @@ export function joinProtocol(admission: Admission, knocking: Knocking, recoverin
         const mesh = await recovering.meshOf(said.key, { signal })
         await stream.write({ type: 'mesh', mesh: fromHex(mesh) }, { signal })
         const { proof } = await stream.read(recoveryProven, FIRST_FRAME)
-        return recovering.bringBack({ device, certificate: said.certificate, key: said.key, proof }, { signal })
+        const write = async (person: PersonId, heads: readonly EntryHash[]): Promise<Uint8Array> => {
+          await stream.write({ type: 'write', person, heads: heads.map((head) => fromHex(head)) }, { signal })
+          return (await stream.read(recoveryWritten, FIRST_FRAME)).entry
+        }
+        return recovering.bringBack({ device, certificate: said.certificate, key: said.key, proof }, { write, signal })
       }
       case 'prove': {
         const compare = async (nonce: Uint8Array): Promise<void> => {
@@ -178,7 +188,13 @@ export async function knockAt(
  */
 export async function recoverAt(
   connection: Connection,
-  own: { readonly certificate: SignedCertificate; readonly key: Uint8Array; proofFor(mesh: MeshId): Uint8Array },
+  own: {
+    readonly certificate: SignedCertificate
+    readonly key: Uint8Array
+    proofFor(mesh: MeshId): Uint8Array
+    /** The entry by which this device brings itself back, where the other may admit nobody. */
+    write(mesh: MeshId, person: PersonId, heads: readonly EntryHash[]): Promise<Uint8Array>
+  },
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
 ): Promise<LedgerGiven> {
@@ -190,6 +206,10 @@ export async function recoverAt(
     onMesh(mesh) {
       named = mesh
       return { type: 'proof', proof: own.proofFor(mesh) }
+    },
+    async onWrite(person, heads) {
+      if (named === undefined) throw new MeshError('malformed', 'The other device did not name its mesh.')
+      return { type: 'written', entry: await own.write(named, person, heads) }
     },
   })
   if (named === undefined) throw new MeshError('malformed', 'The other device did not name its mesh.')
@@ -236,6 +256,8 @@ async function askForLedger(
     readonly onCompare: (nonce: Uint8Array) => void
     /** What to say when the mesh is named; absent: it is not asked for. */
     readonly onMesh?: (mesh: MeshId) => object
+    /** What to say when one is to write one's own admission; absent: it is not asked for. */
+    readonly onWrite?: (person: PersonId, heads: readonly EntryHash[]) => Promise<object>
   },
 ): Promise<readonly Uint8Array[]> {
   const stream = await openStream(connection, JOIN, ports, options)
@@ -246,6 +268,7 @@ async function askForLedger(
     let compared = false
     let waits = false
     let isNamed = false
+    let hasWritten = false
     for (;;) {
       const timeoutMs = (compared || waits) && ledger.length === 0 ? PENDING_JOIN_MS : DIAL_TIMEOUT_MS
       const answer = await stream.read(verdict, { signal: options.signal, timeoutMs })
@@ -259,6 +282,14 @@ async function askForLedger(
           throw new MeshError('malformed', 'The other device named its mesh where that was not asked for.')
         isNamed = true
         await stream.write(options.onMesh(asId<MeshId>(toHex(answer.mesh))), options)
+        continue
+      }
+      if (answer.type === 'write') {
+        if (hasWritten || options.onWrite === undefined)
+          throw new MeshError('malformed', 'The other device wanted an entry where none was offered.')
+        hasWritten = true
+        const heads = answer.heads.map((head) => asId<EntryHash>(toHex(head)))
+        await stream.write(await options.onWrite(answer.person, heads), options)
         continue
       }
       if (answer.type === 'compare') {
