@@ -9,6 +9,8 @@ const schema = z.object({ type: z.literal('chat'), chat: z.string().check(z.maxL
 export interface ChatNews {
   /** Reads everything again: this tab slept, or wrote until now. */
   refreshAll(): void
+  /** Chats were written past this copy of them: it reads them, and the other tabs do. */
+  changedBelow(): Promise<void>
   close(): void
 }
 
@@ -47,6 +49,10 @@ export function createChatNews(ports: {
   return {
     refreshAll() {
       refresh()
+    },
+    async changedBelow() {
+      await chats.refresh({ signal })
+      for (const { id } of chats.list()) channel.post({ type: 'chat', chat: id })
     },
     close() {
       endChats()

@@ -70,6 +70,8 @@ export interface FakeMeshOptions {
   readonly people?: PeopleScript | undefined
   /** Since when there are recovery words; absent: there are none. */
   readonly recoverySince?: number | undefined
+  /** Devices that are there once recovery words were right; absent: none are. */
+  readonly comesBack?: readonly DeviceView[] | undefined
 }
 
 /** A mesh of the preview that other scripts can change. */
@@ -80,6 +82,7 @@ export interface FakeMesh extends Mesh {
 /** Makes a mesh whose devices are given, and that does what screens ask of it. */
 export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   let devices = [...options.devices]
+  let standing = options.standing
   let pending = [...(options.pending ?? [])]
   const events = createEvents<MeshEvent>((error) => {
     console.error(error)
@@ -101,6 +104,16 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   const recovery = createFakeRecovery({
     self,
     since: options.recoverySince,
+    door:
+      options.comesBack === undefined
+        ? undefined
+        : () => {
+            standing = 'member'
+            const back = options.comesBack ?? []
+            devices = [...devices, ...back]
+            events.emit({ type: 'membership', standing })
+            return back[0] ?? find(self)
+          },
     onChange() {
       events.emit({ type: 'people-changed' })
     },
@@ -146,7 +159,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
     self,
     events,
     change,
-    standing: () => options.standing,
+    standing: () => standing,
     devices: () => devices,
     models: () => [],
     addresses: () => [],
