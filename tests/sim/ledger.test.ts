@@ -74,7 +74,11 @@ function draftFor(random: Random, state: LedgerState): EntryFields {
     () => {
       const recovery = pick(random, recoveries)
       const { certificate } = pick(random, pool)
-      return admitByRecovery({ person, sign: recovery.sign.publicKey }, recoveryProof(recovery, state.mesh, certificate), certificate)
+      return admitByRecovery(
+        { person, sign: recovery.sign.publicKey },
+        recoveryProof(recovery, state.mesh, certificate),
+        certificate,
+      )
     },
     () => ({ type: 'recovery', person, keys: null }),
     () => ({

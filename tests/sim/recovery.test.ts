@@ -1,12 +1,17 @@
 import { afterEach, expect, test } from 'vitest'
+import { systemClock } from '../../helper/ports/clock.ts'
+import { systemRandom } from '../../helper/ports/random.ts'
 import type { RoomId } from '../../mesh/base/index.ts'
 import type { MeshEvent } from '../../mesh/mesh-types.ts'
+import { createVirtualNetwork } from '../kit/network.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
 import { until } from '../kit/wait.ts'
 
+const network = createVirtualNetwork({ clock: systemClock, random: systemRandom })
 const running: TestPeer[] = []
-const start = async (...args: Parameters<typeof startPeer>): Promise<TestPeer> => {
-  const peer = await startPeer(...args)
+let hosts = 0
+const start = async (name: string, options: Parameters<typeof startPeer>[1] = {}): Promise<TestPeer> => {
+  const peer = await startPeer(name, { preset: network.preset(`host-${String(hosts++)}`), ...options })
   running.push(peer)
   return peer
 }
