@@ -9,7 +9,14 @@ import {
   type ArchiveAboutMesh,
   type ArchivedPart,
 } from './archive-records.ts'
-import type { ArchiveContent, ExportOptions, ImportOptions, ImportResult, InspectOptions, MeshArchives } from './archive-types.ts'
+import type {
+  ArchiveContent,
+  ExportOptions,
+  ImportOptions,
+  ImportResult,
+  InspectOptions,
+  MeshArchives,
+} from './archive-types.ts'
 import type { Membership } from './identity/index.ts'
 import { openArchive, sealArchive, type ArchiveRecord } from './seal/index.ts'
 import { createStaging, type Staging } from './staging.ts'

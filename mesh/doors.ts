@@ -1,26 +1,6 @@
-import * as z from 'zod/mini'
 import { MeshError, type DeviceId } from './base/index.ts'
 import { isDeviceId, parseInvitation, type InvitationLink } from './identity/index.ts'
 import type { Door } from './mesh-types.ts'
-import { deviceId, list, text } from './wire/index.ts'
-
-/** Largest answer of a helper about itself, in bytes: ten times what its addresses need. */
-export const WHEREABOUTS_MAX_BYTES = 16 * 1024
-
-const whereabouts = z.object({ peerId: deviceId, addresses: list(text(300), 64) })
-
-/** The door a helper names in its `/plexus.json`; undefined: this is none. What it says is not trusted. */
-export function doorOfWhereabouts(answer: string): Door | undefined {
-  let parsed: unknown
-  try {
-    parsed = JSON.parse(answer)
-  } catch {
-    // some other server's page
-    return undefined
-  }
-  const said = z.safeParse(whereabouts, parsed)
-  return said.success ? { device: said.data.peerId, addresses: said.data.addresses } : undefined
-}
 
 /** The addresses of a link by device: those without a device in them are the inviter's. */
 export function doorsOf(link: InvitationLink): Door[] {

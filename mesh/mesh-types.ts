@@ -3,7 +3,7 @@ import type { EngineLoad, ModelRecord } from './engine/index.ts'
 import type { MeshArchives } from './archive-types.ts'
 import type { MeshRooms } from './rooms-types.ts'
 import type { MeshPeople, PersonRole } from './people-types.ts'
-import type { MeshRecovery } from './recovery-types.ts'
+import type { MeshRecovery, RecoverOptions } from './recovery-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
 
 /** What kind of thing a device is: it decides icon and words, never rights. */
@@ -203,6 +203,15 @@ export interface Mesh extends MeshPeople, MeshRecovery, MeshArchives {
   findKnock(words: string, options?: Cancellable): Promise<KnockView>
   /** Admits the device that shows these words. @throws as {@link findKnock}, and `unauthorized`, `removed` */
   admitKnock(words: string, options?: Cancellable): Promise<void>
+  /**
+   * Makes this device one of the person whose words (or two parts) these are, at any
+   * reachable device of the mesh: `place` is its door, or an address or link as text. The
+   * mesh this device is in is left, and its rooms come along. Resolves when it is in and
+   * holds the keys, with the device that let it in.
+   * @throws MeshError `malformed`, `usage`, `conflict` (parts that do not belong together),
+   * `recovery-unknown`, `offline`, `busy`, `unauthorized` (that device may let nobody in), `integrity`
+   */
+  recover(secret: string, place: Door | string, options?: RecoverOptions): Promise<DeviceView>
   /** Asks the best device. Leaving the loop early, or the signal, stops the engine within 200 ms. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
   /** Conversations of people and the AI, on all devices of those who take part. */

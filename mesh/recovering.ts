@@ -1,4 +1,12 @@
-import { isMeshError, MeshError, type Clock, type EntryHash, type MeshId, type PersonId, type Random } from './base/index.ts'
+import {
+  isMeshError,
+  MeshError,
+  type Clock,
+  type EntryHash,
+  type MeshId,
+  type PersonId,
+  type Random,
+} from './base/index.ts'
 import { doorsAt } from './doors.ts'
 import {
   admitByRecovery,
@@ -9,7 +17,7 @@ import {
   type Membership,
 } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
-import type { DeviceView, Door } from './mesh-types.ts'
+import type { DeviceView, Door, Mesh } from './mesh-types.ts'
 import { recoverAt, type AddressBook, type Links } from './net/index.ts'
 import type { MeshRecovery, RecoverOptions } from './recovery-types.ts'
 import {
@@ -36,7 +44,7 @@ interface RecoveringPorts {
 }
 
 /** Recovery words of this device's person, and coming back by them. */
-export function createRecovering(ports: RecoveringPorts): MeshRecovery {
+export function createRecovering(ports: RecoveringPorts): MeshRecovery & Pick<Mesh, 'recover'> {
   const { clock, random, membership, links, book, epochs } = ports
 
   const ownPerson = (): PersonId => {
@@ -59,7 +67,11 @@ export function createRecovering(ports: RecoveringPorts): MeshRecovery {
         key: publicKey,
         proofFor: (mesh: MeshId) => recoveryProof(keys, mesh, certificate),
         async write(mesh: MeshId, person: PersonId, parents: readonly EntryHash[]) {
-          const fields = admitByRecovery({ person, sign: publicKey }, recoveryProof(keys, mesh, certificate), certificate)
+          const fields = admitByRecovery(
+            { person, sign: publicKey },
+            recoveryProof(keys, mesh, certificate),
+            certificate,
+          )
           return (await signEntry(ports.key, fields, { parents, at: clock.now(), mesh }, { signal })).bytes
         },
       }

@@ -1,5 +1,4 @@
 import type { DeviceId } from './base/index.ts'
-import type { DeviceView, Door } from './mesh-types.ts'
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -28,12 +27,15 @@ export interface RecoveryDraft {
   readonly parts: readonly RecoveryPart[]
 }
 
+/** What a device that comes back waits for, in order. */
+export type RecoverPhase = 'connecting' | 'proving' | 'opening'
+
 /** How one comes back. */
 export interface RecoverOptions extends Cancellable {
-  readonly onProgress?: ((phase: 'connecting' | 'proving' | 'opening') => void) | undefined
+  readonly onProgress?: ((phase: RecoverPhase) => void) | undefined
 }
 
-/** Words that bring a person back who lost all devices. */
+/** Words that bring a person back who lost all devices; coming back is `Mesh.recover`. */
 export interface MeshRecovery {
   /** Of the person of this device; null: there are none. */
   recovery(): RecoveryView | null
@@ -47,13 +49,4 @@ export interface MeshRecovery {
   keepRecovery(words: string, options?: Cancellable): Promise<void>
   /** Takes the words back: they bring nobody back any more. Without any it does nothing. @throws as {@link keepRecovery} */
   removeRecovery(options?: Cancellable): Promise<void>
-  /**
-   * Makes this device one of the person whose words (or two parts) these are, at any
-   * reachable device of the mesh: `place` is its door, or an address or link as text. The
-   * mesh this device is in is left, and its rooms come along. Resolves when it is in and
-   * holds the keys, with the device that let it in.
-   * @throws MeshError `malformed`, `usage`, `conflict` (parts that do not belong together),
-   * `recovery-unknown`, `offline`, `busy`, `unauthorized` (that device may let nobody in), `integrity`
-   */
-  recover(secret: string, place: Door | string, options?: RecoverOptions): Promise<DeviceView>
 }

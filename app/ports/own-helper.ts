@@ -1,6 +1,12 @@
+import * as z from 'zod/mini'
 import { MeshError } from '../../mesh/base/index.ts'
-import { doorOfWhereabouts, WHEREABOUTS_MAX_BYTES } from '../../mesh/doors.ts'
+import { deviceId, list, text } from '../../mesh/wire/index.ts'
 import type { FindHelper } from '../peer/index.ts'
+
+/** Largest answer of a helper about itself, in bytes: ten times what its addresses need. */
+const ANSWER_MAX_BYTES = 16 * 1024
+
+const whereabouts = z.object({ peerId: deviceId, addresses: list(text(300), 64) })
 
 /** What it takes of a browser. */
 export interface OwnHelperPorts {
@@ -15,9 +21,10 @@ export interface OwnHelperPorts {
  */
 export function findOwnHelper(ports: OwnHelperPorts): FindHelper {
   return async ({ signal }) => {
-    const door = doorOfWhereabouts(await ask(ports, signal))
-    if (door === undefined) throw fromElsewhere()
-    return door
+    const answer = await ask(ports, signal)
+    const said = z.safeParse(whereabouts, parsed(answer))
+    if (!said.success) throw fromElsewhere()
+    return { device: said.data.peerId, addresses: said.data.addresses }
   }
 }
 
@@ -42,10 +49,19 @@ async function readBounded(body: ReadableStream<Uint8Array>): Promise<string> {
   for await (const piece of body) {
     size += piece.byteLength
     // leaving the loop ends the transfer
-    if (size > WHEREABOUTS_MAX_BYTES) throw fromElsewhere()
+    if (size > ANSWER_MAX_BYTES) throw fromElsewhere()
     answer += decoder.decode(piece, { stream: true })
   }
   return answer + decoder.decode()
+}
+
+function parsed(answer: string): unknown {
+  try {
+    return JSON.parse(answer)
+  } catch {
+    // some other server's page
+    return undefined
+  }
 }
 
 function fromElsewhere(): MeshError {

@@ -1,8 +1,13 @@
+import * as z from 'zod/mini'
 import { isMeshError, MeshError } from '../../mesh/base/index.ts'
-import { doorOfWhereabouts, WHEREABOUTS_MAX_BYTES } from '../../mesh/doors.ts'
 import type { Door } from '../../mesh/mesh-types.ts'
+import { deviceId, list, text } from '../../mesh/wire/index.ts'
 
 const ANSWER_LIMIT_MS = 10_000
+/** Largest answer of a helper about itself, in bytes: ten times what its addresses need. */
+const ANSWER_MAX_BYTES = 16 * 1024
+
+const whereabouts = z.object({ peerId: deviceId, addresses: list(text(300), 64) })
 
 /**
  * The place a person named: what begins with http is the page of a helper, which is
@@ -13,9 +18,18 @@ const ANSWER_LIMIT_MS = 10_000
 export async function findDoor(place: string, options: { readonly signal: AbortSignal }): Promise<Door | string> {
   const isPage = /^https?:\/\//i.test(place) && !place.includes('join=')
   if (!isPage) return place
-  const door = doorOfWhereabouts(await ask(place, options.signal))
-  if (door === undefined) throw new MeshError('usage', 'What answers there is no helper of Plexus.')
-  return door
+  const said = z.safeParse(whereabouts, parsed(await ask(place, options.signal)))
+  if (!said.success) throw new MeshError('usage', 'What answers there is no helper of Plexus.')
+  return { device: said.data.peerId, addresses: said.data.addresses }
+}
+
+function parsed(answer: string): unknown {
+  try {
+    return JSON.parse(answer)
+  } catch {
+    // some other server's page
+    return undefined
+  }
 }
 
 async function ask(page: string, signal: AbortSignal): Promise<string> {
@@ -41,7 +55,7 @@ async function readBounded(body: ReadableStream<Uint8Array>): Promise<string> {
   for await (const piece of body) {
     size += piece.byteLength
     // leaving the loop ends the transfer; what was read is no answer of a helper
-    if (size > WHEREABOUTS_MAX_BYTES) return ''
+    if (size > ANSWER_MAX_BYTES) return ''
     answer += decoder.decode(piece, { stream: true })
   }
   return answer + decoder.decode()

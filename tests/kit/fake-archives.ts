@@ -19,7 +19,8 @@ export const FAKE_ARCHIVES: MeshArchives = {
     return { name: 'Ana', at: Date.UTC(2026, 10, 20, 9, 30), rooms: 3, chats: 12 }
   },
   async importAll(bytes) {
-    for await (const piece of bytes) void piece
+    const pieces = []
+    for await (const piece of bytes) pieces.push(piece)
     return { rooms: 3, chats: 2 }
   },
 }

@@ -1,5 +1,5 @@
 import { MeshError, type DeviceId } from '../../mesh/base/index.ts'
-import type { DeviceView } from '../../mesh/mesh-types.ts'
+import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
 import type { MeshRecovery, RecoveryDraft, RecoveryView } from '../../mesh/recovery-types.ts'
 
 /** The words and parts of a fake mesh. */
@@ -22,7 +22,12 @@ export interface FakeRecoveryOptions {
 }
 
 /** Recovery words that are always the same. */
-export function createFakeRecovery({ self, since, door, onChange }: FakeRecoveryOptions): MeshRecovery {
+export function createFakeRecovery({
+  self,
+  since,
+  door,
+  onChange,
+}: FakeRecoveryOptions): MeshRecovery & Pick<Mesh, 'recover'> {
   let inForce: RecoveryView | null = since === undefined ? null : { since, by: self, byName: 'Desktop' }
   const put = (next: RecoveryView | null): Promise<void> => {
     inForce = next

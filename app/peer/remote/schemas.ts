@@ -48,7 +48,7 @@ import type {
   PersonView,
   RemovalProgress,
 } from '../../../mesh/people-types.ts'
-import type { RecoveryDraft, RecoveryPart, RecoveryView } from '../../../mesh/recovery-types.ts'
+import type { RecoverPhase, RecoveryDraft, RecoveryPart, RecoveryView } from '../../../mesh/recovery-types.ts'
 import type {
   AskEvent,
   AskPhase,
@@ -264,7 +264,7 @@ export const knocks = many(knockView)
 /** A door, or an address or link as it was typed. */
 export const place = z.union([line, door])
 /** How far a coming back is. */
-export const recoverPhase = one<'connecting' | 'proving' | 'opening'>({ connecting: true, proving: true, opening: true })
+export const recoverPhase = one<RecoverPhase>({ connecting: true, proving: true, opening: true })
 /** Whether there are recovery words. */
 export const recovery = z.nullable(object<RecoveryView>({ since: figure, by: deviceId, byName: line }))
 /** Words and parts in force nowhere yet. */

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { RECOVERY_TEXT_MAX_LENGTH } from '../../../mesh/base/index.ts'
-import type { RecoveryDraft, RecoveryView } from '../../../mesh/recovery-types.ts'
+import type { RecoverPhase, RecoveryDraft, RecoveryView } from '../../../mesh/recovery-types.ts'
 import { findDoor } from '../find-door.ts'
 import { operation } from '../operation.ts'
 import { describeDevice, type DeviceLine } from './devices.ts'
@@ -48,7 +48,7 @@ export const removeRecovery = operation<Record<string, never>, never, RecoverySt
 
 /** How far a coming back is. */
 interface RecoverProgress {
-  readonly phase: 'connecting' | 'proving' | 'opening'
+  readonly phase: RecoverPhase
 }
 
 /** Who came back, and with which other devices. */
