@@ -62,7 +62,8 @@ module.exports = {
       from: { path: '^(?:app|helper|relay|scripts)/', pathNot: NO_TESTS },
       to: {
         path: '^mesh/',
-        pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|archive-types|people-types|recovery-types|rooms-types)\\.ts$',
+        pathNot:
+          '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|archive-types|people-types|recovery-types|rooms-types)\\.ts$',
       },
     },
     {

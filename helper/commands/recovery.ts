@@ -62,9 +62,7 @@ function sentenceOf({ since, by }: RecoveryState): string {
 export const recoverCommand: Command = {
   name: 'recover',
   summary: 'Come back with recovery words, or two of three parts, when your devices are lost.',
-  arguments: [
-    { usage: '<place>', doc: 'a device of your mesh: its address, its page, or any link, also a used one' },
-  ],
+  arguments: [{ usage: '<place>', doc: 'a device of your mesh: its address, its page, or any link, also a used one' }],
   options: [{ usage: '--words-file <file>', doc: 'read the words or parts from a file; else they are asked for, or read from the input' }], // prettier-ignore
   async run(input, context) {
     const client = await context.helper()
@@ -119,6 +117,8 @@ async function fileText(file: string): Promise<string> {
     }
   } catch (error) {
     if (error instanceof MeshError) throw error
-    throw new MeshError('config-invalid', `The words cannot be read from ${file}: ${messageOf(error)}.`, { cause: error })
+    throw new MeshError('config-invalid', `The words cannot be read from ${file}: ${messageOf(error)}.`, {
+      cause: error,
+    })
   }
 }

@@ -14,7 +14,8 @@ export async function readInput(
   for await (const piece of input) {
     options.signal.throwIfAborted()
     text += typeof piece === 'string' ? piece : decoder.decode(piece, { stream: true })
-    if (text.length > maxLength) throw new MeshError('usage', `The input is longer than ${String(maxLength)} characters.`)
+    if (text.length > maxLength)
+      throw new MeshError('usage', `The input is longer than ${String(maxLength)} characters.`)
   }
   return text + decoder.decode()
 }

@@ -107,7 +107,10 @@ describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (si
     await page.getByText('You are back: this device is yours again.').first().waitFor()
     await look(page, 'recovered')
     await page.getByRole('link', { name: 'Remove Desktop' }).click()
-    await page.getByRole('heading', { name: /Desktop/ }).first().waitFor()
+    await page
+      .getByRole('heading', { name: /Desktop/ })
+      .first()
+      .waitFor()
   })
 
   it('tells every other device who came back', async () => {
@@ -132,8 +135,14 @@ describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (si
     const path = join(SHOTS, `saved-${size}.plexus`)
     await download.saveAs(path)
     expect(readFileSync(path).byteLength).toBe(2_100_000)
-    await page.getByText(/^Saved: 2\.10? MB\./).first().waitFor()
-    await page.getByText(/^Saved: 2\.10? MB\./).first().scrollIntoViewIfNeeded()
+    await page
+      .getByText(/^Saved: 2\.10? MB\./)
+      .first()
+      .waitFor()
+    await page
+      .getByText(/^Saved: 2\.10? MB\./)
+      .first()
+      .scrollIntoViewIfNeeded()
     await look(page, 'saved')
 
     const choose = async (file: string): Promise<void> => {

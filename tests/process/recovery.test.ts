@@ -66,7 +66,8 @@ test('words made on one helper bring a fresh one back, rooms and all; replaced o
   expect(others.map(({ name }) => name).sort()).toEqual(['laptop', 'old'])
   await until(async () => JSON.stringify(await jsonOf(fresh, 'rooms')).includes('Diary'), { what: 'the room to come' })
   await until(
-    async () => JSON.stringify((await fresh.cli(['read', 'Diary', '--json'])).json ?? '').includes('The heron came back.'),
+    async () =>
+      JSON.stringify((await fresh.cli(['read', 'Diary', '--json'])).json ?? '').includes('The heron came back.'),
     { what: 'what was written' },
   )
   // what is lost is removed at once, and everybody reads in the ledger how the new one came
