@@ -6,7 +6,7 @@ import { runProgram } from './commands/index.ts'
 import { defaultThreads } from './engines/index.ts'
 import { MeshError } from '../mesh/base/index.ts'
 import { systemClock } from './ports/clock.ts'
-import { askSecret, streamOutput, terminalOf } from './terminal/index.ts'
+import { askSecret, readInput, streamOutput, terminalOf } from './terminal/index.ts'
 
 /**
  * Runs one command line in this process and ends it with the right exit code. The
@@ -32,6 +32,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     version: versionOf(installDir),
     clock: systemClock,
     askSecret: ask,
+    readInput: (maxLength, options) => readInput(process.stdin, maxLength, options),
     interruptSignal,
     async start(config, options) {
       const { runHelper } = await import('./run-helper.ts')

@@ -58,11 +58,12 @@ export function aboutRecord(given: ArchiveAboutMesh): ArchiveRecord {
   return { kind: ABOUT, body: encode({ v: VERSION, ...given }) }
 }
 
-/** @throws MeshError `unsupported` where the archive is of a newer version, `integrity` */
-export function checkAbout(record: ArchiveRecord): void {
+/** The first record, read. @throws MeshError `unsupported` where the archive is of a newer version, `integrity` */
+export function readAbout(record: ArchiveRecord): ArchiveAboutMesh {
   const { v } = read(record, z.object({ v: whole() }))
   if (v > VERSION) throw new MeshError('unsupported', 'This archive is of a newer version of Plexus.')
-  read(record, about)
+  const { mesh, device, name, at } = read(record, about)
+  return { mesh, device, name: cleanName(name), at }
 }
 
 /** The records of a room. */

@@ -26,6 +26,21 @@ export interface ImportResult {
   readonly chats: number
 }
 
+/** What is in an archive, before anything of it is brought in. */
+export interface ArchiveContent {
+  /** Name of the person who exported it, as that device had it. */
+  readonly name: string
+  /** ms since 1970, by the clock of the device that made it. */
+  readonly at: number
+  readonly rooms: number
+  readonly chats: number
+}
+
+/** How an archive is looked into. */
+export interface InspectOptions extends Cancellable {
+  readonly key: ArchiveKey
+}
+
 /** Everything of this device's person, out of it and into it. */
 export interface MeshArchives {
   /**
@@ -33,6 +48,11 @@ export interface MeshArchives {
    * @throws MeshError `usage` for a short passphrase, and of the store
    */
   exportAll(options: ExportOptions): AsyncIterable<Uint8Array>
+  /**
+   * Reads an archive to its end, so that it is known to be whole, and says what is in it. Nothing is kept.
+   * @throws MeshError `passphrase-wrong`, `malformed`, `unsupported`, `integrity`, `too-large`
+   */
+  inspectArchive(bytes: AsyncIterable<Uint8Array>, options: InspectOptions): Promise<ArchiveContent>
   /**
    * Brings an archive into this device's own identity and mesh. It is read to its end before
    * anything of it shows; then each room and chat comes whole or not at all, and what is here

@@ -1,14 +1,31 @@
-import { asMeshError, isAbort, MeshError, type ChatId, type Clock, type Logger, type Random, type Store } from './base/index.ts'
+import {
+  asMeshError,
+  isAbort,
+  MeshError,
+  type ChatId,
+  type Clock,
+  type Logger,
+  type Random,
+  type Store,
+} from './base/index.ts'
 import {
   aboutRecord,
   chatRecords,
-  checkAbout,
   partOf,
+  readAbout,
   recordRole,
   roomRecords,
+  type ArchiveAboutMesh,
   type ArchivedPart,
 } from './archive-records.ts'
-import type { ExportOptions, ImportOptions, ImportResult, MeshArchives } from './archive-types.ts'
+import type {
+  ArchiveContent,
+  ExportOptions,
+  ImportOptions,
+  ImportResult,
+  InspectOptions,
+  MeshArchives,
+} from './archive-types.ts'
 import type { Membership } from './identity/index.ts'
 import { openArchive, sealArchive, type ArchiveRecord } from './seal/index.ts'
 import { createStaging, type Staging } from './staging.ts'
@@ -64,14 +81,17 @@ export function createArchives(ports: ArchivesPorts): Archives {
   /** Lets through what is staged, gathers what is another's, and checks that it is an archive of everything at all. */
   async function* sorted(
     records: AsyncIterable<ArchiveRecord>,
-    foreign: ArchiveRecord[],
+    onForeign: (record: ArchiveRecord) => void,
+    onAbout?: (about: ArchiveAboutMesh) => void,
   ): AsyncGenerator<ArchiveRecord> {
     let role: ReturnType<typeof recordRole> | undefined
     for await (const record of records) {
       const next = recordRole(record)
       if (role === undefined && next !== 'about') throw notOfAll()
-      if (next === 'about') checkAbout(record)
-      else if (next === 'foreign') foreign.push(record)
+      if (next === 'about') {
+        const about = readAbout(record)
+        onAbout?.(about)
+      } else if (next === 'foreign') onForeign(record)
       else if (next === 'continues' && role !== 'begins' && role !== 'continues') throw notOfAll()
       else yield record
       role = next
@@ -95,7 +115,10 @@ export function createArchives(ports: ArchivesPorts): Archives {
     const foreign: ArchiveRecord[] = []
     const counts = { rooms: 0, chats: 0 }
     // what is in it shows only when all of it was read: the end may say that it is not whole
-    await imports.add(sorted(openArchive(bytes, key, { signal }), foreign), { signal })
+    const records = sorted(openArchive(bytes, key, { signal }), (record) => {
+      foreign.push(record)
+    })
+    await imports.add(records, { signal })
     try {
       await imports.settle({ signal })
       const put = await placer({ signal })
@@ -113,6 +136,22 @@ export function createArchives(ports: ArchivesPorts): Archives {
     }
     for (const record of foreign) onRecord?.(record)
     return counts
+  }
+
+  const inspect = async (bytes: AsyncIterable<Uint8Array>, options: InspectOptions): Promise<ArchiveContent> => {
+    let about: ArchiveAboutMesh | undefined
+    const counts = { rooms: 0, chats: 0 }
+    const records = sorted(
+      openArchive(bytes, options.key, options),
+      () => {},
+      (said) => (about ??= said),
+    )
+    for await (const { kind } of records) {
+      if (kind === 'room') counts.rooms += 1
+      if (kind === 'chat') counts.chats += 1
+    }
+    if (about === undefined) throw notOfAll()
+    return { name: about.name, at: about.at, ...counts }
   }
 
   /** Nobody waits for it: what cannot be put in place now stays staged. */
@@ -150,6 +189,7 @@ export function createArchives(ports: ArchivesPorts): Archives {
 
   return {
     exportAll: (options) => sealArchive(everything(options), options.lock, ports, options),
+    inspectArchive: inspect,
     importAll: (bytes, options) => inTurn(() => importAll(bytes, options)),
     adopt: (mesh, entries, options) => inTurn(() => adopt(mesh, entries, options)),
     resume: (options = {}) =>

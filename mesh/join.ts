@@ -12,6 +12,7 @@ import {
   type InvitationLink,
   type Membership,
 } from './identity/index.ts'
+import { doorsOf } from './doors.ts'
 import type { DeviceView, Door, InvitationPreview, Mesh } from './mesh-types.ts'
 import { knockAt, proveInvitation, type AddressBook, type Links } from './net/index.ts'
 
@@ -39,6 +40,8 @@ export interface Joining {
   readonly preview: Mesh['preview']
   readonly join: Mesh['join']
   readonly knock: Mesh['knock']
+  /** The first of these devices whose link comes up within some seconds, else one that is known at all. */
+  untilOnline(doors: readonly Door[], cancel: Cancellable): Promise<DeviceView>
 }
 
 /** Reads links and answers invitations for this device. */
@@ -113,6 +116,7 @@ export function createJoining(ports: JoinPorts): Joining {
   }
 
   return {
+    untilOnline,
     preview(text): InvitationPreview {
       const link = parseInvitation(text)
       const known = isKnown(link)
@@ -165,15 +169,4 @@ export function createJoining(ports: JoinPorts): Joining {
       return untilOnline([door], { signal: options.signal })
     },
   }
-}
-
-/** The addresses of a link by device: those without a device in them are the inviter's. */
-function doorsOf(link: InvitationLink): Door[] {
-  const byDevice = new Map<DeviceId, string[]>([[link.inviter, []]])
-  for (const address of link.addresses) {
-    const named = /\/p2p\/([^/]+)$/.exec(address)?.[1] as DeviceId | undefined
-    const device = named ?? link.inviter
-    byDevice.set(device, [...(byDevice.get(device) ?? []), address])
-  }
-  return [...byDevice].flatMap(([device, addresses]) => (addresses.length === 0 ? [] : [{ device, addresses }]))
 }

@@ -9,7 +9,14 @@ import {
   type MeshId,
   type Random,
 } from './base/index.ts'
-import { createEpochs, type EpochChange, type Epochs, type Keyring, type Membership } from './identity/index.ts'
+import {
+  createEpochs,
+  type EpochChange,
+  type Epochs,
+  type EpochsPorts,
+  type Keyring,
+  type Membership,
+} from './identity/index.ts'
 import type { SealingKeyPair } from './seal/index.ts'
 
 /** Pause before keys are looked after again when that failed, in ms. */
@@ -41,6 +48,11 @@ export interface KeptEpochs extends Keyring {
   maintain(options?: Cancellable): Promise<void>
   /** See {@link Epochs.meshTags}. */
   meshTags(): readonly Uint8Array[]
+  /**
+   * Opens with a person's recovery key whatever was sealed to it, and seals it to this
+   * device: from then on it needs the words no more. @throws MeshError of the store
+   */
+  openWith(recovery: NonNullable<EpochsPorts['recovery']>, options?: Cancellable): Promise<void>
   close(): void
 }
 
@@ -84,10 +96,10 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
   }
 
   /** An entry of another device that came in between makes an own one void; with that one known it is right. */
-  const maintained = async (signal: AbortSignal): ReturnType<Epochs['maintain']> => {
+  const maintained = async (keys: Epochs, signal: AbortSignal): ReturnType<Epochs['maintain']> => {
     for (let attempts = 1; ; attempts++) {
       try {
-        return await epochs.maintain({ signal })
+        return await keys.maintain({ signal })
       } catch (error) {
         if (!isMeshError(error, 'conflict') || attempts === CONFLICTS_MAX) throw error
       }
@@ -97,7 +109,7 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
   const maintain: KeptEpochs['maintain'] = async (maintainOptions = {}) => {
     await follow()
     if (membership.standing() === 'removed') return
-    const { dueInMs } = await maintained(maintainOptions.signal ?? life.signal)
+    const { dueInMs } = await maintained(epochs, maintainOptions.signal ?? life.signal)
     if (dueInMs !== undefined) schedule(Math.min(dueInMs, LOOK_AGAIN_MS))
   }
 
@@ -137,6 +149,20 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
     maintain,
     // until the keys of the mesh one went to are open, those of the last one are nobody's
     meshTags: () => (membership.ledger().mesh === mesh ? epochs.meshTags() : []),
+    async openWith(recovery, openOptions = {}) {
+      await follow()
+      const ledger = membership.ledger()
+      const wide = await createEpochs(
+        { ledger, self: membership.self, sealingKey: sealing, recovery, random, clock, log },
+        openOptions,
+      )
+      try {
+        await maintained(wide, openOptions.signal ?? life.signal)
+      } finally {
+        wide.close()
+      }
+      await maintain(openOptions)
+    },
     close() {
       unsubscribe()
       cancelNext()

@@ -4,6 +4,7 @@ import type { MeshArchives } from './archive-types.ts'
 import type { MeshChats } from './chats-types.ts'
 import type { MeshRooms } from './rooms-types.ts'
 import type { MeshPeople, PersonRole } from './people-types.ts'
+import type { MeshRecovery, RecoverOptions } from './recovery-types.ts'
 import type { AskEvent, AskRequest, Path } from './route/index.ts'
 
 /** What kind of thing a device is: it decides icon and words, never rights. */
@@ -31,6 +32,8 @@ export interface DeviceView {
   /** ms since 1970 */
   readonly admittedAt: number
   readonly admittedBy: DeviceId
+  /** True: it came back by the recovery words of its person. */
+  readonly recovered: boolean
   /** For `unreachable`: what was tried and how it failed, one sentence. */
   readonly trouble?: string | undefined
   readonly models: readonly ModelRecord[]
@@ -157,7 +160,7 @@ interface Cancellable {
 }
 
 /** One device's whole view of its mesh: the only thing screens, gateway and command line talk to. */
-export interface Mesh extends MeshPeople, MeshArchives {
+export interface Mesh extends MeshPeople, MeshRecovery, MeshArchives {
   readonly self: DeviceId
   readonly events: EventSource<MeshEvent>
   standing(): Standing
@@ -205,6 +208,15 @@ export interface Mesh extends MeshPeople, MeshArchives {
   findKnock(words: string, options?: Cancellable): Promise<KnockView>
   /** Admits the device that shows these words. @throws as {@link findKnock}, and `unauthorized`, `removed` */
   admitKnock(words: string, options?: Cancellable): Promise<void>
+  /**
+   * Makes this device one of the person whose words (or two parts) these are, at any
+   * reachable device of the mesh: `place` is its door, or an address or link as text. The
+   * mesh this device is in is left, and its rooms come along. Resolves when it is in and
+   * holds the keys, with the device that let it in.
+   * @throws MeshError `malformed`, `usage`, `conflict` (parts that do not belong together),
+   * `recovery-unknown`, `offline`, `busy`, `unauthorized` (that device may let nobody in), `integrity`
+   */
+  recover(secret: string, place: Door | string, options?: RecoverOptions): Promise<DeviceView>
   /** Asks the best device. Leaving the loop early, or the signal, stops the engine within 200 ms. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
   /** This person's own chats with the AI, the same on all their devices. */

@@ -37,6 +37,7 @@ import {
   createLinks,
   createNode,
   createProtocols,
+  createRecoveries,
   loadAddressBook,
   serveProtocols,
   type CapabilityRecord,
@@ -46,6 +47,7 @@ import {
 import { createPendingJoins } from './pending-joins.ts'
 import { shareKnocks } from './pending-knocks.ts'
 import { createPeople } from './people.ts'
+import { createRecovering } from './recovering.ts'
 import { returnToKeeper } from './returning.ts'
 import { createMeshRooms } from './rooms.ts'
 import { createSharing } from './sharing.ts'
@@ -210,7 +212,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     { signal },
   )
 
-  const { start: startChats, stop: stopChats, ...chats } = createMeshChats({
+  const {
+    start: startChats,
+    stop: stopChats,
+    ...chats
+  } = createMeshChats({
     ...{ store, clock, log, membership, epochs, sharing },
   })
 
@@ -223,11 +229,18 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const goingMembership: Membership = { ...membership, adopt: archives.adopt }
   const joining = createJoining({ self, clock, random, membership: goingMembership, links, book, viewOf })
 
+  const { untilOnline, ...joins } = joining
+  const recovering = createRecovering({
+    ...{ clock, random, key, links, book, epochs, untilOnline },
+    membership: goingMembership,
+  })
+
   const hosts = {
     control: links.host,
     engines,
     admission: admissions,
     knocking: knocks,
+    recovering: createRecoveries({ membership, clock, log, spare }),
     documents: sharing.syncer.host,
   }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
@@ -262,8 +275,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     addresses,
     ...people,
     chats,
+    ...recovering,
     rooms: shownRooms,
     exportAll: archives.exportAll,
+    inspectArchive: archives.inspectArchive,
     importAll: archives.importAll,
     async rename(id, wanted, cancel = {}) {
       const cleaned = cleanName(wanted)
@@ -277,9 +292,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       await epochs.maintain(cancel)
     },
     invite: (wanted) => makeInvitation({ membership, links, clock, random, addresses, linkTo }, wanted),
-    preview: joining.preview,
-    join: joining.join,
-    knock: joining.knock,
+    ...joins,
     knocks: () => knocks.waiting(),
     findKnock: (words, cancel) => knocks.find(words, cancel),
     admitKnock: (words, cancel) => knocks.admit(words, cancel),

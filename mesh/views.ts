@@ -47,12 +47,12 @@ export function createViews(ports: ViewPorts): Views {
   }
 
   const device = (member: Member): DeviceView => {
-    const { id, name, kind, role, admittedAt, admittedBy } = member
+    const { id, name, kind, role, admittedAt, admittedBy, recovered } = member
     const isOwn = member.person === ownPerson()
     const seen = id === self ? own() : linked(id)
     return {
       ...seen,
-      ...{ id, name, kind, role, admittedAt, admittedBy },
+      ...{ id, name, kind, role, admittedAt, admittedBy, recovered },
       person: isOwn ? '' : member.personName,
       personId: member.person,
       state: member.removedAt === null ? seen.state : 'removed',

@@ -13,6 +13,7 @@ const SENTENCES: Readonly<Record<ErrorCode, MessageKey>> = {
   'invitation-expired': 'error.invitation-expired',
   'invitation-used': 'error.invitation-used',
   'invitation-unknown': 'error.invitation-unknown',
+  'recovery-unknown': 'error.recovery-unknown',
   unauthorized: 'error.unauthorized',
   malformed: 'error.malformed',
   'too-large': 'error.too-large',

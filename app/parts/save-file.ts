@@ -6,7 +6,12 @@ const FORMATS = {
 /** Hands a text to the person as a file; the name is made safe for every file system. */
 export function saveFile(name: string, format: keyof typeof FORMATS, text: string): void {
   const { type, ending } = FORMATS[format]
-  const url = URL.createObjectURL(new Blob([text], { type }))
+  saveBlob(name, ending, new Blob([text], { type }))
+}
+
+/** The same for bytes. */
+export function saveBlob(name: string, ending: string, blob: Blob): void {
+  const url = URL.createObjectURL(blob)
   const link = document.createElement('a')
   link.href = url
   link.download = `${fileName(name)}.${ending}`

@@ -1,5 +1,7 @@
 import type { ChatId, EventSource, MeshError, MessageId, ModelId } from '../../mesh/base/index.ts'
+import type { MeshArchives } from '../../mesh/archive-types.ts'
 import type { DeviceView, InvitationPreview, JoinProgress, Mesh } from '../../mesh/mesh-types.ts'
+import type { RecoverOptions } from '../../mesh/recovery-types.ts'
 import type { AskPhase, Route } from '../../mesh/route/index.ts'
 import type { Chats } from '../../mesh/state/index.ts'
 import type { Shared } from './remote/shape.ts'
@@ -25,7 +27,7 @@ export interface PendingInvitation {
 }
 
 /** The mesh as every tab has it: run here, or reached through the tab that runs it. Nobody but its owner stops it. */
-export type SharedMesh = Omit<Shared<Mesh>, 'stop' | 'chats' | 'rooms' | 'exportAll' | 'importAll'>
+export type SharedMesh = Omit<Shared<Mesh>, 'stop' | 'chats' | 'rooms' | keyof MeshArchives>
 
 /**
  * The chats as every tab has them. Reading is from this tab's own copy; each mutation
@@ -78,6 +80,17 @@ export interface AppPeer {
    * `offline`, and those of `Mesh.knock`.
    */
   knock(options: Parameters<SharedMesh['knock']>[1]): Promise<DeviceView>
+  /**
+   * Comes back by recovery words or parts, at `place` (an address or link), else at the
+   * helper this page came from.
+   * @throws MeshError `no-helper` when neither is there, `offline`, and those of `Mesh.recover`
+   */
+  recover(secret: string, options: RecoverOptions & { readonly place?: string | undefined }): Promise<DeviceView>
+  /**
+   * Everything of this person in one file, out and in; undefined in a tab that does not
+   * hold the peer. What is brought in shows in all tabs.
+   */
+  archives(): MeshArchives | undefined
   /** Starts again what `problem` names. */
   retry(): void
   /** Writes down what is in memory, says goodbye and closes. */

@@ -11,6 +11,8 @@ export interface ChatNews {
   refreshAll(): void
   /** Another device did something in this chat, and it is in the store now. */
   arrived(chat: ChatId): void
+  /** Chats were written past this copy of them: it reads them, and the other tabs do. */
+  changedBelow(): Promise<void>
   close(): void
 }
 
@@ -55,6 +57,10 @@ export function createChatNews(ports: {
     arrived(chat) {
       refresh(chat)
       add(chat)
+    },
+    async changedBelow() {
+      await chats.refresh({ signal })
+      for (const { id } of chats.list()) channel.post({ type: 'chat', chat: id })
     },
     close() {
       endChats()

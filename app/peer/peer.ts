@@ -311,6 +311,26 @@ export async function createAppPeer(
       if (current.mesh === undefined) throw new MeshError('offline', 'The connection of this browser is not up yet.')
       return current.mesh.knock(door, { ...knockOptions, signal })
     },
+    async recover(secret, recoverOptions) {
+      const { place, ...given } = recoverOptions
+      const signal = given.signal ?? closing.signal
+      const door = place ?? (await ports.findHelper({ signal }))
+      if (current.mesh === undefined) throw new MeshError('offline', 'The connection of this browser is not up yet.')
+      return current.mesh.recover(secret, door, { ...given, signal })
+    },
+    archives() {
+      const mesh = own.mesh()
+      if (mesh === undefined) return undefined
+      return {
+        exportAll: mesh.exportAll,
+        inspectArchive: mesh.inspectArchive,
+        async importAll(bytes, importOptions) {
+          const brought = await mesh.importAll(bytes, importOptions)
+          await news.changedBelow()
+          return brought
+        },
+      }
+    },
     retry() {
       haveTrouble(undefined)
       if (leadership.leads()) void own.start()

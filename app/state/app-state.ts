@@ -4,6 +4,7 @@ import type { AppPeer } from '../peer/app-peer.ts'
 import type { About } from './about.ts'
 import { applyLook } from '../theme/look.ts'
 import type { PageLock } from '../lock/index.ts'
+import { Archiving } from './archiving.svelte.ts'
 import { Chatting } from './chatting.svelte.ts'
 import { Keeping, type KeepingPorts } from './keeping.svelte.ts'
 import { Knocking } from './knocking.svelte.ts'
@@ -12,6 +13,7 @@ import { createBrowserMemory, createPageMemory } from './memory.ts'
 import { Newcomers } from './newcomers.svelte.ts'
 import { Notices } from './notices.svelte.ts'
 import { PeopleView } from './people-view.svelte.ts'
+import { Recovering } from './recovering.svelte.ts'
 import { Rooming } from './rooming.svelte.ts'
 import { PeerView } from './peer-view.svelte.ts'
 import { Preferences, type Memory } from './preferences.svelte.ts'
@@ -26,6 +28,8 @@ export interface AppState {
   readonly keeping: Keeping
   readonly knocking: Knocking
   readonly locking: Locking
+  readonly archiving: Archiving
+  readonly recovering: Recovering
   readonly rooms: Rooming
   readonly notices: Notices
   readonly preferences: Preferences
@@ -39,6 +43,8 @@ const [getChats, setChats] = createContext<Chatting>()
 const [getKeeping, setKeeping] = createContext<Keeping>()
 const [getKnocking, setKnocking] = createContext<Knocking>()
 const [getLocking, setLocking] = createContext<Locking>()
+const [getArchiving, setArchiving] = createContext<Archiving>()
+const [getRecovering, setRecovering] = createContext<Recovering>()
 const [getRooms, setRooms] = createContext<Rooming>()
 const [getNotices, setNotices] = createContext<Notices>()
 const [getPreferences, setPreferences] = createContext<Preferences>()
@@ -47,6 +53,7 @@ const [getAbout, provideAbout] = createContext<About>()
 
 export {
   getAbout,
+  getArchiving,
   getChats,
   getKeeping,
   getKnocking,
@@ -56,6 +63,7 @@ export {
   getPeer,
   getPeople,
   getPreferences,
+  getRecovering,
   getRooms,
   getRouter,
   provideAbout,
@@ -75,7 +83,10 @@ export interface AppPorts {
 /** Makes the state of one page over its peer. */
 export function createAppState({ peer, lock, keeping, drafts, window }: AppPorts): AppState {
   const memory = peer.state().guest === true ? createPageMemory() : createBrowserMemory(window)
+  const preferences = new Preferences(memory, drafts)
   return {
+    archiving: new Archiving(peer, preferences),
+    recovering: new Recovering(peer),
     peer: new PeerView(peer),
     people: new PeopleView(peer),
     newcomers: new Newcomers(memory),
@@ -85,7 +96,7 @@ export function createAppState({ peer, lock, keeping, drafts, window }: AppPorts
     locking: new Locking(lock),
     rooms: new Rooming(peer.rooms),
     notices: new Notices(),
-    preferences: new Preferences(memory, drafts),
+    preferences,
     router: new Router(window),
   }
 }
@@ -99,6 +110,8 @@ export function provideAppState(state: AppState): () => void {
   setKeeping(state.keeping)
   setKnocking(state.knocking)
   setLocking(state.locking)
+  setArchiving(state.archiving)
+  setRecovering(state.recovering)
   setRooms(state.rooms)
   setNotices(state.notices)
   setPreferences(state.preferences)

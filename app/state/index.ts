@@ -7,6 +7,7 @@ export { type About, type HelperPage, type HelperPlace, type Updates } from './a
 export {
   createAppState,
   getAbout,
+  getArchiving,
   getChats,
   getNewcomers,
   getKeeping,
@@ -16,6 +17,7 @@ export {
   getPeer,
   getPeople,
   getPreferences,
+  getRecovering,
   getRooms,
   getRouter,
   provideAbout,

@@ -1,4 +1,4 @@
-import { asMeshError, type DeviceId, type InvitationId } from '../../mesh/base/index.ts'
+import { asMeshError, MeshError, type DeviceId, type InvitationId } from '../../mesh/base/index.ts'
 import type { MeshEvent } from '../../mesh/mesh-types.ts'
 import type {
   InvitationLine,
@@ -10,6 +10,7 @@ import type {
   PersonView,
   RemovalProgress,
 } from '../../mesh/people-types.ts'
+import type { RecoveryDraft, RecoveryView } from '../../mesh/recovery-types.ts'
 import type { AppPeer, SharedMesh } from '../peer/app-peer.ts'
 
 const TOLD: ReadonlySet<MeshEvent['type']> = new Set([
@@ -33,6 +34,10 @@ export class PeopleView {
   readonly #ledger = $derived.by(() => this.#read((mesh) => mesh.ledger()))
   readonly #invitations = $derived.by(() => this.#read((mesh) => mesh.invitations()))
   readonly #keys = $derived.by(() => this.#read((mesh) => mesh.keys()))
+  readonly #recovery = $derived.by(() => {
+    void this.#change
+    return this.#mesh?.recovery() ?? undefined
+  })
   readonly #removals = $derived.by(() => this.#read((mesh) => mesh.removals()))
   readonly #owners = $derived(
     new Map(this.#people.flatMap((person) => person.devices.map((device) => [device, person] as const))),
@@ -88,6 +93,10 @@ export class PeopleView {
   get removals(): readonly RemovalProgress[] {
     return this.#removals
   }
+  /** Of this person; undefined: there are none. */
+  get recovery(): RecoveryView | undefined {
+    return this.#recovery
+  }
   get own(): PersonView | undefined {
     return this.#people.find((person) => person.own)
   }
@@ -130,6 +139,18 @@ export class PeopleView {
   }
 
   // acts: each is the mesh's own
+  async draftRecovery(): Promise<RecoveryDraft> {
+    if (this.#mesh === undefined) throw new MeshError('offline', 'The connection of this browser is not up yet.')
+    return this.#mesh.draftRecovery()
+  }
+  async keepRecovery(words: string): Promise<void> {
+    await this.#mesh?.keepRecovery(words)
+    this.#change += 1
+  }
+  async removeRecovery(): Promise<void> {
+    await this.#mesh?.removeRecovery()
+    this.#change += 1
+  }
   async setRole(person: string, role: PersonRole): Promise<void> {
     await this.#mesh?.setRole(person, role)
     this.#change += 1

@@ -22,6 +22,9 @@ export interface OptionSpec {
 /** Asks the person at the terminal; undefined when they leave. */
 export type AskSecret = (question: string, options: { readonly signal: AbortSignal }) => Promise<string | undefined>
 
+/** Reads all that is piped in. @throws MeshError `usage` when it is longer */
+export type ReadInput = (maxLength: number, options: { readonly signal: AbortSignal }) => Promise<string>
+
 /** What a command is given to work with. */
 export interface CommandContext {
   readonly config: LoadedConfig
@@ -32,6 +35,8 @@ export interface CommandContext {
   readonly clock: Clock
   /** Asks for what must not be shown; undefined: nobody sits at a terminal. */
   readonly askSecret: AskSecret | undefined
+  /** Reads the input where it is no terminal; undefined: there is none. */
+  readonly readInput: ReadInput | undefined
   /** Aborts on Ctrl-C. */
   readonly signal: AbortSignal
   /** With `--json` nothing but the one document may go to `out`. */

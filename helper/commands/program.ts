@@ -12,7 +12,7 @@ import { loadConfig, SETTING_LIST, type Config, type LoadedConfig, type Setting 
 import { findDirOwner, readCredential } from '../data-dir/index.ts'
 import { createLocalClient, type LocalClient } from '../local/index.ts'
 import { printable, type Output } from '../terminal/index.ts'
-import type { AskSecret, Command, CommandContext, CommandInput } from './command.ts'
+import type { AskSecret, ReadInput, Command, CommandContext, CommandInput } from './command.ts'
 import { COMMANDS } from './registry.ts'
 
 /** Exit codes of every command. */
@@ -32,6 +32,8 @@ export interface ProgramPorts {
   readonly clock: Clock
   /** Asks for what must not be shown; undefined: nobody sits at a terminal. */
   readonly askSecret: AskSecret | undefined
+  /** Reads what is piped in; absent: nothing is. */
+  readonly readInput?: ReadInput | undefined
   /** Aborts on Ctrl-C; called only by commands that end by themselves. */
   interruptSignal(): AbortSignal
   /** Runs the helper in this process until it ends. */
@@ -131,6 +133,7 @@ function addCommand(parser: Parser, command: Command, ports: ProgramPorts, setEx
       err: ports.err,
       clock: ports.clock,
       askSecret: ports.askSecret,
+      readInput: ports.readInput,
       signal: ports.interruptSignal(),
       json,
     }

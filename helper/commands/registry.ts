@@ -10,6 +10,7 @@ import { lockCommand } from './lock.ts'
 import { modelsCommand } from './models.ts'
 import { peopleCommand, roleCommand } from './people.ts'
 import { readCommand, roomsCommand, sayCommand } from './rooms.ts'
+import { recoverCommand, recoveryCommand } from './recovery.ts'
 import { lanCommand, stopCommand, tokenCommand } from './running.ts'
 import { trustCommand } from './trust.ts'
 
@@ -30,6 +31,8 @@ export const COMMANDS: readonly Command[] = [
   invitationsCommand,
   uninviteCommand,
   joinCommand,
+  recoverCommand,
+  recoveryCommand,
   devicesCommand,
   renameCommand,
   removeCommand,

@@ -28,6 +28,7 @@ export {
   type ModelLine,
   type PersonLine,
   type ReadLine,
+  type RecoveryState,
   type RoomEntry,
   type Said,
 } from './operations/index.ts'

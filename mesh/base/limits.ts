@@ -18,6 +18,13 @@ export const KNOCKS_MAX = 8
 /** Wrong words that may be typed within {@link PENDING_JOIN_MS}. */
 export const KNOCK_TRIES_MAX = 5
 
+/** How long recovery words that are not in force wait for their answer, in ms. */
+export const RECOVERY_WRONG_MS = 1_000
+/** Devices that may be told so at once; beyond, they are told to come later. */
+export const RECOVERY_WRONG_MAX = 8
+/** Longest text of recovery words or parts that is read, in characters. */
+export const RECOVERY_TEXT_MAX_LENGTH = 2_000
+
 /** Heartbeat of the control stream, in ms. */
 export const HEARTBEAT_MS = 1_000
 /** A device silent for this long is gone, in ms. */

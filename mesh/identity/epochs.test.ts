@@ -13,14 +13,17 @@ import {
 } from '../../tests/kit/ledger.ts'
 import { createSeededRandom } from '../../tests/kit/random.ts'
 import { silentLogger, type EntryHash } from '../base/index.ts'
-import { createSealingKeyPair, type SealingKeyPair } from '../seal/index.ts'
+import { createRecoverySecret, createSealingKeyPair, recoveryKeys, type SealingKeyPair } from '../seal/index.ts'
 import { openKeys, sealKeys } from './epoch-boxes.ts'
 import { createEpochs, EPOCH_MAX_AGE_MS, EPOCH_STAGGER_MS } from './epochs.ts'
 import type { Epochs } from './epochs-types.ts'
 import {
-  admissionProof,
+  admitByRecovery,
   loadLedger,
   personScope,
+  recoveryDraft,
+  recoveryOfKey,
+  recoveryProof,
   roomIdOf,
   roomScope,
   signCertificate,
@@ -216,16 +219,10 @@ describe('who comes later', () => {
 describe('a recovery key', () => {
   test('opens what its person could open, on a device that comes back by itself', async () => {
     const { alice, keysOfAlice } = await pair()
-    const { ed25519 } = await import('@noble/curves/ed25519.js')
-    const signing = ed25519.keygen(random.bytes(32))
-    const sealing = createSealingKeyPair(random)
+    const recovery = recoveryKeys(createRecoverySecret(random))
     const own = personScope(alice.person())
     const before = await seals(keysOfAlice, own, 'before')
-    await alice.ledger.append({
-      type: 'recovery',
-      person: alice.person(),
-      keys: { sign: signing.publicKey, seal: sealing.publicKey },
-    })
+    await alice.ledger.append(recoveryDraft(recovery, alice.ledger.mesh, alice.person()))
     const after = await seals(keysOfAlice, own, 'after')
     await keysOfAlice.maintain()
 
@@ -233,18 +230,16 @@ describe('a recovery key', () => {
     const person = alice.person()
     const ledger = await loadLedger(ledgerPorts(device), alice.ledger.mesh)
     await ledger.take(alice.ledger.missingFor([]))
-    const proof = admissionProof(signing.secretKey, ledger.mesh, device.certificate)
-    await ledger.append({
-      type: 'admit',
-      certificate: device.certificate,
-      person,
-      recovery: { key: signing.publicKey, proof },
-    })
+    const known = recoveryOfKey(ledger.state(), recovery.sign.publicKey)
+    if (known === undefined) throw new TypeError('no recovery key')
+    await ledger.append(
+      admitByRecovery(known, recoveryProof(recovery, ledger.mesh, device.certificate), device.certificate),
+    )
     const keys = await createEpochs({
       ledger,
       self: device.id,
       sealingKey: device.sealing,
-      recovery: { person, pair: sealing },
+      recovery: { person, pair: recovery.seal },
       random,
       clock: device.clock,
       log: silentLogger,
@@ -268,19 +263,18 @@ describe('a recovery key', () => {
     const { alice, keysOfAlice } = await pair()
     const person = alice.person()
     const own = personScope(person)
-    const old = createSealingKeyPair(random)
-    const recovery = (seal: Uint8Array) =>
-      alice.ledger.append({ type: 'recovery', person, keys: { sign: random.bytes(32), seal } })
-    await recovery(old.publicKey)
+    const fresh = () => recoveryKeys(createRecoverySecret(random))
+    const old = fresh()
+    await alice.ledger.append(recoveryDraft(old, alice.ledger.mesh, person))
     const first = await keysOfAlice.current(own)
-    await recovery(createSealingKeyPair(random).publicKey)
+    await alice.ledger.append(recoveryDraft(fresh(), alice.ledger.mesh, person))
     const second = await keysOfAlice.current(own)
     expect(second.id).not.toBe(first.id)
     const rotation = alice.ledger.entry(second.id as EntryHash)?.fields
     if (rotation?.type !== 'rotate') throw new TypeError('no rotation')
     for (const { to, box } of rotation.sealed)
       await expect(
-        openKeys(old, box, { mesh: alice.ledger.mesh, scope: own, to, what: rotation.generation }, 1),
+        openKeys(old.seal, box, { mesh: alice.ledger.mesh, scope: own, to, what: rotation.generation }, 1),
       ).rejects.toMatchObject({ code: 'integrity' })
   })
 })
@@ -305,6 +299,18 @@ describe('keeping the keys in order', () => {
     await exchange(alice, bob)
     // both did it: harmless, and both write with the same
     expect((await keysOfAlice.current('mesh')).id).toBe((await keysOfBob.current('mesh')).id)
+  })
+
+  test('whoever removed a device that was given the key later rotates at once too', async () => {
+    const { alice, keysOfAlice } = await pair()
+    await keysOfAlice.maintain()
+    const before = await keysOfAlice.current('mesh')
+    const carol = await addPerson(alice, await createTestDevice(random, 'carol'), 'Carol', 'member')
+    await keysOfAlice.maintain()
+    expect((await keysOfAlice.current('mesh')).id).toBe(before.id)
+    await alice.ledger.append({ type: 'revoke', device: carol.id })
+    await keysOfAlice.maintain()
+    expect((await keysOfAlice.current('mesh')).id).not.toBe(before.id)
   })
 
   test('done twice does nothing the second time', async () => {

@@ -271,9 +271,21 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     const state = ledger.state()
     const [newest] = holding.epochs
     if (newest === undefined) return true
-    return newest.sealed.some(
-      ({ to }) => !holding.recipients.has(to) && state.devices.get(to as DeviceId)?.removedBy === self,
-    )
+    return holding
+      .givenTo(newest)
+      .some(
+        (to) =>
+          isMyRecovery(to) || (!holding.recipients.has(to) && state.devices.get(to as DeviceId)?.removedBy === self),
+      )
+  }
+
+  /** Did this device set, replace or remove that recovery key? It sees to it at once: it may be gone in a minute. */
+  const isMyRecovery = (to: Recipient): boolean => {
+    if (!to.startsWith('recovery:')) return false
+    const last = ledger.entries().findLast(({ fields }) => {
+      return fields.type === 'recovery' && recoveryRecipient(fields.person) === to
+    })
+    return last?.author === self
   }
 
   const maintainScope = async (
@@ -294,7 +306,7 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
       throwIfAborted(signal)
       const now = holdingOf(ledger, scope)
       if (lackedAndKnown(now, scope, to).length === 0) continue
-      const isMine = to === self || state.devices.get(to as DeviceId)?.admittedBy === self
+      const isMine = to === self || isMyRecovery(to) || state.devices.get(to as DeviceId)?.admittedBy === self
       const wait = waitFor(`${scope} share ${to}`, delayFor(now, isMine), seen)
       if (wait === 0) await shareHistory(scope, to, signal)
       else waits.push(wait)

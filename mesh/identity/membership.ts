@@ -18,6 +18,7 @@ import { authorize, type Subject } from './authorize.ts'
 import type { DeviceKey } from './device-key.ts'
 import {
   createLedger,
+  isSameKey,
   loadLedger,
   personIdOfDevice,
   signCertificate,
@@ -44,6 +45,8 @@ export interface Member {
   readonly personName: string
   readonly admittedAt: number
   readonly admittedBy: DeviceId
+  /** True: it came by the recovery key of its person. */
+  readonly recovered: boolean
   readonly removedAt: number | null
 }
 
@@ -79,13 +82,17 @@ export interface Membership {
    * Goes to the mesh of these entries, which must be `mesh` and must have admitted
    * this device; the present mesh is left. Resolves when that is durable.
    * `invitation` names the one by which it must have been: where the mesh was not known
-   * beforehand, it proves that whoever admitted knew the secret.
+   * beforehand, it proves that whoever admitted knew the secret. So does `recovery`, the
+   * public key of its person that must be in force there.
    * @throws MeshError `integrity` when they are not, and of the store; nothing has changed then
    */
   adopt(
     mesh: MeshId,
     entries: readonly Uint8Array[],
-    options?: Cancellable & { readonly invitation?: InvitationId | undefined },
+    options?: Cancellable & {
+      readonly invitation?: InvitationId | undefined
+      readonly recovery?: Uint8Array | undefined
+    },
   ): Promise<void>
 }
 
@@ -159,6 +166,7 @@ export async function loadMembership(
       personName: person?.name ?? '',
       admittedAt: device.admittedAt,
       admittedBy: device.admittedBy,
+      recovered: device.recovered,
       removedAt: device.removedAt ?? person?.removedAt ?? null,
     }
   }
@@ -238,6 +246,13 @@ export async function loadMembership(
       if (adoptOptions.invitation !== undefined && device?.invitation !== adoptOptions.invitation) {
         const sentence = 'This device was admitted by somebody who did not know its words. Nothing was joined.'
         throw new MeshError('integrity', sentence, { fault: 'peer' })
+      }
+      if (adoptOptions.recovery !== undefined) {
+        const inForce = person === undefined ? undefined : next.state().recoveries.get(person.id)
+        if (inForce === undefined || !isSameKey(inForce.sign, adoptOptions.recovery)) {
+          const sentence = 'The mesh that answered is not the one these words were made in. Nothing was joined.'
+          throw new MeshError('integrity', sentence, { fault: 'peer' })
+        }
       }
       if (device === undefined || device.removedAt !== null || person === undefined || person.removedAt !== null) {
         throw new MeshError('integrity', 'The mesh that was joined does not name this device. Nothing was joined.', {

@@ -7,13 +7,21 @@ export { createAdmissions, type Admissions, type Waiting } from './admission.ts'
 export { loadAddressBook, type AddressBook } from './address-book.ts'
 export { byHost } from './by-host.ts'
 export { createKnocks, type Knock, type Knocks } from './knocks.ts'
+export { createRecoveries } from './recoveries.ts'
 export { createLinks, type Links, type LinkView } from './links.ts'
 export { addressesOf, createNode, type NodePreset, type NodeRules, type NodeServices, type PeerNode } from './node.ts'
 export { serveProtocols, type Gate, type Protocol, type ProtocolShape } from './protocol.ts'
 export { type CapabilityRecord } from './protocols/control/messages.ts'
 export { createProtocols } from './protocols/index.ts'
 export { askDevice, type RemoteEvent } from './protocols/infer/infer.ts'
-export { knockAt, proveEarlier, proveInvitation, type Admission, type ProofGiven } from './protocols/join/join.ts'
+export {
+  knockAt,
+  proveEarlier,
+  proveInvitation,
+  recoverAt,
+  type Admission,
+  type ProofGiven,
+} from './protocols/join/join.ts'
 export { type ReaderFrame, type SourceFrame } from './protocols/sync/messages.ts'
 export {
   openSync,

@@ -37,4 +37,12 @@ export {
   wordsToSecret,
   type RecoveryKeys,
 } from './recovery.ts'
-export { combineShares, readShare, SHARES, SHARES_NEEDED, splitSecret, type RecoveryShare } from './recovery-shares.ts'
+export {
+  combineShares,
+  readShare,
+  secretOf,
+  SHARES,
+  SHARES_NEEDED,
+  splitSecret,
+  type RecoveryShare,
+} from './recovery-shares.ts'

@@ -1,8 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { combine, split } from 'shamir-secret-sharing'
-import { MeshError, type Random } from '../base/index.ts'
+import { MeshError, RECOVERY_TEXT_MAX_LENGTH, type Random } from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
-import { RECOVERY_SECRET_BYTES } from './recovery.ts'
+import { RECOVERY_SECRET_BYTES, wordsToSecret } from './recovery.ts'
 
 /** How many shares there are, and how many bring the secret back. */
 export const SHARES = 3
@@ -79,6 +79,22 @@ export async function combineShares(texts: readonly string[]): Promise<Uint8Arra
   const secret = whole.slice(0, RECOVERY_SECRET_BYTES)
   if (!isSame(whole.subarray(RECOVERY_SECRET_BYTES), checksumOf(secret))) throw notTogether()
   return secret
+}
+
+/**
+ * The secret of whatever a person kept and typed in: twelve words, or two or three
+ * parts one behind the other, with any spaces, dashes and line breaks.
+ * @throws MeshError as {@link wordsToSecret} and {@link combineShares}; `too-large`
+ */
+export async function secretOf(text: string): Promise<Uint8Array> {
+  if (text.length > RECOVERY_TEXT_MAX_LENGTH)
+    throw new MeshError('too-large', 'This is more than twelve words or three parts.', { fault: 'user' })
+  // a part begins with its version, which is written as a digit; a word has none
+  if (!/\d/.test(text)) return wordsToSecret(text)
+  const characters = text.replace(/[^0-9a-z]/gi, '')
+  const shares: string[] = []
+  for (let at = 0; at < characters.length; at += CHARACTERS) shares.push(characters.slice(at, at + CHARACTERS))
+  return combineShares(shares)
 }
 
 interface ParsedShare {

@@ -3,7 +3,7 @@ import { ed25519 } from '@noble/curves/ed25519.js'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createSeededRandom } from '../../tests/kit/random.ts'
-import { combineShares, readShare, splitSecret, SHARES } from './recovery-shares.ts'
+import { combineShares, readShare, secretOf, splitSecret, SHARES } from './recovery-shares.ts'
 import { createRecoverySecret, recoveryKeys, secretToWords, wordsToSecret } from './recovery.ts'
 
 const FULL = process.env['PLEXUS_TEST_FULL'] === '1'
@@ -166,4 +166,35 @@ const base32 = fc.string({
   unit: fc.constantFrom(...'0123456789ABCDEFGHJKMNPQRSTVWXYZ'),
   minLength: 48,
   maxLength: 48,
+})
+
+describe('what a person kept', () => {
+  test('is known for words or parts by itself, however it was typed in', async () => {
+    await fc.assert(
+      fc.asyncProperty(secrets, fc.constantFrom('\n', ' ', '-', ', ', '\r\n\r\n'), async (secret, between) => {
+        const [one, , three] = await splitSecret(secret, random)
+        const parts = [one, three]
+          .map((share) => share?.text.replaceAll('-', between).toLowerCase() ?? '')
+          .join(between)
+        const words = (await secretToWords(secret)).replaceAll(' ', between)
+        for (const text of [parts, words]) expect(new Uint8Array(await secretOf(text))).toEqual(new Uint8Array(secret))
+      }),
+      { numRuns: FULL ? 2_000 : 50 },
+    )
+  })
+
+  test('whatever is typed, it is a secret or refused with a sentence, and never anything else', async () => {
+    const known = ['malformed', 'usage', 'conflict', 'unsupported', 'too-large']
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(fc.string({ maxLength: 300 }), fc.stringMatching(/^[0-9A-Z\s-]{0,200}$/)),
+        async (text) => {
+          const said = await secretOf(text).catch((error: unknown) => (error as { code: string }).code)
+          expect(typeof said === 'string' ? known : [said.byteLength]).toContain(typeof said === 'string' ? said : 16)
+        },
+      ),
+      { numRuns: FULL ? 20_000 : 500 },
+    )
+    await expect(secretOf('1'.repeat(2_001))).rejects.toMatchObject({ code: 'too-large' })
+  })
 })

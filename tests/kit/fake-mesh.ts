@@ -2,6 +2,7 @@ import { NO_ARCHIVES } from './fake-archives.ts'
 import { NO_CHATS } from './fake-mesh-chats.ts'
 import { NO_ROOMS } from './fake-mesh-rooms.ts'
 import { NO_KNOCKS } from './fake-knocks.ts'
+import { createFakeRecovery } from './fake-recovery.ts'
 import {
   abortReason,
   asId,
@@ -122,6 +123,7 @@ export function createFakeMesh(options: { answer?: AnswerScript; models?: readon
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
     chats: NO_CHATS,
+    ...createFakeRecovery({ self: FAKE_DEVICE }),
     rooms: NO_ROOMS,
     ...createFakePeople(onePerson(FAKE_DEVICE), FAKE_DEVICE),
     self: FAKE_DEVICE,
@@ -173,6 +175,7 @@ function fakeDevice(): DeviceView {
     lastSeenAt: null,
     admittedAt: 0,
     admittedBy: FAKE_DEVICE,
+    recovered: false,
     models,
     load: { slots: 1, busy: 0, queued: 0 },
     removable: false,

@@ -72,7 +72,10 @@ export interface HelperProcess {
   /** What it wrote so far. */
   output(): { readonly stdout: string; readonly stderr: string }
   /** Runs a command against this helper, with `--json` when asked for. */
-  cli(args: readonly string[], options?: { env?: Readonly<Record<string, string | undefined>> }): Promise<CliResult>
+  cli(
+    args: readonly string[],
+    options?: { env?: Readonly<Record<string, string | undefined>>; input?: string },
+  ): Promise<CliResult>
   /** Ends it with SIGTERM and waits; removes a data directory of its own. */
   stop(): Promise<ProcessResult>
   /** Ends it with SIGKILL and waits; its data directory stays. */
@@ -100,15 +103,17 @@ export function cleanEnv(extra: Readonly<Record<string, string | undefined>> = {
 export function startProcess(
   command: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; input?: string | undefined } = {},
 ): TestProcess {
   const child = spawn(command, [...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: options.env ?? cleanEnv(),
     cwd: options.cwd ?? ROOT,
   })
   let stdout = ''
   let stderr = ''
+  // a program that ended before it read everything is no failure of the test
+  child.stdin.on('error', () => undefined).end(options.input ?? '')
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
@@ -119,7 +124,7 @@ export function startProcess(
 export function runProcess(
   command: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; cwd?: string; input?: string | undefined } = {},
 ): Promise<ProcessResult> {
   return startProcess(command, args, options).ended
 }
@@ -131,6 +136,8 @@ export async function runCli(
     env?: Readonly<Record<string, string | undefined>>
     cwd?: string
     through?: readonly string[] | undefined
+    /** What is piped in. */
+    input?: string | undefined
   } = {},
 ): Promise<CliResult> {
   await built()

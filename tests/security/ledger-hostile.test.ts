@@ -11,11 +11,13 @@ import {
   loadLedger,
   openEntry,
   personIdOfDevice,
+  recoveryDraft,
   signCertificate,
   signEntry,
   type EntryFields,
   type LedgerEntry,
 } from '../../mesh/identity/index.ts'
+import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import { decode, encode, fromHex } from '../../mesh/wire/index.ts'
 import * as z from 'zod/mini'
 import {
@@ -114,7 +116,6 @@ describe('an entry that is', () => {
   })
 
   test('beyond the right of its author has no effect on anybody', async () => {
-    const key = invitationKey(random.bytes(16))
     const invitation = inviteDraft(random.bytes(16), mallory.id, {
       person: { name: 'Friend' },
       role: 'owner',
@@ -136,12 +137,25 @@ describe('an entry that is', () => {
         newPerson: { name: 'Friend', role: 'member' },
       },
       invitation,
-      { type: 'recovery', person: bob.person(), keys: { sign: key.publicKey, seal: random.bytes(32) } },
+      recoveryDraft(recoveryKeys(createRecoverySecret(random)), mallory.ledger.mesh, bob.person()),
       { type: 'room', people: [alice.person(), bob.person()], history: 'all' },
     ]
     const entries = await Promise.all(drafts.map((draft) => signed(mallory, draft)))
     await expectNoEffect(entries.map(({ bytes }) => bytes))
     for (const { hash } of entries) expect(alice.ledger.state().ignored.get(hash)).toBe('not-allowed')
+  })
+
+  test('a recovery key its author does not hold, or of another mesh, person or sealing key, is refused', async () => {
+    const keys = recoveryKeys(createRecoverySecret(random))
+    const elsewhere = await foundMesh(await createTestDevice(random, 'elsewhere'), random)
+    const own = recoveryDraft(keys, alice.ledger.mesh, mallory.person())
+    const drafts = [
+      recoveryDraft(keys, elsewhere.ledger.mesh, mallory.person()),
+      { ...recoveryDraft(keys, alice.ledger.mesh, bob.person()), person: mallory.person() },
+      { ...own, keys: own.keys && { ...own.keys, seal: random.bytes(32) } },
+      { ...own, keys: own.keys && { ...own.keys, sign: recoveryKeys(createRecoverySecret(random)).sign.publicKey } },
+    ]
+    for (const draft of drafts) await expect(signed(mallory, draft)).rejects.toMatchObject({ code: 'integrity' })
   })
 
   test('the beginning of another mesh is refused', async () => {

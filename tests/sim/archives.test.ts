@@ -89,6 +89,11 @@ describe('an archive of everything', () => {
     expect(Buffer.from(bytes).includes('key')).toBe(false)
 
     const eve = await start('Eve')
+    // looked into first: nothing of it is here for that
+    const content = await eve.mesh.inspectArchive(inPieces(bytes), { key: KEY })
+    expect(content).toMatchObject({ name: 'Alice', rooms: 1, chats: 0 })
+    expect(Math.abs(content.at - Date.now())).toBeLessThan(60_000)
+    expect(roomsOf(eve)).toEqual([])
     expect(await imported(eve, bytes)).toEqual({ rooms: 1, chats: 0 })
     const [made] = roomsOf(eve)
     expect(made?.name).toBe('Cabin')
@@ -187,7 +192,9 @@ describe('an archive of everything', () => {
       [changed, passphrase, 'integrity'],
       [new Uint8Array(500), passphrase, 'malformed'],
     ] as const) {
-      await expect(imported(eve, given, { kind: 'passphrase', passphrase: typed })).rejects.toMatchObject({ code })
+      const key = { kind: 'passphrase', passphrase: typed } as const
+      await expect(eve.mesh.inspectArchive(inPieces(given), { key })).rejects.toMatchObject({ code })
+      await expect(imported(eve, given, key)).rejects.toMatchObject({ code })
       expect(roomsOf(eve)).toEqual([])
       expect([...eve.store.data.records.keys(), ...eve.store.data.logs.keys()].join()).not.toContain('staging')
     }

@@ -1,6 +1,14 @@
 import { expect, test } from 'vitest'
 import { isMeshError, randomInt, type DeviceId, type PersonId, type Random } from '../../mesh/base/index.ts'
-import { ROLES, type EntryFields, type LedgerState } from '../../mesh/identity/index.ts'
+import {
+  admitByRecovery,
+  recoveryDraft,
+  recoveryProof,
+  ROLES,
+  type EntryFields,
+  type LedgerState,
+} from '../../mesh/identity/index.ts'
+import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import {
   addDevice,
   addPerson,
@@ -22,6 +30,8 @@ const STEPS = 18
 /** Signing keys are made once: the seeds are about histories, not keys. */
 const keys = createSeededRandom('devices of the simulation')
 const pool: TestDevice[] = []
+/** Few, so that one is replaced while it is used elsewhere. */
+const recoveries = [1, 2, 3].map(() => recoveryKeys(createRecoverySecret(keys)))
 
 async function devices(count: number): Promise<TestDevice[]> {
   while (pool.length < count) pool.push(await createTestDevice(keys, `device ${String(pool.length)}`))
@@ -60,7 +70,17 @@ function draftFor(random: Random, state: LedgerState): EntryFields {
       remove: randomInt(random, 2) === 0 ? [person] : [],
     }),
     () => ({ type: 'invite-revoked', id: [...state.invitations.keys()][0] ?? ('0'.repeat(32) as never) }),
-    () => ({ type: 'recovery', person, keys: { sign: random.bytes(32), seal: random.bytes(32) } }),
+    () => recoveryDraft(pick(random, recoveries), state.mesh, person),
+    () => {
+      const recovery = pick(random, recoveries)
+      const { certificate } = pick(random, pool)
+      return admitByRecovery(
+        { person, sign: recovery.sign.publicKey },
+        recoveryProof(recovery, state.mesh, certificate),
+        certificate,
+      )
+    },
+    () => ({ type: 'recovery', person, keys: null }),
     () => ({
       type: 'rotate',
       scope: 'mesh',

@@ -24,7 +24,7 @@ function scene(options: { wanted?: boolean; role?: PersonRole } = {}) {
   const device = (change: Partial<DeviceView>): DeviceView => ({
     ...{ id: VISITOR, name: 'Grey Wren', kind: 'browser', role: 'guest', person: 'Guest', personId: 'of the visitor' },
     ...{ state: 'online', path: 'direct', rttMs: 1, lastSeenAt: clock.now(), admittedAt: clock.now() },
-    ...{ admittedBy: SELF, models: [], load: { slots: 0, busy: 0, queued: 0 }, removable: true },
+    ...{ admittedBy: SELF, recovered: false, models: [], load: { slots: 0, busy: 0, queued: 0 }, removable: true },
     ...change,
   })
   const mesh: GuestsPorts['mesh'] = {

@@ -1,13 +1,19 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { EntryHash } from '../../mesh/base/index.ts'
 import {
+  admitByRecovery,
   loadLedger,
+  recoveryDraft,
+  recoveryProof,
+  signEntry,
   type EntryFields,
   type LedgerEntry,
   type LedgerState,
   type RuleName,
 } from '../../mesh/identity/index.ts'
+import { createRecoverySecret, recoveryKeys, type RecoveryKeys } from '../../mesh/seal/index.ts'
 import {
+  addDevice,
   addPerson,
   admitWith,
   createTestDevice,
@@ -284,5 +290,97 @@ describe('at the same time', () => {
     const state = alice.ledger.state()
     expect(state.devices.get(dave.id)).toMatchObject({ name: 'back', removedAt: null })
     expect(rules(state, removal, unseen, named)).toEqual([undefined, 'removal-first', undefined])
+  })
+})
+
+describe('recovery words', () => {
+  beforeAll(async () => {
+    world = await freshWorld()
+  })
+
+  const freshKeys = (): RecoveryKeys => recoveryKeys(createRecoverySecret(random))
+  const setKeys = (by: TestMember, keys: RecoveryKeys): Promise<LedgerEntry> =>
+    write(by, recoveryDraft(keys, by.ledger.mesh, by.person()))
+  /** The device brings itself back, having seen what a member saw when these were its heads. */
+  const comeBack = (
+    device: TestDevice,
+    keys: RecoveryKeys,
+    seen: { readonly member: TestMember; readonly heads: readonly EntryHash[] },
+  ): Promise<LedgerEntry> => {
+    const { mesh } = seen.member.ledger
+    const proof = recoveryProof(keys, mesh, device.certificate)
+    const known = { person: seen.member.person(), sign: keys.sign.publicKey }
+    const fields = admitByRecovery(known, proof, device.certificate)
+    return signEntry(device.key, fields, { parents: seen.heads, at: device.clock.now(), mesh })
+  }
+  const take = async (entry: LedgerEntry): Promise<LedgerState> => {
+    await world.alice.ledger.take([entry.bytes])
+    return settled([entry])
+  }
+
+  test('in force bring a device back with nobody’s help; others do not', async () => {
+    const { alice, eve, frank } = (world = await freshWorld())
+    const keys = freshKeys()
+    await setKeys(alice, keys)
+    const seen = { member: alice, heads: alice.ledger.heads() }
+    expect((await take(await comeBack(eve, keys, seen))).devices.get(eve.id)).toMatchObject({
+      person: alice.person(),
+      recovered: true,
+    })
+    const wrong = await comeBack(frank, freshKeys(), seen)
+    const state = await take(wrong)
+    expect(state.devices.get(frank.id)).toBeUndefined()
+    expect(rules(state, wrong)).toEqual(['not-the-recovery-key'])
+  })
+
+  test('that were replaced or taken back bring nobody back, also not by an old copy of the ledger', async () => {
+    const { alice, eve, frank } = (world = await freshWorld())
+    const [old, next] = [freshKeys(), freshKeys()]
+    await setKeys(alice, old)
+    const before = { member: alice, heads: alice.ledger.heads() }
+    await setKeys(alice, next)
+    const late = await comeBack(eve, old, before)
+    const state = await take(late)
+    expect(state.devices.get(eve.id)).toBeUndefined()
+    expect(rules(state, late)).toEqual(['not-the-recovery-key'])
+    const known = { member: alice, heads: alice.ledger.heads() }
+    await write(alice, { type: 'recovery', person: alice.person(), keys: null })
+    const later = await comeBack(frank, next, known)
+    expect(rules(await take(later), later)).toEqual(['not-the-recovery-key'])
+  })
+
+  test('that were used before somebody who saw it replaced them: who came back stays', async () => {
+    const { alice, eve } = (world = await freshWorld())
+    const keys = freshKeys()
+    await setKeys(alice, keys)
+    const entry = await comeBack(eve, keys, { member: alice, heads: alice.ledger.heads() })
+    await alice.ledger.take([entry.bytes])
+    await setKeys(alice, freshKeys())
+    expect((await settled([entry])).devices.get(eve.id)?.removedAt).toBeNull()
+  })
+
+  test('made on two devices at once: who came back by either belongs until somebody who saw it says otherwise', async () => {
+    const { alice, eve, frank } = (world = await freshWorld())
+    const laptop = await addDevice(alice, frank)
+    const [one, other] = [freshKeys(), freshKeys()]
+    await setKeys(alice, one)
+    await setKeys(laptop, other)
+    const entry = await comeBack(eve, one, { member: alice, heads: alice.ledger.heads() })
+    await alice.ledger.take([entry.bytes])
+    await exchangeAll([alice, laptop])
+    expect((await settled([entry])).devices.get(eve.id)?.removedAt).toBeNull()
+  })
+
+  test('of a person who is removed at the same time bring nobody back', async () => {
+    const { alice, carol, eve } = (world = await freshWorld())
+    const keys = freshKeys()
+    await setKeys(carol, keys)
+    await exchangeAll([alice, carol])
+    const seen = { member: carol, heads: carol.ledger.heads() }
+    await remove(alice, carol)
+    const entry = await comeBack(eve, keys, seen)
+    const state = await take(entry)
+    expect(rules(state, entry)).toEqual(['removal-first'])
+    expect(state.recoveries.size).toBe(0)
   })
 })

@@ -48,6 +48,7 @@ import type {
   PersonView,
   RemovalProgress,
 } from '../../../mesh/people-types.ts'
+import type { RecoverPhase, RecoveryDraft, RecoveryPart, RecoveryView } from '../../../mesh/recovery-types.ts'
 import type {
   AskEvent,
   AskPhase,
@@ -170,6 +171,7 @@ export const deviceView = object<DeviceView>({
   lastSeenAt: z.nullable(figure),
   admittedAt: figure,
   admittedBy: deviceId,
+  recovered: yesNo,
   trouble: optional(line),
   models: many(modelRecord),
   load,
@@ -260,6 +262,18 @@ export const door = object<Door>({ device: deviceId, addresses: lines })
 export const knockView = object<KnockView>({ device: deviceId, name: line, kind, path })
 /** Those that wait. */
 export const knocks = many(knockView)
+
+/** A door, or an address or link as it was typed. */
+export const place = z.union([line, door])
+/** How far a coming back is. */
+export const recoverPhase = one<RecoverPhase>({ connecting: true, proving: true, opening: true })
+/** Whether there are recovery words. */
+export const recovery = z.nullable(object<RecoveryView>({ since: figure, by: deviceId, byName: line }))
+/** Words and parts in force nowhere yet. */
+export const recoveryDraft = object<RecoveryDraft>({
+  words: lines,
+  parts: many(object<RecoveryPart>({ number: figure, text: line })),
+})
 
 // ---- people and the ledger ----
 

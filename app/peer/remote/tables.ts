@@ -1,5 +1,7 @@
 import * as z from 'zod/mini'
+import type { MeshArchives } from '../../../mesh/archive-types.ts'
 import type { Mesh } from '../../../mesh/mesh-types.ts'
+import { RECOVERY_TEXT_MAX_LENGTH } from '../../../mesh/base/index.ts'
 import { ANSWER_MAX_LENGTH, type Rooms } from '../../../mesh/state/index.ts'
 import type { Answering, ChatReading, SharedChats } from '../app-peer.ts'
 import type { RoomsReading } from '../rooms-port.ts'
@@ -11,7 +13,7 @@ import type { Shape } from './shape.ts'
  * The mesh, as it crosses from the tab that runs it to the others. A method that is
  * new in `Mesh` gets its line here; the compiler asks for it.
  */
-export const MESH: Shape<Mesh, 'stop' | 'chats' | 'rooms' | 'exportAll' | 'importAll'> = {
+export const MESH: Shape<Mesh, 'stop' | 'chats' | 'rooms' | keyof MeshArchives> = {
   self: { kind: 'value', value: s.deviceId },
   events: { kind: 'events', value: s.meshEvent },
   standing: { kind: 'snapshot', value: s.standing },
@@ -39,6 +41,16 @@ export const MESH: Shape<Mesh, 'stop' | 'chats' | 'rooms' | 'exportAll' | 'impor
   revokeInvitation: { kind: 'call', args: [s.invitationName], value: s.nothing },
   keys: { kind: 'snapshot', value: s.keyLines },
   removals: { kind: 'snapshot', value: s.removals },
+  recovery: { kind: 'snapshot', value: s.recovery },
+  draftRecovery: { kind: 'call', args: [], value: s.recoveryDraft },
+  keepRecovery: { kind: 'call', args: [s.line], value: s.nothing },
+  removeRecovery: { kind: 'call', args: [], value: s.nothing },
+  recover: {
+    kind: 'call',
+    args: [s.text(RECOVERY_TEXT_MAX_LENGTH), s.place],
+    taps: { onProgress: s.recoverPhase },
+    value: s.deviceView,
+  },
   ask: { kind: 'stream', args: [s.askRequest], value: s.askEvent },
   wake: { kind: 'post', args: [] },
   // the mesh ends with the term of the tab that runs it, never by another tab's word
@@ -49,6 +61,7 @@ export const MESH: Shape<Mesh, 'stop' | 'chats' | 'rooms' | 'exportAll' | 'impor
   rooms: { kind: 'own' },
   // an archive is read and written by the tab that runs the mesh
   exportAll: { kind: 'own' },
+  inspectArchive: { kind: 'own' },
   importAll: { kind: 'own' },
 }
 

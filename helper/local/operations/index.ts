@@ -12,6 +12,7 @@ import { ledger, verifyLedger } from './ledger.ts'
 import { lockStatus, removeLock, setLock } from './lock.ts'
 import { getModel, listModels, removeModel, useModel } from './models.ts'
 import { people, setRole } from './people.ts'
+import { makeRecovery, recover, recoveryStatus, removeRecovery } from './recovery.ts'
 import { createRoom, readRoom, rooms, say } from './rooms.ts'
 
 export { type Exported } from './archives.ts'
@@ -20,6 +21,7 @@ export { type DeviceLine } from './devices.ts'
 export { type LedgerCheckLine, type LedgerEntryLine } from './ledger.ts'
 export { type ModelLine } from './models.ts'
 export { type PersonLine } from './people.ts'
+export { type RecoveryState } from './recovery.ts'
 export { type ReadLine, type RoomEntry, type Said } from './rooms.ts'
 
 /** The operations by the name they have in the address. */
@@ -43,6 +45,10 @@ export const OPERATIONS = {
   'models-use': useModel,
   open,
   people,
+  recover,
+  'recovery-make': makeRecovery,
+  'recovery-remove': removeRecovery,
+  'recovery-status': recoveryStatus,
   remove,
   rename: renameDevice,
   role: setRole,

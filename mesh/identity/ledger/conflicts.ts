@@ -6,7 +6,7 @@ import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
 import type { RuleName } from './rule-names.ts'
 import type { Judged } from './rules.ts'
-import { personOfAdmission } from './view.ts'
+import { personOfAdmission, replacesKey } from './view.ts'
 
 /** Two admissions made at the same time of which one cannot count. */
 export interface Rivals {
@@ -33,7 +33,7 @@ export function createConflicts(nodes: readonly GraphNode[], facts: Facts, judge
   let rivals: Rivals[] = []
 
   const note = (decision: GraphNode, node: GraphNode): void => {
-    if (node === decision || !touches(decision, node, judgedFirst)) return
+    if (node === decision || !touches(decision, node, judgedFirst, facts)) return
     const list = taken.get(decision)
     if (list === undefined) taken.set(decision, [node])
     else list.push(node)
@@ -102,7 +102,7 @@ function isProven({ entry: { fields } }: GraphNode): boolean {
 }
 
 /** Would the decision take the right from the entry, were it seen? */
-function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst): boolean {
+function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst, facts: Facts): boolean {
   const { fields } = decision.entry
   const theirs = judgedFirst(node)
   if (judgedFirst(decision).lowersOwner && theirs.lowersOwner && areConcurrent(decision, node)) return true
@@ -117,6 +117,15 @@ function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst)
       const { fields: used } = node.entry
       return (
         used.type === 'admit' && used.invitation !== undefined && invitationIdOfKey(used.invitation.key) === fields.id
+      )
+    }
+    case 'recovery': {
+      const { fields: used } = node.entry
+      return (
+        used.type === 'admit' &&
+        used.recovery !== undefined &&
+        used.person === fields.person &&
+        replacesKey(decision, used.recovery.key, facts)
       )
     }
     case 'room-people': {

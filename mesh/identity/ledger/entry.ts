@@ -33,7 +33,13 @@ import type { DeviceKey } from '../device-key.ts'
 import { cleanName, NAME_MAX_LENGTH } from '../names.ts'
 import { ROLES } from '../roles.ts'
 import { openCertificate, signedCertificate, type Certificate } from './certificate.ts'
-import { checkPossession, checkProof, personIdOfDevice, personIdOfInvitation } from './proofs.ts'
+import {
+  checkPossession,
+  checkProof,
+  checkRecoveryPossession,
+  personIdOfDevice,
+  personIdOfInvitation,
+} from './proofs.ts'
 import { scopeId } from './scope.ts'
 import { verifySignature } from './signature.ts'
 
@@ -99,7 +105,8 @@ const FIELDS = {
   recovery: z.object({
     type: z.literal('recovery'),
     person: personId,
-    keys: z.nullable(z.object({ sign: publicKey, seal: exactBytes(SEALING_KEY_BYTES) })),
+    /** `possession` binds the key to mesh and person: who comes back by it knows the mesh by it. */
+    keys: z.nullable(z.object({ sign: publicKey, seal: exactBytes(SEALING_KEY_BYTES), possession: signature })),
   }),
   rotate: z.object({
     type: z.literal('rotate'),
@@ -294,6 +301,10 @@ function checkAdmit(fields: FieldsOf<'admit'>, device: DeviceId | undefined): vo
 async function checkProofs(entry: LedgerEntry, mesh: MeshId | undefined): Promise<void> {
   const { fields } = entry
   if (fields.type === 'invite') await checkPossession(fields.key, entry.author, fields.possession)
+  if (fields.type === 'recovery' && fields.keys !== null) {
+    if (mesh === undefined) throw malformed('proves something to no mesh')
+    await checkRecoveryPossession(fields.keys, mesh, fields.person)
+  }
   if (fields.type !== 'admit') return
   const shown = fields.invitation ?? fields.recovery
   if (shown === undefined) return

@@ -60,6 +60,8 @@ export function isDecision(node: GraphNode): boolean {
     case 'revoke':
     case 'role':
     case 'invite-revoked':
+    // another key takes the one before from whoever holds it
+    case 'recovery':
       return true
     case 'room-people':
       return fields.remove.length > 0

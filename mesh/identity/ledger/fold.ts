@@ -147,6 +147,7 @@ function deviceOf(
     admittedBy: admission.entry.author,
     admission: admission.entry.hash,
     invitation: invitationOf(admission),
+    recovered: isRecovered(admission),
     removedAt: removal?.entry.at ?? null,
     removedBy: removal?.entry.author ?? null,
   }
@@ -173,6 +174,10 @@ function certificateOf({ entry }: GraphNode): { certificate: Certificate; signed
 
 function invitationOf({ entry: { fields } }: GraphNode): InvitationId | null {
   return fields.type === 'admit' && fields.invitation !== undefined ? invitationIdOfKey(fields.invitation.key) : null
+}
+
+function isRecovered({ entry: { fields } }: GraphNode): boolean {
+  return fields.type === 'admit' && fields.recovery !== undefined
 }
 
 function invitationsOf(

@@ -11,6 +11,8 @@ export interface KeyHolding {
   readonly recipients: ReadonlyMap<Recipient, Uint8Array>
   /** All epochs, newest first. */
   readonly epochs: readonly LedgerEpoch[]
+  /** Everyone who was ever given it, at its making or later. */
+  givenTo(epoch: LedgerEpoch): readonly Recipient[]
   /** True when nobody holds it who may not, and everybody who lacks it may be given it: to write with. */
   isUsable(epoch: LedgerEpoch): boolean
   /** Epochs a recipient may have and was not given, newest first. */
@@ -50,12 +52,15 @@ export function holdingOf(ledger: Pick<Ledger, 'state' | 'saw'>, scope: ScopeId)
     return isRecovery(recipient) && !holds(recipient, epoch)
   }
 
+  const givenTo = (epoch: LedgerEpoch): readonly Recipient[] => [...(given.get(epoch.id)?.keys() ?? [])]
+
   return {
     recipients,
     epochs,
+    givenTo,
     isUsable(epoch) {
       if (!epoch.counts) return false
-      if ([...(given.get(epoch.id)?.keys() ?? [])].some((recipient) => isOutside(recipient, epoch))) return false
+      if (givenTo(epoch).some((recipient) => isOutside(recipient, epoch))) return false
       return [...recipients.keys()].every((recipient) => holds(recipient, epoch) || mayHave(recipient, epoch))
     },
     lackedBy: (recipient) =>

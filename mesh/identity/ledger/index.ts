@@ -42,6 +42,7 @@ export {
   personIdOfInvitation,
   type ProofKey,
 } from './proofs.ts'
+export { admitByRecovery, recoveryDraft, recoveryOfKey, recoveryProof, isSameKey } from './recovery.ts'
 export { RULES, type RuleName } from './rule-names.ts'
 export { personScope, roomIdOf, roomScope, scopeId, scopeOf, type Scope, type ScopeId } from './scope.ts'
 export { authorizeScope, scopeSeenBy, subjectOf } from './standing.ts'

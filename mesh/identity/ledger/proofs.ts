@@ -9,6 +9,7 @@ import { certificateHash, type SignedCertificate } from './certificate.ts'
 const text = new TextEncoder()
 const PROOF_CONTEXT = text.encode('plexus admission proof 1\n')
 const POSSESSION_CONTEXT = text.encode('plexus invitation possession 1\n')
+const RECOVERY_CONTEXT = text.encode('plexus recovery possession 1\n')
 
 /** An Ed25519 key pair that is made from a secret and lives only to prove it. */
 export interface ProofKey {
@@ -51,6 +52,15 @@ export function admissionProof(privateKey: Uint8Array, mesh: MeshId, certificate
   return ed25519.sign(proofMessage(mesh, certificate), privateKey)
 }
 
+/** The same by a key that only signs. */
+export function admissionProofBy(
+  sign: (message: Uint8Array) => Uint8Array,
+  mesh: MeshId,
+  certificate: SignedCertificate,
+): Uint8Array {
+  return sign(proofMessage(mesh, certificate))
+}
+
 /** @throws MeshError `integrity` when the proof is not by this key for this mesh and certificate */
 export async function checkProof(
   key: Uint8Array,
@@ -73,6 +83,22 @@ export async function checkPossession(key: Uint8Array, maker: DeviceId, possessi
   const verify = await createVerifier(key)
   if (!(await verify(concat(POSSESSION_CONTEXT, text.encode(maker)), possession)))
     throw new MeshError('integrity', 'An invitation was published by a device that does not hold its key.')
+}
+
+/** What the possession of a recovery key is of: it was made in this mesh, for this person, with this sealing key. */
+export function recoveryMessage(mesh: MeshId, person: PersonId, seal: Uint8Array): Uint8Array {
+  return concat(RECOVERY_CONTEXT, fromHex(mesh), text.encode(`${person}\n`), seal)
+}
+
+/** @throws MeshError `integrity` */
+export async function checkRecoveryPossession(
+  keys: { readonly sign: Uint8Array; readonly seal: Uint8Array; readonly possession: Uint8Array },
+  mesh: MeshId,
+  person: PersonId,
+): Promise<void> {
+  const verify = await createVerifier(keys.sign)
+  if (!(await verify(recoveryMessage(mesh, person, keys.seal), keys.possession)))
+    throw new MeshError('integrity', 'A recovery key was published by a device that did not hold it.')
 }
 
 function proofMessage(mesh: MeshId, certificate: SignedCertificate): Uint8Array {

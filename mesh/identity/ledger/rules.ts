@@ -6,6 +6,7 @@ import type { FieldsOf, LedgerEntry } from './entry.ts'
 import type { Facts } from './facts.ts'
 import type { GraphNode } from './graph.ts'
 import { invitationIdOfKey } from './proofs.ts'
+import { isSameKey } from './recovery.ts'
 import type { RuleName } from './rule-names.ts'
 import { scopeOf, type ScopeId } from './scope.ts'
 import type { View } from './view.ts'
@@ -185,7 +186,8 @@ function recoveryRule({ view }: Trial, fields: FieldsOf<'admit'>): Found {
   if (lost !== undefined) return lost
   const key = view.recoveryOf(fields.person)?.entry.fields
   if (key?.type !== 'recovery' || key.keys === null || fields.recovery === undefined) return 'not-the-recovery-key'
-  return isSame(key.keys.sign, fields.recovery.key) ? undefined : 'not-the-recovery-key'
+  if (!isSameKey(key.keys.sign, fields.recovery.key)) return 'not-the-recovery-key'
+  return view.recoveryReplaced(fields.person, fields.recovery.key) ? 'not-the-recovery-key' : undefined
 }
 
 function revokeDeviceRule(trial: Trial, author: Author, device: DeviceId): Found {
@@ -336,8 +338,4 @@ function makerOf(trial: Trial, fields: FieldsOf<'admit'>): Judged['maker'] {
 
 function fallen(rule: RuleName): Judged {
   return { rule, admission: undefined, person: undefined, maker: undefined, lowersOwner: false }
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.byteLength === other.byteLength && one.every((byte, index) => byte === other[index])
 }

@@ -31,6 +31,8 @@ export interface LedgerDevice {
   /** The entry that admitted it. */
   readonly admission: EntryHash
   readonly invitation: InvitationId | null
+  /** True: it came by the recovery key of its person. */
+  readonly recovered: boolean
   readonly removedAt: number | null
   readonly removedBy: DeviceId | null
 }

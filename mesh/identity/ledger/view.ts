@@ -5,6 +5,7 @@ import type { Facts } from './facts.ts'
 import { inCommonOrder, type GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
+import { isSameKey } from './recovery.ts'
 import type { RuleName } from './rule-names.ts'
 
 /** What can be seen from one place in the graph. */
@@ -43,6 +44,8 @@ export interface View {
   inviteOf(id: InvitationId): GraphNode | undefined
   takenBack(id: InvitationId): Standing['lost']
   recoveryOf(person: PersonId): GraphNode | undefined
+  /** True when the recovery key of the person was replaced by somebody who knew it, though it was not seen here. */
+  recoveryReplaced(person: PersonId, key: Uint8Array): boolean
   roomOf(room: RoomId): GraphNode | undefined
   /** The entries that keep a person in a room; empty: the person is not in it. */
   keepsInRoom(person: PersonId, room: RoomId): readonly GraphNode[]
@@ -142,9 +145,24 @@ export function createView(ports: ViewPorts): View {
       const { fields } = last?.entry ?? {}
       return fields?.type === 'recovery' && fields.keys !== null ? last : undefined
     },
+    recoveryReplaced: (person, key) =>
+      against.some((by) => {
+        const { fields } = by.entry
+        return fields.type === 'recovery' && fields.person === person && replacesKey(by, key, facts)
+      }),
     roomOf: (room) => facts.of(`room:${room}`).find(inForce),
     keepsInRoom,
   }
+}
+
+/** Does this `recovery` entry put another key in the place of one that its author had seen? */
+export function replacesKey(by: GraphNode, key: Uint8Array, facts: Facts): boolean {
+  const { fields } = by.entry
+  if (fields.type !== 'recovery' || (fields.keys !== null && isSameKey(fields.keys.sign, key))) return false
+  return facts.of(`recovery:${fields.person}`).some(({ entry, place }) => {
+    if (entry.fields.type !== 'recovery' || entry.fields.keys === null || !hasPlace(by.past, place)) return false
+    return isSameKey(entry.fields.keys.sign, key)
+  })
 }
 
 /** The first in the common order. */

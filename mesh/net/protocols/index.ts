@@ -7,7 +7,7 @@ import type { EngineHost } from '../../engine/index.ts'
 import type { Protocol } from '../protocol.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
-import { joinProtocol, type Admission, type Knocking } from './join/join.ts'
+import { joinProtocol, type Admission, type Knocking, type Recovering } from './join/join.ts'
 import { ledgerProtocol } from './ledger/ledger.ts'
 import { syncProtocol, type SyncHost } from './sync/sync.ts'
 
@@ -17,6 +17,7 @@ export interface ProtocolHosts {
   readonly engines: EngineHost | undefined
   readonly admission: Admission
   readonly knocking: Knocking
+  readonly recovering: Recovering
   /** Absent where no documents are shared. */
   readonly documents?: SyncHost | undefined
 }
@@ -29,7 +30,7 @@ export function createProtocols(
   return [
     controlProtocol(hosts.control, ports),
     inferProtocol(hosts.engines, ports),
-    joinProtocol(hosts.admission, hosts.knocking),
+    joinProtocol(hosts.admission, hosts.knocking, hosts.recovering),
     ledgerProtocol(hosts.control.ledger),
     ...(hosts.documents === undefined ? [] : [syncProtocol(hosts.documents)]),
   ]

@@ -1,6 +1,7 @@
 import { NO_ARCHIVES } from '../fake-archives.ts'
 import { NO_CHATS } from '../fake-mesh-chats.ts'
 import { NO_ROOMS } from '../fake-mesh-rooms.ts'
+import { createFakeRecovery } from '../fake-recovery.ts'
 import { abortReason, asId, createEvents, MeshError, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, KnockView, Mesh, MeshEvent, PendingJoin, Standing } from '../../../mesh/mesh-types.ts'
@@ -49,6 +50,7 @@ export function fakeDevice(name: string, change: Partial<DeviceView> = {}): Devi
     lastSeenAt: Date.now(),
     admittedAt: Date.UTC(2026, 2, 3),
     admittedBy: id,
+    recovered: false,
     models: [],
     load: { slots: 0, busy: 0, queued: 0 },
     removable: false,
@@ -67,6 +69,10 @@ export interface FakeMeshOptions {
   readonly pending?: readonly PendingJoin[] | undefined
   /** Absent: one person who owns all devices. */
   readonly people?: PeopleScript | undefined
+  /** Since when there are recovery words; absent: there are none. */
+  readonly recoverySince?: number | undefined
+  /** Devices that are there once recovery words were right; absent: none are. */
+  readonly comesBack?: readonly DeviceView[] | undefined
 }
 
 /** A mesh of the preview that other scripts can change. */
@@ -77,6 +83,7 @@ export interface FakeMesh extends Mesh {
 /** Makes a mesh whose devices are given, and that does what screens ask of it. */
 export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   let devices = [...options.devices]
+  let standing = options.standing
   let pending = [...(options.pending ?? [])]
   const events = createEvents<MeshEvent>((error) => {
     console.error(error)
@@ -95,6 +102,23 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   const people = createFakePeople(options.people ?? onePerson(self), self, () => {
     events.emit({ type: 'people-changed' })
   })
+  const recovery = createFakeRecovery({
+    self,
+    since: options.recoverySince,
+    door:
+      options.comesBack === undefined
+        ? undefined
+        : () => {
+            standing = 'member'
+            const back = options.comesBack ?? []
+            devices = [...devices, ...back]
+            events.emit({ type: 'membership', standing })
+            return back[0] ?? find(self)
+          },
+    onChange() {
+      events.emit({ type: 'people-changed' })
+    },
+  })
   const forget = (ids: readonly DeviceId[]): void => {
     const gone = devices.filter((device) => ids.includes(device.id))
     devices = devices.filter((device) => !ids.includes(device.id))
@@ -104,6 +128,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   }
   return {
     ...NO_ARCHIVES,
+    ...recovery,
     knock: (_door, { onWords, signal }) => {
       onWords(FAKE_WORDS)
       return new Promise((_resolve, reject) => {
@@ -136,7 +161,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
     self,
     events,
     change,
-    standing: () => options.standing,
+    standing: () => standing,
     devices: () => devices,
     models: () => [],
     addresses: () => [],

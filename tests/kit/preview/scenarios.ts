@@ -19,6 +19,7 @@ import { createFakeLock, createFakeUnlock, type FakeUnlock } from './fake-lock.t
 import { createFakeRooms, fakePerson, type FakeRoom, type FakeRoomsOptions } from './fake-rooms.ts'
 import { createFakeMesh, fakeDevice, fakeDeviceId, fakeModel, fakeRoute } from './fake-mesh.ts'
 import type { PeopleScript } from '../fake-people.ts'
+import { FAKE_ARCHIVES } from '../fake-archives.ts'
 import { samplePeople } from '../sample-people.ts'
 import { HALF_ANSWER, PLAIN_ANSWER, RICH_ANSWER } from './sample-texts.ts'
 
@@ -38,6 +39,7 @@ export const SCENARIOS = [
   'add',
   'add-closed',
   'add-alone',
+  'recover',
   'pending',
   'guest-waits',
   'joining',
@@ -54,11 +56,13 @@ export const SCENARIOS = [
   'security-people',
   'security-invitations',
   'security-keys',
+  'security-recovery',
   'security-remove',
   'security-removed',
   'security-faulty',
   'device-sheet',
   'newcomer',
+  'came-back',
   'settings-locked',
   'may-vanish',
   'locked',
@@ -286,6 +290,9 @@ interface Stage {
   readonly locked?: boolean
   readonly keeping?: 'at-risk'
   readonly waitMs?: number
+  readonly recoverySince?: number
+  /** Devices that are there once the words were right. */
+  readonly comesBack?: readonly DeviceView[]
   /** The rooms of the scene; the first is opened where `opensRoom`. Absent: none. */
   readonly rooms?: readonly FakeRoom[]
   readonly opensRoom?: boolean
@@ -403,6 +410,13 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   devices: { devices: ALL, search: '?view=devices' },
   add: { ...PEOPLED, search: '?view=add' },
   'add-closed': { ...PEOPLED, search: '?view=add' },
+  recover: {
+    standing: 'alone',
+    devices: [SELF],
+    people: PEOPLE,
+    comesBack: [{ ...DESKTOP, removable: true }, TABLET],
+    search: '?view=add&tab=recover',
+  },
   'add-alone': { standing: 'alone', devices: [SELF], search: '?view=add' },
   pending: { search: '?view=add', pending: true },
   'guest-waits': { pending: 'guest', devices: [SELF, DESKTOP] },
@@ -440,6 +454,11 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
   'security-people': { ...PEOPLED, search: '?view=security&tab=people' },
   'security-invitations': { ...PEOPLED, search: '?view=security&tab=invitations' },
   'security-keys': { ...PEOPLED, search: '?view=security&tab=keys' },
+  'security-recovery': {
+    ...PEOPLED,
+    recoverySince: Date.now() - 40 * 24 * 60 * MINUTE,
+    search: '?view=security&tab=keys',
+  },
   'security-remove': { ...PEOPLED, search: `?view=security&tab=devices&device=${TABLET.id}&remove=1` },
   'security-removed': { ...PEOPLED, search: `?view=security&tab=devices&device=${fakeDeviceId('Green Wren')}` },
   'security-faulty': {
@@ -454,6 +473,11 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
     search: '?view=security',
   },
   'device-sheet': { ...PEOPLED, search: `?view=devices&device=${TABLET.id}` },
+  'came-back': {
+    devices: [SELF, DESKTOP, { ...NEWCOMER, recovered: true }],
+    people: WITH_NEWCOMER,
+    search: '?view=devices',
+  },
   newcomer: { devices: [SELF, DESKTOP, NEWCOMER], people: WITH_NEWCOMER, search: '?view=devices' },
   'settings-locked': { search: '?view=settings', locks: [PASSPHRASE, PASSKEY] },
   'may-vanish': {
@@ -488,6 +512,8 @@ export function createScene(name: Scenario): Scene {
     devices: stage.devices ?? [SELF, DESKTOP, LAPTOP],
     pending: stage.pending === undefined ? [] : [pendingJoin(stage.pending === 'guest')],
     people: stage.people,
+    recoverySince: stage.recoverySince,
+    comesBack: stage.comesBack,
   })
   const changes = createEvents<void>((error) => {
     console.error(error)
@@ -551,6 +577,12 @@ export function createScene(name: Scenario): Scene {
       set({ invitation: undefined })
     },
     knock: ({ onWords, signal }) => mesh.knock({ device: SELF.id, addresses: [] }, { onWords, signal }),
+    async recover(secret, options) {
+      const door = await mesh.recover(secret, options.place ?? { device: SELF.id, addresses: [] }, options)
+      set({ mesh })
+      return door
+    },
+    archives: () => (state.standing === 'leader' ? FAKE_ARCHIVES : undefined),
     retry() {
       set({ problem: undefined })
     },

@@ -2,6 +2,7 @@ import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
 import { NO_CHATS } from '../../kit/fake-mesh-chats.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
+import { createFakeRecovery } from '../../kit/fake-recovery.ts'
 import {
   asId,
   createEvents,
@@ -71,6 +72,7 @@ export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | un
     chats: { ...NO_CHATS, changes: arrivals, wrote: (chat) => mesh.written.push(chat) },
     arrivals,
     written: [],
+    ...createFakeRecovery({ self: SELF }),
     rooms: options.rooms ?? NO_ROOMS,
     ...createFakePeople(onePerson(SELF), SELF),
     self: SELF,
@@ -203,6 +205,7 @@ function device(given: Pick<DeviceView, 'id' | 'name'> & Partial<DeviceView>): D
     lastSeenAt: 1,
     admittedAt: 1,
     admittedBy: SELF,
+    recovered: false,
     models: [],
     load: { slots: 0, busy: 0, queued: 0 },
     removable: true,

@@ -159,6 +159,36 @@ describe('a tab that does not hold the peer', () => {
     expect(stopped).toBe(true)
   })
 
+  it('makes recovery words and comes back with them through the tab that leads; a file of everything is made there alone', async () => {
+    const { a, b, pass } = await openTwoTabs()
+    const given: unknown[] = []
+    Object.assign(a.mesh(), {
+      recover: (secret: unknown, place: unknown, { onProgress }: Parameters<TestMesh['recover']>[2] & object) => {
+        given.push([secret, place])
+        onProgress?.('connecting')
+        return Promise.resolve(a.mesh().devices()[0])
+      },
+    })
+    const mesh = b.peer.state().mesh
+    expect(mesh?.recovery()).toBeNull()
+    const draft = await mesh?.draftRecovery()
+    expect([draft?.words.length, draft?.parts.length]).toEqual([12, 3])
+    await mesh?.keepRecovery(draft?.words.join(' ') ?? '')
+    a.mesh().events.emit({ type: 'people-changed' })
+    await pass()
+    expect(mesh?.recovery()).toMatchObject({ byName: 'Desktop' })
+    const phases: string[] = []
+    await b.peer.recover('some words', { onProgress: (phase) => phases.push(phase) })
+    await b.peer.recover('some words', { place: '/ip4/127.0.0.1/tcp/1/p2p/12D3KooWThis' })
+    expect(phases).toEqual(['connecting'])
+    expect(given).toEqual([
+      ['some words', DOOR],
+      ['some words', '/ip4/127.0.0.1/tcp/1/p2p/12D3KooWThis'],
+    ])
+    expect(b.peer.archives()).toBeUndefined()
+    expect(a.peer.archives()).toBeDefined()
+  })
+
   it('sees devices come and change at once, and uses the whole mesh', async () => {
     const { a, b, pass } = await openTwoTabs()
     const mesh = b.peer.state().mesh

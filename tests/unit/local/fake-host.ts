@@ -2,6 +2,7 @@ import { NO_ARCHIVES } from '../../kit/fake-archives.ts'
 import { NO_CHATS } from '../../kit/fake-mesh-chats.ts'
 import { NO_ROOMS } from '../../kit/fake-mesh-rooms.ts'
 import { NO_KNOCKS } from '../../kit/fake-knocks.ts'
+import { createFakeRecovery } from '../../kit/fake-recovery.ts'
 import { asId, createEvents, MeshError, silentLogger, type DeviceId, type ModelId } from '../../../mesh/base/index.ts'
 import type { ModelRecord } from '../../../mesh/engine/index.ts'
 import type { DeviceView, InviteOptions, Mesh, MeshEvent } from '../../../mesh/mesh-types.ts'
@@ -36,6 +37,7 @@ export function device(id: DeviceId, name: string, rest: Partial<DeviceView> = {
     lastSeenAt: null,
     admittedAt: 0,
     admittedBy: SELF,
+    recovered: false,
     models: [],
     load: { slots: 0, busy: 0, queued: 0 },
     removable: id !== SELF,
@@ -104,6 +106,7 @@ export function fakeHost(
     ...NO_ARCHIVES,
     ...NO_KNOCKS,
     chats: NO_CHATS,
+    ...createFakeRecovery({ self: SELF }),
     rooms: NO_ROOMS,
     ...people,
     removePerson(id) {

@@ -7,14 +7,17 @@ import {
   PENDING_JOIN_MS,
   type Clock,
   type DeviceId,
+  type EntryHash,
   type InvitationId,
   type MeshId,
+  type PersonId,
 } from '../../../base/index.ts'
 import { openEntry, type SignedCertificate } from '../../../identity/index.ts'
+import { fromHex, toHex } from '../../../wire/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { batches } from '../ledger/ledger.ts'
 import { isRelayed, type FrameStream } from '../../stream.ts'
-import { JOIN, prove, verdict } from './messages.ts'
+import { JOIN, prove, recoveryProven, recoveryWritten, verdict } from './messages.ts'
 
 /** A proof that arrived, as admission judges it. */
 export interface ProofGiven {
@@ -65,8 +68,34 @@ export interface Knocking {
   ): Promise<readonly Uint8Array[]>
 }
 
+/** The side at which a device comes back by recovery words. */
+export interface Recovering {
+  /**
+   * The mesh in which this recovery key is in force.
+   * @throws MeshError `recovery-unknown`, after a while; `busy`
+   */
+  meshOf(key: Uint8Array, options: { readonly signal: AbortSignal }): Promise<MeshId>
+  /**
+   * Brings the device back to the person of the key and resolves with the ledger, parents first.
+   * Where this device may admit nobody, `write` has the other one write the entry, linking these heads.
+   * @throws MeshError `recovery-unknown`, `integrity`, `refused`, `conflict`
+   */
+  bringBack(
+    given: {
+      readonly device: DeviceId
+      readonly certificate: SignedCertificate
+      readonly key: Uint8Array
+      readonly proof: Uint8Array
+    },
+    options: {
+      readonly write: (person: PersonId, heads: readonly EntryHash[]) => Promise<Uint8Array>
+      readonly signal: AbortSignal
+    },
+  ): Promise<readonly Uint8Array[]>
+}
+
 /** The only protocol a stranger may speak. */
-export function joinProtocol(admission: Admission, knocking: Knocking): Protocol {
+export function joinProtocol(admission: Admission, knocking: Knocking, recovering: Recovering): Protocol {
   return {
     ...JOIN,
     callers: 'anyone',
@@ -92,6 +121,16 @@ export function joinProtocol(admission: Admission, knocking: Knocking): Protocol
       case 'knock':
         await stream.write({ type: 'waiting' }, { signal })
         return knocking.knock({ ...said, device }, { signal, path: isRelayed(connection) ? 'relayed' : 'direct' })
+      case 'recover': {
+        const mesh = await recovering.meshOf(said.key, { signal })
+        await stream.write({ type: 'mesh', mesh: fromHex(mesh) }, { signal })
+        const { proof } = await stream.read(recoveryProven, FIRST_FRAME)
+        const write = async (person: PersonId, heads: readonly EntryHash[]): Promise<Uint8Array> => {
+          await stream.write({ type: 'write', person, heads: heads.map((head) => fromHex(head)) }, { signal })
+          return (await stream.read(recoveryWritten, FIRST_FRAME)).entry
+        }
+        return recovering.bringBack({ device, certificate: said.certificate, key: said.key, proof }, { write, signal })
+      }
       case 'prove': {
         const compare = async (nonce: Uint8Array): Promise<void> => {
           await stream.write({ type: 'compare', nonce }, { signal })
@@ -141,6 +180,42 @@ export async function knockAt(
   return meshOf(await askForLedger(connection, { type: 'knock', ...own }, ports, { ...options, onCompare() {} }))
 }
 
+/**
+ * Shows the device at the other end of `connection` a recovery key, and proves it for
+ * the mesh that device names.
+ * @returns the ledger of that mesh. Nothing of the entries is believed yet.
+ * @throws MeshError `recovery-unknown`, `busy`, `timeout`, `peer-gone`, `malformed`, `aborted`
+ */
+export async function recoverAt(
+  connection: Connection,
+  own: {
+    readonly certificate: SignedCertificate
+    readonly key: Uint8Array
+    proofFor(mesh: MeshId): Uint8Array
+    /** The entry by which this device brings itself back, where the other may admit nobody. */
+    write(mesh: MeshId, person: PersonId, heads: readonly EntryHash[]): Promise<Uint8Array>
+  },
+  ports: { readonly clock: Clock },
+  options: { readonly signal: AbortSignal },
+): Promise<LedgerGiven> {
+  const { certificate, key } = own
+  let named: MeshId | undefined
+  const entries = await askForLedger(connection, { type: 'recover', certificate, key }, ports, {
+    ...options,
+    onCompare() {},
+    onMesh(mesh) {
+      named = mesh
+      return { type: 'proof', proof: own.proofFor(mesh) }
+    },
+    async onWrite(person, heads) {
+      if (named === undefined) throw new MeshError('malformed', 'The other device did not name its mesh.')
+      return { type: 'written', entry: await own.write(named, person, heads) }
+    },
+  })
+  if (named === undefined) throw new MeshError('malformed', 'The other device did not name its mesh.')
+  return { mesh: named, entries }
+}
+
 /** A ledger that was given, and the mesh it says it is of. */
 export interface LedgerGiven {
   readonly mesh: MeshId
@@ -176,7 +251,14 @@ async function askForLedger(
   connection: Connection,
   question: object,
   ports: { readonly clock: Clock },
-  options: { readonly signal: AbortSignal; readonly onCompare: (nonce: Uint8Array) => void },
+  options: {
+    readonly signal: AbortSignal
+    readonly onCompare: (nonce: Uint8Array) => void
+    /** What to say when the mesh is named; absent: it is not asked for. */
+    readonly onMesh?: (mesh: MeshId) => object
+    /** What to say when one is to write one's own admission; absent: it is not asked for. */
+    readonly onWrite?: (person: PersonId, heads: readonly EntryHash[]) => Promise<object>
+  },
 ): Promise<readonly Uint8Array[]> {
   const stream = await openStream(connection, JOIN, ports, options)
   try {
@@ -185,12 +267,29 @@ async function askForLedger(
     let sizeBytes = 0
     let compared = false
     let waits = false
+    let isNamed = false
+    let hasWritten = false
     for (;;) {
       const timeoutMs = (compared || waits) && ledger.length === 0 ? PENDING_JOIN_MS : DIAL_TIMEOUT_MS
       const answer = await stream.read(verdict, { signal: options.signal, timeoutMs })
       if (answer.type === 'end') break
       if (answer.type === 'waiting') {
         waits = true
+        continue
+      }
+      if (answer.type === 'mesh') {
+        if (isNamed || options.onMesh === undefined)
+          throw new MeshError('malformed', 'The other device named its mesh where that was not asked for.')
+        isNamed = true
+        await stream.write(options.onMesh(asId<MeshId>(toHex(answer.mesh))), options)
+        continue
+      }
+      if (answer.type === 'write') {
+        if (hasWritten || options.onWrite === undefined)
+          throw new MeshError('malformed', 'The other device wanted an entry where none was offered.')
+        hasWritten = true
+        const heads = answer.heads.map((head) => asId<EntryHash>(toHex(head)))
+        await stream.write(await options.onWrite(answer.person, heads), options)
         continue
       }
       if (answer.type === 'compare') {

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { FRAME_MAX_BYTES } from '../../../base/index.ts'
+import { FRAME_MAX_BYTES, LEDGER_ENTRY_MAX_BYTES, LEDGER_HEADS_MAX } from '../../../base/index.ts'
 import { NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
-import { exactBytes, invitationId } from '../../../wire/index.ts'
+import { bytes, exactBytes, invitationId, list, personId } from '../../../wire/index.ts'
 import type { ProtocolShape } from '../../protocol.ts'
 import { endFrame, entriesFrame } from '../ledger/messages.ts'
 
@@ -29,14 +29,27 @@ const knockFrame = z.object({
   proof: exactBytes(64),
 })
 
-/** What a joiner may say. */
-export const prove = z.discriminatedUnion('type', [proveFrame, returnFrame, knockFrame])
+/** or, of one that comes back by recovery words, the public key made of them. */
+const recoverFrame = z.object({ type: z.literal('recover'), certificate: signedCertificate, key: exactBytes(32) })
 
-/** What the admitting device answers: perhaps a nonce for the pictures, then the whole ledger, then the end. */
+/** What a joiner may say. */
+export const prove = z.discriminatedUnion('type', [proveFrame, returnFrame, knockFrame, recoverFrame])
+
+/** Then, of one that comes back and knows the mesh now, that it holds that key. */
+export const recoveryProven = z.object({ type: z.literal('proof'), proof: exactBytes(64) })
+
+/** And where the called device may admit nobody: the entry by which it brings itself back. */
+export const recoveryWritten = z.object({ type: z.literal('written'), entry: bytes(LEDGER_ENTRY_MAX_BYTES) })
+
+/** What the admitting device answers: perhaps a nonce for the pictures or the mesh, then the whole ledger, then the end. */
 export const verdict = z.discriminatedUnion('type', [
   // a knock was heard: from now on people take their time
   z.object({ type: z.literal('waiting') }),
   z.object({ type: z.literal('compare'), nonce: exactBytes(NONCE_BYTES) }),
+  // these recovery words are of this mesh: the proof is bound to it
+  z.object({ type: z.literal('mesh'), mesh: exactBytes(32) }),
+  // this device may not write it down itself: what to link in an entry of one's own
+  z.object({ type: z.literal('write'), person: personId, heads: list(exactBytes(32), LEDGER_HEADS_MAX) }),
   entriesFrame,
   endFrame,
 ])

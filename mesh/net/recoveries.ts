@@ -1,0 +1,110 @@
+import {
+  LEDGER_HEADS_MAX,
+  MeshError,
+  RECOVERY_WRONG_MAX,
+  RECOVERY_WRONG_MS,
+  sleep,
+  type Clock,
+  type DeviceId,
+  type Logger,
+} from '../base/index.ts'
+import {
+  admitByRecovery,
+  authorize,
+  checkProof,
+  openCertificate,
+  openEntry,
+  recoveryOfKey,
+  type LedgerRecovery,
+  type Membership,
+} from '../identity/index.ts'
+import type { Recovering } from './protocols/join/join.ts'
+
+interface RecoveryPorts {
+  readonly membership: Membership
+  readonly clock: Clock
+  readonly log: Logger
+  /** Keeps the connection of a device that comes back. */
+  readonly spare: (id: DeviceId) => void
+}
+
+/** Devices that come back by recovery words, at this device. The ledger says whose words are in force. */
+export function createRecoveries(ports: RecoveryPorts): Recovering {
+  const { membership, clock, log } = ports
+  let told = 0
+
+  /** A key that is looked up costs nothing; the guesser waits, and few guessers at once. */
+  const refuse = async (signal: AbortSignal): Promise<never> => {
+    if (told >= RECOVERY_WRONG_MAX)
+      throw new MeshError('busy', 'Too many wrong recovery words at once. Try again in a moment.')
+    told += 1
+    try {
+      await sleep(clock, RECOVERY_WRONG_MS, { signal })
+    } finally {
+      told -= 1
+    }
+    throw unknown()
+  }
+
+  const inForce = (key: Uint8Array): LedgerRecovery => {
+    const found = recoveryOfKey(membership.state(), key)
+    if (found === undefined) throw unknown()
+    return found
+  }
+
+  return {
+    async meshOf(key, { signal }) {
+      if (membership.standing() === 'removed')
+        throw new MeshError('removed', 'This device was removed from its mesh and can bring nobody back.')
+      if (recoveryOfKey(membership.state(), key) === undefined) await refuse(signal)
+      return membership.ledger().mesh
+    },
+    async bringBack({ device, certificate, key, proof }, { write, signal }) {
+      if ((await openCertificate(certificate)).device !== device)
+        throw new MeshError('refused', 'This certificate is of another device.', { fault: 'peer' })
+      const ledger = membership.ledger()
+      await checkProof(key, proof, ledger.mesh, certificate)
+      // not before the proof: it may have been replaced meanwhile
+      const recovery = inForce(key)
+      ports.spare(device)
+      const known = membership.admitted(device)
+      if (known !== undefined && known.person !== recovery.person)
+        throw new MeshError('conflict', 'This device belongs to another person of this mesh.')
+      // again, because its answer was lost: nothing to write
+      if (known === undefined) {
+        const mayAdmit = authorize(membership.subject(membership.self), 'admit-proven', 'recovery').allowed
+        if (mayAdmit) await ledger.append(admitByRecovery(recovery, proof, certificate), { signal })
+        else await takeOwn(device, recovery, write, signal)
+        log.info('a device came back by recovery words', { person: recovery.person, device })
+      }
+      return ledger.missingFor([])
+    },
+  }
+
+  /** A helper that may admit nobody keeps the door open all the same: the words are right enough. */
+  async function takeOwn(
+    device: DeviceId,
+    recovery: LedgerRecovery,
+    write: Parameters<Recovering['bringBack']>[1]['write'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const ledger = membership.ledger()
+    const heads = ledger.heads().slice(0, LEDGER_HEADS_MAX)
+    const bytes = await write(recovery.person, heads)
+    const { author, fields, parents } = await openEntry(bytes, ledger.mesh)
+    // linking older entries it would be senior to who came after them
+    const isLate = parents.length === heads.length && heads.every((head) => parents.includes(head))
+    const isOwn = author === device && fields.type === 'admit' && fields.person === recovery.person
+    if (!isLate || !isOwn || fields.recovery === undefined)
+      throw new MeshError('refused', 'This is not the entry that brings this device back.', { fault: 'peer' })
+    await ledger.take([bytes], { signal })
+    if (membership.admitted(device)?.person !== recovery.person) throw unknown()
+  }
+}
+
+function unknown(): MeshError {
+  return new MeshError(
+    'recovery-unknown',
+    'These words bring nobody back here: they were replaced, or belong to another mesh.',
+  )
+}
