@@ -39,12 +39,12 @@ module.exports = {
     {
       name: 'mesh-facade-types-know-types-only',
       comment:
-        'archive-types.ts, mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
+        'archive-types.ts, chats-types.ts, mesh-types.ts, people-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
       severity: 'error',
-      from: { path: '^mesh/(?:archive|mesh|people|rooms)-types\\.ts$' },
+      from: { path: '^mesh/(?:archive|chats|mesh|people|rooms)-types\\.ts$' },
       to: {
         path: '^mesh/',
-        pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|archive-types|people-types|rooms-types)\\.ts$`,
+        pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|archive-types|chats-types|people-types|rooms-types)\\.ts$`,
       },
     },
     {
@@ -62,7 +62,8 @@ module.exports = {
       from: { path: '^(?:app|helper|relay|scripts)/', pathNot: NO_TESTS },
       to: {
         path: '^mesh/',
-        pathNot: '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|archive-types|people-types|rooms-types)\\.ts$',
+        pathNot:
+          '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|archive-types|chats-types|people-types|rooms-types)\\.ts$',
       },
     },
     {

@@ -1,4 +1,13 @@
-import { asMeshError, isAbort, MeshError, type ChatId, type Clock, type Logger, type Random, type Store } from './base/index.ts'
+import {
+  asMeshError,
+  isAbort,
+  MeshError,
+  type ChatId,
+  type Clock,
+  type Logger,
+  type Random,
+  type Store,
+} from './base/index.ts'
 import {
   aboutRecord,
   chatRecords,

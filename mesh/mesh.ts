@@ -202,7 +202,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     { signal },
   )
 
-  const { start: startChats, stop: stopChats, ...chats } = createMeshChats({
+  const {
+    start: startChats,
+    stop: stopChats,
+    ...chats
+  } = createMeshChats({
     ...{ store, clock, log, membership, epochs, sharing },
   })
 
