@@ -39,12 +39,12 @@ module.exports = {
     {
       name: 'mesh-facade-types-know-types-only',
       comment:
-        'archive-types.ts, mesh-types.ts, people-types.ts, recovery-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
+        'archive-types.ts, chats-types.ts, mesh-types.ts, people-types.ts, recovery-types.ts and rooms-types.ts are the facade: they name things of the layers and wire none.',
       severity: 'error',
-      from: { path: '^mesh/(?:archive|mesh|people|recovery|rooms)-types\\.ts$' },
+      from: { path: '^mesh/(?:archive|chats|mesh|people|recovery|rooms)-types\\.ts$' },
       to: {
         path: '^mesh/',
-        pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|archive-types|people-types|recovery-types|rooms-types)\\.ts$`,
+        pathNot: `^mesh/(?:${anyOf(MESH_LAYERS)}/index|archive-types|chats-types|people-types|recovery-types|rooms-types)\\.ts$`,
       },
     },
     {
@@ -63,7 +63,7 @@ module.exports = {
       to: {
         path: '^mesh/',
         pathNot:
-          '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|archive-types|people-types|recovery-types|rooms-types)\\.ts$',
+          '^mesh/(?:[^/]+/index|sync/decoding|mesh|mesh-types|archive-types|chats-types|people-types|recovery-types|rooms-types)\\.ts$',
       },
     },
     {
