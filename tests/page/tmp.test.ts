@@ -189,20 +189,26 @@ test('a device that was away gets from the helper what the other wrote, though t
 
 test('deleted on one it is gone on the other', async () => {
   const page = await desk.context.newPage()
-  for (const p of [page, couch.page]) p.on('console', (m) => m.type() !== 'debug' && console.log(p === page ? 'desk' : 'couch', m.type(), m.text()))
+  const logs: string[] = []
+  for (const p of [page, couch.page]) p.on('console', (m) => logs.push(`${String(Date.now() % 1000000)} ${p === page ? 'desk' : 'couch'} ${m.type()} ${m.text()}`))
   await page.goto(chatUrl)
   await answered(page, 5)
+  logs.push(`${String(Date.now() % 1000000)} go`)
   await couch.page.getByRole('button', { name: 'More about this chat' }).click()
   await couch.page.getByRole('menuitem', { name: 'Delete' }).click()
   await couch.page.getByRole('button', { name: 'Delete', exact: true }).click()
-  for (let i = 0; i < 5; i++) {
-    await new Promise((r) => setTimeout(r, 1500))
-    for (const one of [couch.page, page]) console.log(i, await inList(one, /capital of France/).count(), (await one.locator('body').innerText()).slice(0, 500).replaceAll('\n', ' | '), (await inList(one, /capital of France/).count()) ? await inList(one, /capital of France/).evaluate((e) => e.outerHTML) : '')
-  }
   for (const one of [couch.page, page])
     await until(async () => (await inList(one, /capital of France/).count()) === 0, {
       what: 'the chat to be gone',
-      timeoutMs: BACK_MS,
+      timeoutMs: 20000,
+    }).catch(async (error: unknown) => {
+      console.log(one === page ? 'DESK' : 'COUCH', await one.locator('body').innerText())
+      console.log(logs.join('\n'))
+      await one.screenshot({ path: '/tmp/w/fail.png' })
+      await one.reload()
+      await new Promise((r) => setTimeout(r, 5000))
+      console.log('AFTER RELOAD', await inList(one, /capital of France/).count())
+      throw error
     })
   const peer = `http://127.0.0.1:${String(helper.ports.ws)}`
   for (const device of [desk, couch]) {
