@@ -155,7 +155,9 @@ test('with the helper killed the browsers go on without it, and it answers when 
     page.getByRole('list', { name: 'Devices' }).getByRole('listitem').filter({ hasText: 'Online' })
   for (const { page } of [desk, couch]) {
     await page.getByRole('link', { name: 'Mesh' }).first().click()
-    await until(async () => (await online(page).count()) === 3, { what: 'all to be linked', timeoutMs: BACK_MS })
+    // not through the helper that is about to go
+    const direct = online(page).filter({ has: page.locator('[data-path="direct"]') })
+    await until(async () => (await direct.count()) === 2, { what: 'all to be linked directly', timeoutMs: BACK_MS })
     await page.evaluate(() => navigator.serviceWorker.ready)
   }
   await helper.kill()
