@@ -33,7 +33,7 @@ module.exports = {
       comment: 'An import that leads nowhere.',
       severity: 'error',
       from: {},
-      to: { couldNotResolve: true, pathNot: '^(?:virtual:|vite/client$)' },
+      to: { couldNotResolve: true, pathNot: '^(?:virtual:|vite/client$)|[?]url$' },
     },
     ...layerRules,
     {
