@@ -80,7 +80,11 @@ export function createChatDocuments(ports: ChatDocumentsPorts): ChatDocuments {
     },
     async open(chat, options) {
       const name = nameOf(chat)
-      return createChatDocument(self, await documents.open(name.id, name, options), log)
+      const shared = await documents.open(name.id, name, options)
+      const forgetErased = async (how: Cancellable): Promise<void> => {
+        await (await documents.replica(documentKey(name), how))?.forgetErased(how)
+      }
+      return createChatDocument({ self, shared, log, forgetErased })
     },
     changes: {
       subscribe(listener) {
@@ -107,7 +111,14 @@ interface Pieces {
   readonly parts: Map<number, Uint8Array>
 }
 
-function createChatDocument(self: DeviceId, shared: Document, log: Logger): ChatDocument {
+interface ChatDocumentPorts {
+  readonly self: DeviceId
+  readonly shared: Document
+  readonly log: Logger
+  readonly forgetErased: ChatDocument['forgetErased']
+}
+
+function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPorts): ChatDocument {
   /** By author and id: nobody puts anything in the place of another's. */
   const whole = new Map<string, ChatEntry>()
   const pieces = new Map<string, Pieces>()
@@ -179,6 +190,7 @@ function createChatDocument(self: DeviceId, shared: Document, log: Logger): Chat
       if (own.length > 0) await shared.erase(own, options)
       return own.length > 0
     },
+    forgetErased,
     close() {
       end()
       shared.close()

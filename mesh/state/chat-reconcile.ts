@@ -30,6 +30,8 @@ export interface ChatDocument {
   write(entries: readonly { readonly id: string; readonly bytes: Uint8Array }[], options: Cancellable): Promise<void>
   /** Erases what this device wrote, here and everywhere, but what is under this id. Resolves to whether there was any. */
   eraseOwn(but: string, options: Cancellable): Promise<boolean>
+  /** What was erased, by whomever, leaves the disk of this device. */
+  forgetErased(options: Cancellable): Promise<void>
   close(): void
 }
 
@@ -124,6 +126,8 @@ export async function reconcileChat(
     // who has the chat has to hear of it before its words are gone
     const told = await writeMissing(document, entries, [{ id: last.operation.id, bytes: last.bytes }], options)
     const erased = await document.eraseOwn(last.operation.id, options)
+    // nobody writes into it any more, so it would never be long enough to be compacted
+    await document.forgetErased(options)
     return { toDocument: told || erased, toStore }
   }
 

@@ -13,6 +13,8 @@ export interface TreeMessage {
   readonly createdAt: number
   /** Counts up over the chat; younger is larger. */
   readonly order: number
+  /** The last message of each author on the way down to this one, itself included. */
+  readonly last: Readonly<Record<'person' | 'ai', MessageId | null>>
   text: string
   state: 'open' | 'done' | 'stopped' | 'failed'
   route: Route | undefined
@@ -129,7 +131,10 @@ function sortOut(operations: readonly ChatOperation[]): Found {
       const one = { ...each, operation }
       if (known === undefined || (isRightful(one) && !isRightful(known))) begun.set(operation.message, one)
     } else if (operation.op === 'end') {
-      ended.set(operation.message, [...(ended.get(operation.message) ?? []), { ...each, operation }])
+      // a device may write any number of them
+      const ends = ended.get(operation.message) ?? []
+      ends.push({ ...each, operation })
+      ended.set(operation.message, ends)
     }
   }
   return { begun, ended }
@@ -206,9 +211,11 @@ function inView(tree: ChatTree, operations: readonly ChatOperation[]): MessageId
 type NewMessage = Pick<TreeMessage, 'id' | 'parent' | 'author' | 'createdAt' | 'text' | 'state'>
 
 function add(tree: ChatTree, message: NewMessage): TreeMessage {
+  const above = message.parent === null ? undefined : tree.messages.get(message.parent)
   const added: TreeMessage = {
     ...message,
     order: tree.messages.size,
+    last: { ...(above?.last ?? { person: null, ai: null }), [message.author]: message.id },
     route: undefined,
     figures: undefined,
     error: undefined,
@@ -237,5 +244,5 @@ function ensure(tree: ChatTree, id: MessageId, author: 'person' | 'ai', at: numb
 
 /** The last message of this author on the branch in view. */
 function nearest(tree: ChatTree, author: 'person' | 'ai'): MessageId | null {
-  return pathTo(tree, tree.leaf).findLast((message) => message.author === author)?.id ?? null
+  return tree.leaf === null ? null : (tree.messages.get(tree.leaf)?.last[author] ?? null)
 }

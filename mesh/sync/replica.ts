@@ -38,6 +38,8 @@ export interface Replica {
   keysChanged(): Promise<void>
   /** Compacts now, whatever its size. */
   compact(options: Options): Promise<void>
+  /** Compacts now where something was erased since it was last done: erased bytes leave the disk. */
+  forgetErased(options: Options): Promise<void>
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
 }
@@ -137,6 +139,10 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       }),
     keysChanged: () => turns.run(() => readBlocked(state)),
     compact: (how) => turns.run(() => compact(state, how)),
+    forgetErased: (how) =>
+      turns.run(async () => {
+        if (state.grown.erasing > 0) await compact(state, how)
+      }),
     idle: turns.idle,
   }
   return replica

@@ -134,6 +134,7 @@ export function createChatNetwork(random: Random): ChatNetwork {
               for (const [key] of own) erase(replica, chat, key)
               return Promise.resolve(own.length > 0)
             },
+            forgetErased: () => Promise.resolve(),
             close: () => undefined,
           })
         },

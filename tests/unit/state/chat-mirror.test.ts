@@ -88,6 +88,24 @@ describe('a chat on all devices of a person', () => {
     }
   })
 
+  it('that was deleted takes no room any more, on the device that wrote it and on the others', async () => {
+    const world = await createChatWorld('room', [0, 0])
+    const [laptop, phone] = world.devices as [ChatDevice, ChatDevice]
+    const chat = await laptop.chats.create()
+    await talk(laptop.chats, chat, 'long', 'x'.repeat(100_000))
+    await talk(phone.chats, await phone.chats.create(), 'stays', 'y'.repeat(100_000))
+    await world.calm()
+    const sizes = (): number[] =>
+      [laptop, phone].map(({ store }) =>
+        [...store.data.logs].flatMap(([, entries]) => entries).reduce((sum, { bytes }) => sum + bytes.byteLength, 0),
+      )
+    for (const size of sizes()) expect(size).toBeGreaterThan(400_000)
+    await phone.chats.delete(chat)
+    await world.calm()
+    for (const size of sizes()) expect(size).toBeLessThan(250_000)
+    await world.stop()
+  })
+
   it('shows an answer that another device is writing as that, and leaves its end to that device', async () => {
     const { laptop, phone, calm, restart } = await pair('writing')
     const chat = await laptop.chats.create()
