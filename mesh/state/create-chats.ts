@@ -56,6 +56,8 @@ export interface AnswerWriters {
 /** A chat in memory: its operations, their fold and how far the log was read. */
 interface OpenChat {
   readonly id: ChatId
+  /** The id of the operation in its record; empty where that cannot be read. */
+  readonly life: string
   readonly operations: ChatOperations
   readonly inLogOrder: ReturnType<typeof createLogOrder>
   /** Folded when somebody looks. */
@@ -134,21 +136,24 @@ export async function createChats(
   }
 
   const openChat = (chat: ChatId, record: Uint8Array): OpenChat | undefined => {
-    const known = open.get(chat)
-    if (known !== undefined) return known
     const operation = read(record, chatKey(chat))
     if (operation?.op === 'deleted') return undefined
-    const added = emptyChat(chat)
+    const life = operation?.id ?? ''
+    const known = open.get(chat)
+    // made anew by another device: its log may have begun anew too
+    if (known?.life === life) return known
+    const added = emptyChat(chat, life)
     take(added, operation)
     open.set(chat, added)
     return added
   }
 
-  const emptyChat = (id: ChatId): OpenChat => {
+  const emptyChat = (id: ChatId, life: string): OpenChat => {
     const operations = createChatOperations()
     let folded: { readonly version: number; readonly tree: ChatTree } | undefined
     return {
       id,
+      life,
       operations,
       inLogOrder: createLogOrder(),
       get tree() {

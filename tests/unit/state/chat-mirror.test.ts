@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   asId,
   CHAT_OPERATIONS_MAX,
+  CHAT_ORDER_MAX,
   silentLogger,
   type ChatId,
   type DeviceId,
@@ -256,6 +257,22 @@ describe('what a hostile device of the same person writes', () => {
     expect(textsOf(laptop.chats, chat)).toEqual(['one', 'two'])
     expect(laptop.chats.health()).toEqual({ corruptEntries: 0, newerEntries: 0 })
     expect((await scene.restart(0)).chats.get(chat)).toEqual(phone.chats.get(chat))
+  })
+
+  it('makes no chat that nobody can delete', async () => {
+    const scene = await pair('undead')
+    const { laptop, phone, calm } = scene
+    const chat = await laptop.chats.create()
+    await talk(laptop.chats, chat, 'one', 'two')
+    await calm()
+    const id = `zzzzzzzzzzzzzzzzzzzzzzzzzz${entryId(1, random, phone.self).slice(-10)}`
+    plant(scene, chat, id, encodeOperation({ v: 1, id, at: 1, order: CHAT_ORDER_MAX, op: 'chat', chat }))
+    await calm()
+    await laptop.chats.delete(chat)
+    await calm()
+    expect(laptop.chats.list()).toEqual([])
+    expect((await scene.restart(0)).chats.list()).toEqual([])
+    expect(words(laptop)).not.toContain('two')
   })
 
   it('is refused where it is too much, with a code, told once, and what is here goes on', async () => {
