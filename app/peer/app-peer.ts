@@ -83,7 +83,8 @@ export interface AppPeer {
   /**
    * Comes back by recovery words or parts, at `place` (an address or link), else at the
    * helper this page came from.
-   * @throws MeshError `no-helper` when neither is there, `offline`, and those of `Mesh.recover`
+   * @throws MeshError `no-helper` when neither is there, `offline`, `unsupported` on a page that came
+   * without protection, and those of `Mesh.recover`
    */
   recover(secret: string, options: RecoverOptions & { readonly place?: string | undefined }): Promise<DeviceView>
   /**

@@ -312,6 +312,9 @@ export async function createAppPeer(
       return current.mesh.knock(door, { ...knockOptions, signal })
     },
     async recover(secret, recoverOptions) {
+      // whoever altered the page would read the words, and be that person
+      if (ports.guest === true)
+        throw new MeshError('unsupported', 'This page came without protection, so it takes no recovery words.')
       const { place, ...given } = recoverOptions
       const signal = given.signal ?? closing.signal
       const door = place ?? (await ports.findHelper({ signal }))

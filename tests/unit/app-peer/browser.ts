@@ -40,6 +40,7 @@ export interface Browser {
     failFirst?: MeshError
     deaf?: boolean
     refuseLink?: (link: string) => MeshError | undefined
+    guest?: boolean
   }): Promise<Page>
 }
 
@@ -80,7 +81,7 @@ export function openBrowser(
     clock,
     profile,
     data,
-    async openPage({ link, failFirst, deaf, refuseLink } = {}) {
+    async openPage({ link, failFirst, deaf, refuseLink, guest } = {}) {
       const tab = profile.openTab()
       const store = createMemoryStore(data)
       const life = createEvents<LifeEvent>(() => undefined)
@@ -91,6 +92,7 @@ export function openBrowser(
           store: tab.disk(watched(store, tab, watch)),
           storage: 'durable',
           refuseLink,
+          guest,
           ...tab,
           random: createSeededRandom(seed++),
           findHelper: () => Promise.resolve(DOOR),

@@ -149,6 +149,13 @@ describe('a joining link', () => {
     expect(a.peer.state().invitation).toEqual({ phase: 'failed', error: refusal })
   })
 
+  it('and recovery words are nothing for a page without protection, also where somebody names a place', async () => {
+    const { openPage } = openBrowser()
+    const a = await openPage({ guest: true })
+    for (const place of [undefined, 'join=abc'])
+      await expect(a.peer.recover('twelve words', { place })).rejects.toMatchObject({ code: 'unsupported' })
+  })
+
   it('may be agreed to before it is read', async () => {
     const { openPage } = openBrowser()
     const a = await openPage()
