@@ -276,9 +276,7 @@ function isLife(operation: Operation): operation is Life {
 
 /** At the end of all places, where nothing comes after anything, deleting is what counts. */
 function compareLives(a: Life, b: Life): number {
-  return (
-    orderOf(a) - orderOf(b) || Number(a.op === 'deleted') - Number(b.op === 'deleted') || compareOperations(a, b)
-  )
+  return orderOf(a) - orderOf(b) || Number(a.op === 'deleted') - Number(b.op === 'deleted') || compareOperations(a, b)
 }
 
 function lifeIn(record: Uint8Array, chat: ChatId): Life | undefined {
