@@ -15,6 +15,7 @@ import {
   signEntry,
   type DeviceKey,
   type Membership,
+  type SignedCertificate,
 } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import type { DeviceView, Door, Mesh } from './mesh-types.ts'
@@ -53,14 +54,18 @@ export function createRecovering(ports: RecoveringPorts): MeshRecovery & Pick<Me
     return own.person
   }
 
-  const comeBack = async (keys: RecoveryKeys, door: Door, options: RecoverOptions): Promise<void> => {
+  const comeBack = async (
+    keys: RecoveryKeys,
+    certificate: SignedCertificate,
+    door: Door,
+    options: RecoverOptions,
+  ): Promise<void> => {
     const signal = options.signal ?? new AbortController().signal
     options.onProgress?.('connecting')
     const connection = await links.dialOnce(door.device, door.addresses, { signal })
     try {
       options.onProgress?.('proving')
       links.spare(door.device)
-      const certificate = await membership.certificate()
       const { publicKey } = keys.sign
       const own = {
         certificate,
@@ -89,10 +94,12 @@ export function createRecovering(ports: RecoveringPorts): MeshRecovery & Pick<Me
     doors: readonly Door[],
     options: RecoverOptions,
   ): Promise<void> => {
+    // an earlier proof may lie in the ledger, where it is worth nothing once this device was removed
+    const certificate = await membership.freshCertificate()
     let failure: unknown = new MeshError('offline', 'This place names no address that this device could reach.')
     for (const door of doors) {
       try {
-        await comeBack(keys, door, options)
+        await comeBack(keys, certificate, door, options)
         return
       } catch (error) {
         failure = error

@@ -5,6 +5,12 @@ import type { InvitationLine } from '../../mesh/people-types.ts'
 /** Passes that are open at once: each is an entry of the ledger, and waits for a person's word. */
 export const PASSES_MAX = 4
 /**
+ * Passes of a day that brought nobody, after which there is none until some are older:
+ * whoever is on the network asks for them, and each stays in the ledger for good.
+ */
+export const PASSES_IN_VAIN_MAX = 32
+const DAY_MS = 24 * 60 * 60_000
+/**
  * How long a guest keeps its place after it was last seen, in ms: one hour. Its identity
  * went with its page, so it cannot come back; a phone that sleeps for a while does.
  */
@@ -53,6 +59,11 @@ export function createGuests(ports: GuestsPorts): Guests {
     if (!areLetIn()) throw new MeshError('refused', 'This helper lets no guests in.')
     if (passes().filter(({ state }) => state === 'open').length >= PASSES_MAX)
       throw new MeshError('busy', 'Several guests are waiting already. Try again in some minutes.')
+    const inVain = passes().filter(
+      ({ state, createdAt }) => state !== 'open' && state !== 'used' && clock.now() - createdAt < DAY_MS,
+    )
+    if (inVain.length >= PASSES_IN_VAIN_MAX)
+      throw new MeshError('busy', 'Too many asked today and did not come in. Try again tomorrow.')
     const wanted = { person: GUEST_NAME, role: 'guest', confirmation: 'pictures', signal } as const
     const { fragment, expiresAt } = await mesh.invite(wanted)
     return { fragment, expiresAt }

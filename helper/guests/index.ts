@@ -3,4 +3,4 @@
  * Promises that a pass is worth no more than asking a person, that few are open at
  * once, and that who is gone loses its place. Knows nothing of requests and networks.
  */
-export { createGuests, GUEST_GONE_MS, PASSES_MAX, type Guests, type GuestsPorts } from './guests.ts'
+export { createGuests, GUEST_GONE_MS, PASSES_IN_VAIN_MAX, PASSES_MAX, type Guests, type GuestsPorts } from './guests.ts'

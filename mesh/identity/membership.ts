@@ -78,6 +78,8 @@ export interface Membership {
   standing(): Standing
   /** This device's present certificate. */
   certificate(): Promise<SignedCertificate>
+  /** One that says the same and was never shown: what is proven for it was proven for no other time. */
+  freshCertificate(): Promise<SignedCertificate>
   /**
    * Goes to the mesh of these entries, which must be `mesh` and must have admitted
    * this device; the present mesh is left. Resolves when that is durable.
@@ -238,6 +240,7 @@ export async function loadMembership(
       const known = ledger.state().devices.get(key.id)
       return known?.certificate ?? (await certify(own.name))
     },
+    freshCertificate: () => certify(find(key.id)?.name ?? own.name),
     async adopt(mesh, entries, adoptOptions = {}) {
       const next = mesh === ledger.mesh ? ledger : await loadLedger(ports, mesh, adoptOptions)
       await next.take(entries, adoptOptions)

@@ -142,3 +142,16 @@ test('wrong words cost their guesser time', async () => {
   await expect(guesser.mesh.recover(words.join(' '), doorOf(alice))).rejects.toMatchObject({ code: 'recovery-unknown' })
   expect(performance.now() - startedAt).toBeGreaterThan(900)
 })
+
+test('a device that came back and was removed comes back by the words shown anew, not by what it showed before', async () => {
+  const alice = await start('Alice desktop')
+  const { words } = await makeWords(alice)
+  const phone = await start('New phone')
+  await phone.mesh.recover(words, doorOf(alice))
+  await alice.untilOnline(phone)
+  await alice.mesh.remove(phone.mesh.self)
+  await until(() => phone.mesh.standing() === 'removed', { what: 'the phone to know' })
+  await phone.mesh.recover(words, doorOf(alice))
+  expect(phone.mesh.standing()).toBe('member')
+  await alice.untilOnline(phone)
+})

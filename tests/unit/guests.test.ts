@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createGuests, GUEST_GONE_MS, PASSES_MAX, type GuestsPorts } from '../../helper/guests/index.ts'
+import { createGuests, GUEST_GONE_MS, PASSES_IN_VAIN_MAX, PASSES_MAX, type GuestsPorts } from '../../helper/guests/index.ts'
 import { asId, silentLogger, type DeviceId, type InvitationId } from '../../mesh/base/index.ts'
 import type { DeviceView, InviteOptions } from '../../mesh/mesh-types.ts'
 import type { InvitationLine, PersonRole } from '../../mesh/people-types.ts'
@@ -68,6 +68,22 @@ test('a pass invites a guest, for a person to compare pictures, and few are open
   expect(rest.filter(({ status }) => status === 'fulfilled')).toHaveLength(PASSES_MAX - 1)
   await expect(guests.pass({ signal })).rejects.toMatchObject({ code: 'busy' })
   lines.splice(0, 1, line({ state: 'used', usedBy: VISITOR }))
+  await expect(guests.pass({ signal })).resolves.toBeDefined()
+  guests.stop()
+})
+
+test('whoever asks and never comes in cannot fill the ledger: so many a day, and who came in does not count', async () => {
+  const { guests, lines, line, clock } = scene()
+  const ended = (state: InvitationLine['state']): void => {
+    lines.splice(0, lines.length, ...lines.map((one) => (one.state === 'open' ? { ...one, state } : one)))
+  }
+  for (let each = 0; each < PASSES_IN_VAIN_MAX; each++) {
+    await guests.pass({ signal })
+    lines.push(line({ state: 'used', usedBy: VISITOR }))
+    ended(each % 2 === 0 ? 'expired' : 'revoked')
+  }
+  await expect(guests.pass({ signal })).rejects.toMatchObject({ code: 'busy' })
+  clock.advance(24 * 60 * 60_000)
   await expect(guests.pass({ signal })).resolves.toBeDefined()
   guests.stop()
 })

@@ -5,6 +5,7 @@ import {
   loadLedger,
   recoveryDraft,
   recoveryProof,
+  signCertificate,
   signEntry,
   type EntryFields,
   type LedgerEntry,
@@ -369,6 +370,29 @@ describe('recovery words', () => {
     await alice.ledger.take([entry.bytes])
     await exchangeAll([alice, laptop])
     expect((await settled([entry])).devices.get(eve.id)?.removedAt).toBeNull()
+  })
+
+  test('that were shown once bring a removed device back no more, whoever writes it down; shown anew they do', async () => {
+    const { alice, bob, eve } = (world = await freshWorld())
+    const keys = freshKeys()
+    await setKeys(alice, keys)
+    const first = await comeBack(eve, keys, { member: alice, heads: alice.ledger.heads() })
+    await take(first)
+    await write(alice, { type: 'revoke', device: eve.id })
+    // a thief has the device and the ledger, in which the proof is to read, and not the words
+    const alone = await comeBack(eve, keys, { member: alice, heads: alice.ledger.heads() })
+    const state = await take(alone)
+    expect(state.devices.get(eve.id)?.removedAt).not.toBeNull()
+    expect(rules(state, alone)).toEqual(['not-the-recovery-key'])
+    await exchangeAll([alice, bob])
+    const { fields } = first
+    if (fields.type !== 'admit') throw new TypeError('no admission')
+    await expect(bob.ledger.append(fields)).rejects.toMatchObject({ code: 'unauthorized' })
+
+    const says = { kind: 'helper', name: 'eve', sealingKey: eve.sealing.publicKey, at: eve.clock.now() + 1 } as const
+    const again = { ...eve, certificate: await signCertificate(eve.key, says) }
+    const anew = await comeBack(again, keys, { member: alice, heads: alice.ledger.heads() })
+    expect((await take(anew)).devices.get(eve.id)).toMatchObject({ removedAt: null, recovered: true })
   })
 
   test('of a person who is removed at the same time bring nobody back', async () => {

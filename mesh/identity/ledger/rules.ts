@@ -2,6 +2,7 @@ import { asId, type DeviceId, type EntryHash, type PersonId } from '../../base/i
 import { toHex } from '../../wire/index.ts'
 import { authorize, type Action, type ObjectOf } from '../authorize.ts'
 import type { Role } from '../roles.ts'
+import { certificateHash } from './certificate.ts'
 import type { FieldsOf, LedgerEntry } from './entry.ts'
 import type { Facts } from './facts.ts'
 import type { GraphNode } from './graph.ts'
@@ -181,13 +182,24 @@ function isUsedUp(trial: Trial, fields: FieldsOf<'admit'>, device: DeviceId): bo
   return trial.view.standingsOf(device).some(({ lost, admission }) => lost !== undefined && uses.includes(admission))
 }
 
-function recoveryRule({ view }: Trial, fields: FieldsOf<'admit'>): Found {
+function recoveryRule({ node, view }: Trial, fields: FieldsOf<'admit'>): Found {
   const lost = view.personLost(fields.person)
   if (lost !== undefined) return lost
   const key = view.recoveryOf(fields.person)?.entry.fields
   if (key?.type !== 'recovery' || key.keys === null || fields.recovery === undefined) return 'not-the-recovery-key'
   if (!isSameKey(key.keys.sign, fields.recovery.key)) return 'not-the-recovery-key'
+  if (isShownBefore(view, node.entry.certificate?.device, fields)) return 'not-the-recovery-key'
   return view.recoveryReplaced(fields.person, fields.recovery.key) ? 'not-the-recovery-key' : undefined
+}
+
+/** Everybody can read the proof: it brings the device back once, not again after it was removed. */
+function isShownBefore(view: View, device: DeviceId | undefined, { certificate }: FieldsOf<'admit'>): boolean {
+  if (device === undefined) return false
+  const hash = toHex(certificateHash(certificate))
+  return view.standingsOf(device).some(({ lost, admission: { entry } }) => {
+    if (lost === undefined || entry.fields.type !== 'admit' || entry.fields.recovery === undefined) return false
+    return toHex(certificateHash(entry.fields.certificate)) === hash
+  })
 }
 
 function revokeDeviceRule(trial: Trial, author: Author, device: DeviceId): Found {
