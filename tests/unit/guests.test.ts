@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { createGuests, GUEST_GONE_MS, PASSES_IN_VAIN_MAX, PASSES_MAX, type GuestsPorts } from '../../helper/guests/index.ts'
+import {
+  createGuests,
+  GUEST_GONE_MS,
+  PASSES_IN_VAIN_MAX,
+  PASSES_MAX,
+  type GuestsPorts,
+} from '../../helper/guests/index.ts'
 import { asId, silentLogger, type DeviceId, type InvitationId } from '../../mesh/base/index.ts'
 import type { DeviceView, InviteOptions } from '../../mesh/mesh-types.ts'
 import type { InvitationLine, PersonRole } from '../../mesh/people-types.ts'

@@ -17,7 +17,7 @@ export const RULES = {
   'first-admission-wins':
     'Of two admissions of one device to different people the proven one counts, then the first: lower depth, then smaller hash.',
   'invitation-not-open': 'An invitation that was used, taken back, or whose maker was removed admits nobody.',
-  'not-the-recovery-key': 
+  'not-the-recovery-key':
     'Only the recovery key in force brings a device back, and a device that was removed only by a proof for a new certificate.',
   'keeps-an-owner': 'A mesh keeps at least one owner with a device.',
   'lost-support': 'What gave the author its right does not count itself.',
