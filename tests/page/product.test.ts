@@ -120,6 +120,11 @@ test('two profiles find each other, and stay linked when the helper is gone', as
         what: 'all three devices to be online',
         timeoutMs: 30_000,
       })
+      // by way of the helper they would be gone with it
+      await until(async () => (await row(device).locator('[data-path="relayed"]').count()) === 0, {
+        what: 'all three devices to be linked directly',
+        timeoutMs: 40_000,
+      })
     }
     await own.stop()
     for (const device of [one, two]) {
