@@ -29,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'screens',
           sequence: { groupOrder: 0 },
-          include: ['tests/page/screens.test.ts'],
+          include: ['tests/page/{recovery,screens}.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -52,7 +52,7 @@ export default defineConfig({
           name: 'page',
           sequence: { groupOrder: 2 },
           include: ['tests/page/**/*.test.ts'],
-          exclude: ['tests/page/screens.test.ts'],
+          exclude: ['tests/page/{recovery,screens}.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,

@@ -97,7 +97,7 @@ const arrivals = new WeakMap<ChatEntry, Arrival | 'skipped'>()
  */
 export async function reconcileChat(
   ports: ReconcilePorts,
-  { document, held }: { readonly document: ChatDocument; readonly held: ChatLogState },
+  { document: shared, held }: { readonly document: ChatDocument; readonly held: ChatLogState },
   options: Cancellable,
 ): Promise<Reconciled> {
   const { store } = ports
@@ -111,7 +111,7 @@ export async function reconcileChat(
     held.sequence = 0
     held.sizeBytes = 0
   }
-  const entries = [...document.entries()]
+  const entries = [...shared.entries()]
   const came = entries.flatMap((entry) => arrivalOf(entry, held, ports) ?? [])
   const lives = came.flatMap(({ operation, entry }) => (isLife(operation) ? [{ operation, bytes: entry.bytes }] : []))
   if (here !== undefined && record !== undefined) lives.push({ operation: here, bytes: record })
@@ -124,10 +124,10 @@ export async function reconcileChat(
     if (toStore) await store.put(chatKey(chat), last.bytes, options)
     await dropContent(store, chat, options)
     // who has the chat has to hear of it before its words are gone
-    const told = await writeMissing(document, entries, [{ id: last.operation.id, bytes: last.bytes }], options)
-    const erased = await document.eraseOwn(last.operation.id, options)
+    const told = await writeMissing(shared, entries, [{ id: last.operation.id, bytes: last.bytes }], options)
+    const erased = await shared.eraseOwn(last.operation.id, options)
     // nobody writes into it any more, so it would never be long enough to be compacted
-    await document.forgetErased(options)
+    await shared.forgetErased(options)
     return { toDocument: told || erased, toStore }
   }
 
@@ -143,7 +143,7 @@ export async function reconcileChat(
   // the record comes last: a chat that is new shows whole
   if (isNew) await store.put(chatKey(chat), last.bytes, options)
   const toDocument = await writeMissing(
-    document,
+    shared,
     entries,
     [{ id: last.operation.id, bytes: last.bytes }, ...fresh],
     options,
@@ -232,7 +232,7 @@ function tooLarge({ chat }: ChatLogState): MeshError {
 
 /** Writes into the document what of the log it lacks. */
 async function writeMissing(
-  document: ChatDocument,
+  shared: ChatDocument,
   entries: readonly ChatEntry[],
   here: readonly { readonly id: string; readonly bytes: Uint8Array; readonly isCarried?: boolean }[],
   options: Cancellable,
@@ -247,7 +247,7 @@ async function writeMissing(
   const missing = here.filter(({ id, bytes, isCarried }) =>
     isCarried === true ? !there.has(id) : there.get(id)?.has(digestOf(bytes)) !== true,
   )
-  for (const batch of batchesOf(missing, ({ bytes }) => bytes.byteLength)) await document.write(batch, options)
+  for (const batch of batchesOf(missing, ({ bytes }) => bytes.byteLength)) await shared.write(batch, options)
   return missing.length > 0
 }
 

@@ -120,6 +120,11 @@ test('two profiles find each other, and stay linked when the helper is gone', as
         what: 'all three devices to be online',
         timeoutMs: 30_000,
       })
+      // by way of the helper they would be gone with it
+      await until(async () => (await row(device).locator('[data-path="relayed"]').count()) === 0, {
+        what: 'all three devices to be linked directly',
+        timeoutMs: 40_000,
+      })
     }
     await own.stop()
     for (const device of [one, two]) {
@@ -358,7 +363,10 @@ test('the second tab of a profile asks, streams and sees the devices like the fi
   await answer(first, 'stopped').waitFor()
   expect((await engine.idle) - stoppedAt).toBeLessThan(2_000)
   engine.close()
-  expect(await answer(second, 'stopped').innerText()).toBe(await answer(first, 'stopped').innerText())
+  await until(
+    async () => (await answer(second, 'stopped').innerText()) === (await answer(first, 'stopped').innerText()),
+    { what: 'both tabs to show the same answer', timeoutMs: 10_000 },
+  )
   await second.getByRole('link', { name: 'Mesh' }).first().click()
   const row = second.getByRole('list', { name: 'Devices' }).getByRole('listitem')
   await row.filter({ hasText: 'Desktop' }).filter({ hasText: 'Online' }).waitFor()
@@ -406,7 +414,8 @@ test('Settings moves the connection to the second tab, and the first works throu
   const { device, first, second } = await twoTabs()
   const chat = second.url()
   await second.goto(`${helper.url}/?view=settings`)
-  const hold = (page: Page) => page.getByRole('button', { name: 'Hold it here' })
+  // offered where the tab says what it is, and where a file of everything is made
+  const hold = (page: Page) => page.getByRole('button', { name: 'Hold it here' }).first()
   await hold(second).click()
   await hold(second).waitFor({ state: 'detached' })
   await second.goto(chat)
