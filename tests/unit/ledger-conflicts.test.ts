@@ -395,6 +395,32 @@ describe('recovery words', () => {
     expect((await take(anew)).devices.get(eve.id)).toMatchObject({ removedAt: null, recovered: true })
   })
 
+  test('make nobody senior by what was long ago: who was removed does not come back by an earlier place', async () => {
+    const { alice, eve, frank } = (world = await freshWorld())
+    const keys = freshKeys()
+    await setKeys(alice, keys)
+    const longAgo = { member: alice, heads: alice.ledger.heads() }
+    for (const name of ['one', 'two', 'three']) await write(alice, { type: 'rename', name })
+    const laptop = await addDevice(alice, frank)
+    const invited = alice.ledger.heads()
+    await write(alice, { type: 'rename', name: 'four' })
+    const real = await comeBack(eve, keys, { member: alice, heads: alice.ledger.heads() })
+    await alice.ledger.take([real.bytes])
+    await exchangeAll([alice, laptop])
+    const removal = await write(laptop, { type: 'revoke', device: eve.id })
+    await exchangeAll([alice, laptop])
+    const { mesh } = alice.ledger
+    const earlier = await comeBack(eve, keys, longAgo)
+    const strike = (parents: readonly EntryHash[]): Promise<LedgerEntry> =>
+      signEntry(eve.key, { type: 'revoke', device: laptop.id }, { parents, at: 5, mesh })
+    const strikes = [await strike([earlier.hash, real.hash]), await strike([earlier.hash, ...invited])]
+    await alice.ledger.take([earlier, ...strikes].map(({ bytes }) => bytes))
+    const state = await settled([removal, earlier, ...strikes])
+    expect(state.devices.get(eve.id)?.removedAt).not.toBeNull()
+    expect(state.devices.get(laptop.id)?.removedAt).toBeNull()
+    expect(rules(state, removal, ...strikes)).toEqual([undefined, 'removal-first', 'removal-first'])
+  })
+
   test('of a person who is removed at the same time bring nobody back', async () => {
     const { alice, carol, eve } = (world = await freshWorld())
     const keys = freshKeys()

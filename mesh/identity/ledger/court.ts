@@ -6,7 +6,7 @@ import { hasPlace, type Places } from './past.ts'
 import type { RuleName } from './rule-names.ts'
 import { judge, type Judged } from './rules.ts'
 import type { ScopeId } from './scope.ts'
-import { createView, type View } from './view.ts'
+import { createView, lastOf, type View } from './view.ts'
 
 // How it is found what counts:
 //
@@ -173,8 +173,17 @@ export function createCourt(graph: Graph): Court {
     )
   }
 
-  const bySeniority = (a: GraphNode, b: GraphNode): number => {
-    const [one, other] = [judgedFirst(a).admission, judgedFirst(b).admission]
+  /** Whoever shows a recovery key may link what it likes, also what was long ago: of its admissions the last counts. */
+  const seniorityOf = (node: GraphNode, set: Places): GraphNode | undefined => {
+    const { admission } = judgedFirst(node)
+    const { fields, certificate } = admission?.entry ?? {}
+    if (fields?.type !== 'admit' || fields.recovery === undefined || certificate === undefined) return admission
+    const all = facts.of(`admission:${certificate.device}`)
+    return lastOf(all.filter((one) => hasPlace(set, one.place) && judgedFirst(one).rule === undefined)) ?? admission
+  }
+
+  const bySeniority = (a: GraphNode, b: GraphNode, set: Places): number => {
+    const [one, other] = [seniorityOf(a, set), seniorityOf(b, set)]
     if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined)
     return inCommonOrder(one, other) || inCommonOrder(a, b)
   }
@@ -193,7 +202,7 @@ export function createCourt(graph: Graph): Court {
     const stands = new Set<number>()
     const draft = (): Settlement => settlement('', takers.slice(), new Set(stands), new Map(fallen))
     let settled = draft()
-    for (const decision of inSet.toSorted(bySeniority)) {
+    for (const decision of inSet.toSorted((a, b) => bySeniority(a, b, set))) {
       const rule = ruleUnder(decision, settled) ?? ownerRule(set, settled, decision, open)
       open.delete(decision)
       if (rule !== undefined) {
