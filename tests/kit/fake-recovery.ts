@@ -16,6 +16,8 @@ export interface FakeRecoveryOptions {
   readonly self: DeviceId
   /** In force from the start. */
   readonly since?: number | undefined
+  /** Where those were made; absent: on this device. */
+  readonly by?: DeviceId | undefined
   /** The device that lets back in; absent: no words bring anybody back. */
   readonly door?: (() => DeviceView) | undefined
   readonly onChange?: (() => void) | undefined
@@ -25,10 +27,11 @@ export interface FakeRecoveryOptions {
 export function createFakeRecovery({
   self,
   since,
+  by = self,
   door,
   onChange,
 }: FakeRecoveryOptions): MeshRecovery & Pick<Mesh, 'recover'> {
-  let inForce: RecoveryView | null = since === undefined ? null : { since, by: self, byName: 'Desktop' }
+  let inForce: RecoveryView | null = since === undefined ? null : { since, by, byName: 'Desktop' }
   const put = (next: RecoveryView | null): Promise<void> => {
     inForce = next
     onChange?.()

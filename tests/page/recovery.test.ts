@@ -71,6 +71,12 @@ describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (si
     await look(page, 'made')
   })
 
+  it('says before a device is removed that it made the words in force', async () => {
+    const page = await open('security-remove')
+    await page.getByText('The recovery words in force were made on it').waitFor()
+    await look(page, 'made-there')
+  })
+
   it('makes three parts in place of words, and takes them back', async () => {
     const page = await open('security-recovery')
     await page.getByRole('button', { name: 'Replace with new parts' }).click()

@@ -71,6 +71,7 @@ export interface FakeMeshOptions {
   readonly people?: PeopleScript | undefined
   /** Since when there are recovery words; absent: there are none. */
   readonly recoverySince?: number | undefined
+  readonly recoveryBy?: DeviceId | undefined
   /** Devices that are there once recovery words were right; absent: none are. */
   readonly comesBack?: readonly DeviceView[] | undefined
 }
@@ -105,6 +106,7 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
   const recovery = createFakeRecovery({
     self,
     since: options.recoverySince,
+    by: options.recoveryBy,
     door:
       options.comesBack === undefined
         ? undefined

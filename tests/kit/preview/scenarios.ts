@@ -291,6 +291,7 @@ interface Stage {
   readonly keeping?: 'at-risk'
   readonly waitMs?: number
   readonly recoverySince?: number
+  readonly recoveryBy?: DeviceView['id']
   /** Devices that are there once the words were right. */
   readonly comesBack?: readonly DeviceView[]
   /** The rooms of the scene; the first is opened where `opensRoom`. Absent: none. */
@@ -459,7 +460,12 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
     recoverySince: Date.now() - 40 * 24 * 60 * MINUTE,
     search: '?view=security&tab=keys',
   },
-  'security-remove': { ...PEOPLED, search: `?view=security&tab=devices&device=${TABLET.id}&remove=1` },
+  'security-remove': {
+    ...PEOPLED,
+    recoverySince: Date.now(),
+    recoveryBy: TABLET.id,
+    search: `?view=security&tab=devices&device=${TABLET.id}&remove=1`,
+  },
   'security-removed': { ...PEOPLED, search: `?view=security&tab=devices&device=${fakeDeviceId('Green Wren')}` },
   'security-faulty': {
     ...PEOPLED,
@@ -513,6 +519,7 @@ export function createScene(name: Scenario): Scene {
     pending: stage.pending === undefined ? [] : [pendingJoin(stage.pending === 'guest')],
     people: stage.people,
     recoverySince: stage.recoverySince,
+    recoveryBy: stage.recoveryBy,
     comesBack: stage.comesBack,
   })
   const changes = createEvents<void>((error) => {
