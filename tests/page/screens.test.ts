@@ -595,7 +595,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     const device = await browser.device({ size: 'phone' })
     const { page } = device
     await open(page, 'follower')
-    await page.getByRole('button', { name: 'Hold it here' }).click()
+    await page.getByRole('button', { name: 'Hold it here' }).first().click()
     await page.getByText('This tab works through another tab of this browser.').waitFor({ state: 'detached' })
     await open(page, 'silent')
     await expect(page.getByRole('button', { name: 'Send', exact: true }).isDisabled()).resolves.toBe(false)

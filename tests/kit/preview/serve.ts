@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
@@ -17,7 +18,6 @@ const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
-const BUILT = fileURLToPath(new URL('../../../node_modules/.cache/plexus-preview', import.meta.url))
 
 /** A served preview. */
 export interface ServedPreview {
@@ -27,11 +27,14 @@ export interface ServedPreview {
 
 /** Builds the preview and serves it on a free loopback port, below a path that is not the root. */
 export async function servePreview(): Promise<ServedPreview> {
-  await build({ configFile: join(HERE, 'vite.config.ts'), base: './', logLevel: 'error' })
+  // a place of its own: several files of tests build it at the same time
+  const built = await mkdtemp(join(tmpdir(), 'plexus-preview-'))
+  const output = { outDir: built, emptyOutDir: true }
+  await build({ configFile: join(HERE, 'vite.config.ts'), base: './', logLevel: 'error', build: output })
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname
     const file = normalize(path.replace(/^\/below/, '').replace(/\/$/, '/index.html'))
-    const whole = join(BUILT, file)
+    const whole = join(built, file)
     stat(whole).then(
       () => {
         response.writeHead(200, {
@@ -49,13 +52,15 @@ export async function servePreview(): Promise<ServedPreview> {
   const port = await listen(server)
   return {
     origin: `http://127.0.0.1:${String(port)}`,
-    close: () =>
-      new Promise((resolve) => {
+    async close() {
+      await new Promise<void>((resolve) => {
         server.closeAllConnections()
         server.close(() => {
           resolve()
         })
-      }),
+      })
+      await rm(built, { recursive: true, force: true })
+    },
   }
 }
 

@@ -9,8 +9,6 @@ export default defineConfig({
   plugins: [tailwindcss(), svelte({ configFile: false, compilerOptions: { runes: true } })],
   server: { host: '127.0.0.1', fs: { allow: [fileURLToPath(new URL('../../..', import.meta.url))] } },
   build: {
-    outDir: fileURLToPath(new URL('../../../node_modules/.cache/plexus-preview', import.meta.url)),
-    emptyOutDir: true,
     target: 'es2022',
     reportCompressedSize: true,
     assetsInlineLimit: 0,
