@@ -447,10 +447,8 @@ test('with the helper gone the installed page opens from its cache, with its cha
 })
 
 test.each([
-  ['phone', 'light'],
   ['phone', 'dark'],
   ['desktop', 'light'],
-  ['desktop', 'dark'],
 ] as const)('on a %s in %s every screen is without a barrier', async (size, colorScheme) => {
   const device = await joined({ size, colorScheme })
   const { page } = device
