@@ -68,8 +68,15 @@ export const NO_ENVELOPE = new Uint8Array(HASH_BYTES)
 
 /** A document's name in keys and heads: 32 hex digits of a hash over id, kind and scope. */
 export function documentKey(name: DocumentName): string {
-  return toHex(sha256(encode(['plexus/document', name.scope, name.kind, name.id])).subarray(0, ID_BYTES))
+  const known = keys.get(name)
+  if (known !== undefined) return known
+  const key = toHex(sha256(encode(['plexus/document', name.scope, name.kind, name.id])).subarray(0, ID_BYTES))
+  keys.set(name, key)
+  return key
 }
+
+/** Asked for with each message of a room that is drawn. */
+const keys = new WeakMap<DocumentName, string>()
 
 /**
  * A chain's number. It is made from whose chain it is, so that nobody can take

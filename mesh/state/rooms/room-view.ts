@@ -129,31 +129,26 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
 
   // ---- receipts ----
 
-  const holdersOf = (node: MessageNode): DeviceId[] => {
+  const holdersOf = (node: MessageNode, { devices }: RoomRecord): DeviceId[] => {
     const content = contentOf(node)
     const textId = 'textId' in content ? content.textId : undefined
     const heads = document.durableOn(node.id)
     const texts = textId === undefined ? heads : document.durableOn(textId)
     // who wrote it had it durable before it was sent, and this device has it here
-    return ports
-      .record()
-      .devices.filter(
-        (device) => device === self || device === node.head.author || (heads.has(device) && texts.has(device)),
-      )
+    return devices.filter(
+      (device) => device === self || device === node.head.author || (heads.has(device) && texts.has(device)),
+    )
   }
 
-  const seenByOthers = (node: MessageNode): PersonId[] =>
-    ports
-      .record()
-      .people.map((each) => each.person)
-      .filter((each) => each !== person && seen.has(each, node))
+  const seenByOthers = (node: MessageNode, { people }: RoomRecord): PersonId[] =>
+    people.map((each) => each.person).filter((each) => each !== person && seen.has(each, node))
 
-  const deliveryOf = (node: MessageNode, isFollowed: boolean): Delivery => {
+  const deliveryOf = (node: MessageNode, isFollowed: boolean, record: RoomRecord): Delivery => {
     const before = deliveries.get(node.id)
     if (before !== undefined && !isFollowed) return before
-    const of = ports.record().devices.length
-    const devices = holdersOf(node)
-    const people = seenByOthers(node)
+    const of = record.devices.length
+    const devices = holdersOf(node, record)
+    const people = seenByOthers(node, record)
     const next: Delivery =
       people.length > 0
         ? { kind: 'seen', people, devices, of }
@@ -182,7 +177,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
 
   const writtenAt = (node: MessageNode): number => Math.min(node.head.at, arrivals.get(node.id)?.at ?? Infinity)
 
-  const draw = (node: MessageNode, isFollowed: boolean): RoomMessage | RoomAnswer => {
+  const draw = (node: MessageNode, isFollowed: boolean, record: RoomRecord): RoomMessage | RoomAnswer => {
     const content = contentOf(node)
     const unread = isUnread(node)
     const lateness = late.get(node.id)
@@ -190,7 +185,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
     const own = isOwn(node)
     const live = isMessage
       ? own && content.state === 'here'
-        ? deliveryOf(node, isFollowed)
+        ? deliveryOf(node, isFollowed, record)
         : undefined
       : ports.live(node.id)
     const text = isMessage ? '' : ((live as LiveRoomAnswer | undefined)?.text ?? content.text)
@@ -257,14 +252,16 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
 
   const itemsOf = (): RoomItem[] => {
     const items: RoomItem[] = []
-    const gaps = gapsIn(fold, ports.record(), person)
+    // made anew from the ledger each time it is asked for
+    const record = ports.record()
+    const gaps = gapsIn(fold, record, person)
     if (gaps.before !== undefined) items.push(gaps.before)
     const followedFrom = fold.messages.length - RECEIPTS_FOLLOWED
     let seam: (RoomSeam & { count: number }) | undefined
     fold.messages.forEach((node, index) => {
       const gap = gaps.above.get(node.id)
       if (gap !== undefined) items.push(gap)
-      const item = draw(node, index >= followedFrom)
+      const item = draw(node, index >= followedFrom, record)
       seam = seamAbove(seam, item, gap)
       if (seam?.count === 1) items.push(seam)
       items.push(item)
@@ -332,10 +329,11 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
     },
     receipts(node) {
       catchUp()
-      const holders = new Set(holdersOf(node))
+      const record = ports.record()
+      const holders = new Set(holdersOf(node, record))
       return {
-        devices: ports.record().devices.map((device) => ({ device, holds: holders.has(device) })),
-        seenBy: seenByOthers(node),
+        devices: record.devices.map((device) => ({ device, holds: holders.has(device) })),
+        seenBy: seenByOthers(node, record),
       }
     },
     forget() {
