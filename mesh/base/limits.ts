@@ -171,9 +171,11 @@ export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
 /** Most bytes of one document that wait for a key or for what comes before them, and an author's share of it. */
 export const SYNC_WAITING_MAX_BYTES = 1024 * 1024
 export const SYNC_WAITING_PER_AUTHOR_MAX_BYTES = 256 * 1024
-/** A document's log is compacted when this much was added since, in envelopes or bytes. */
-export const SYNC_COMPACT_ENVELOPES = 5_000
-export const SYNC_COMPACT_BYTES = 1024 * 1024
+/** A document gets a new snapshot when its log has grown by this much since the last one, in envelopes or bytes. */
+export const SYNC_SNAPSHOT_ENVELOPES = 512
+export const SYNC_SNAPSHOT_BYTES = 1024 * 1024
+/** A log that holds erased bytes is written anew when it has grown by this many envelopes since that was last done. */
+export const SYNC_REWRITE_ENVELOPES = 4_096
 /** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
 export const SYNC_DECODE_TIMEOUT_MS = 500
 export const SYNC_DECODE_HEAP_MIB = 256

@@ -17,9 +17,14 @@ import { decode, deviceId, encode, whole } from '../wire/index.ts'
 export interface Acknowledgements {
   /** A device told that it holds more: the document's key. */
   readonly changes: EventSource<string>
-  /** Devices that hold an envelope. */
-  holders(document: string, chain: number, sequence: number): Promise<readonly DeviceId[]>
+  /** What is known of a document, read from the disk once; it stays true to what is noted later. */
+  of(document: string): Promise<Holdings>
   note(document: string, device: DeviceId, rows: Iterable<readonly [chain: number, sequence: number]>): Promise<void>
+}
+
+/** Which devices hold the envelopes of one document, as they told. */
+export interface Holdings {
+  holders(chain: number, sequence: number): readonly DeviceId[]
 }
 
 type Known = Map<DeviceId, Map<number, number>>
@@ -68,9 +73,15 @@ export function createAcknowledgements(ports: { readonly store: Store; readonly 
 
   return {
     changes,
-    async holders(document, chain, sequence) {
+    async of(document) {
       const known = await knownOf(document)
-      return [...known].filter(([, rows]) => (rows.get(chain) ?? 0) >= sequence).map(([device]) => device)
+      return {
+        holders(chain, sequence) {
+          const devices: DeviceId[] = []
+          for (const [device, rows] of known) if ((rows.get(chain) ?? 0) >= sequence) devices.push(device)
+          return devices
+        },
+      }
     },
     async note(document, device, rows) {
       const known = await knownOf(document)

@@ -1,6 +1,7 @@
 import type { DeviceId } from '../base/index.ts'
 import type { ContentChange } from './content.ts'
 import { logEntry } from './log-entry.ts'
+import { grownBy } from './log-growth.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
 
@@ -24,9 +25,10 @@ export async function commit(state: ReplicaState, staged: readonly Staged[], opt
     if (chain !== undefined) chain.positions[envelope.head.sequence - 1] = first + index
   })
   state.lastPosition = first + staged.length - 1
-  state.grown.envelopes += staged.length
-  state.grown.bytes += entries.reduce((sum, entry) => sum + entry.byteLength, 0)
-  state.grown.erasing += staged.filter(({ envelope }) => envelope.head.erases.length > 0).length
+  const envelopes = staged.map(({ envelope }) => envelope)
+  const bytes = entries.reduce((sum, entry) => sum + entry.byteLength, 0)
+  state.grown = grownBy(state.grown, envelopes, bytes)
+  state.unforgotten = grownBy(state.unforgotten, envelopes, bytes)
   show(state, staged)
 }
 

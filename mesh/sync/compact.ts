@@ -1,31 +1,51 @@
-import { isMeshError, SYNC_COMPACT_BYTES, SYNC_COMPACT_ENVELOPES } from '../base/index.ts'
+import { isMeshError, SYNC_REWRITE_ENVELOPES, SYNC_SNAPSHOT_BYTES, SYNC_SNAPSHOT_ENVELOPES } from '../base/index.ts'
 import { isSpent } from './chains.ts'
 import type { SavedPart } from './document-log.ts'
 import { hollow, type Envelope } from './envelope.ts'
 import { logEntry, readLogEntry } from './log-entry.ts'
+import { NO_GROWTH } from './log-growth.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
 import { sealSnapshot } from './snapshots.ts'
 
-/**
- * True when the log has grown enough since its last snapshot; of a large document by
- * half of what it was, so that the whole is not written anew for every megabyte.
- */
-export function isCompactionDue({ grown, snapshotBytes }: ReplicaState): boolean {
-  const enough = Math.max(SYNC_COMPACT_BYTES, snapshotBytes / 2)
-  return grown.envelopes >= SYNC_COMPACT_ENVELOPES || grown.bytes >= enough
+/** True when the log has grown enough since its last snapshot that opening the document would take longer for it. */
+export function isSnapshotDue({ grown, snapshotBytes }: ReplicaState): boolean {
+  return grown.envelopes >= SYNC_SNAPSHOT_ENVELOPES || grown.bytes >= enoughBytes(snapshotBytes)
+}
+
+/** True when the log holds what was erased, and has grown enough since it was last written anew. */
+export function isRewriteDue({ unforgotten, snapshotBytes }: ReplicaState): boolean {
+  if (unforgotten.erasing === 0) return false
+  return unforgotten.envelopes >= SYNC_REWRITE_ENVELOPES || unforgotten.bytes >= enoughBytes(snapshotBytes)
+}
+
+/** Of a large document half of what it was, so that the whole is not written anew for every megabyte. */
+function enoughBytes(snapshotBytes: number): number {
+  return Math.max(SYNC_SNAPSHOT_BYTES, snapshotBytes / 2)
 }
 
 /**
- * Writes snapshots of heads and content, so that opening reads little; and, when
- * something was erased, a log in which erased envelopes are only their heads. Each
- * takes effect after it was read back. In the document's turn.
+ * Writes snapshots of heads and content, so that opening reads little. They take
+ * effect after they were read back. In the document's turn.
  * @throws MeshError `storage-full`, `storage-failed`; what was in force stays so
  */
+export async function saveSnapshot(state: ReplicaState, options: Options): Promise<void> {
+  await state.log.save(await partsNow(state, options), state.unforgotten, options)
+  state.grown = NO_GROWTH
+}
+
+/**
+ * As {@link saveSnapshot}, and, when something was erased, a log in which erased
+ * envelopes are only their heads. It takes effect after it was read back.
+ */
 export async function compact(state: ReplicaState, options: Options): Promise<void> {
-  if (state.grown.erasing > 0) await rewrite(state, options)
-  else await state.log.save(await partsNow(state, options), options)
-  state.grown = { envelopes: 0, bytes: 0, erasing: 0 }
+  if (state.unforgotten.erasing === 0) {
+    await saveSnapshot(state, options)
+    return
+  }
+  await rewrite(state, options)
+  state.grown = NO_GROWTH
+  state.unforgotten = NO_GROWTH
 }
 
 async function partsNow(state: ReplicaState, options: Options): Promise<{ index: SavedPart; content?: SavedPart }> {

@@ -45,18 +45,20 @@ export function createContent(
   const view = kind.createView(clock)
   const applied = new Map<number, number>(saved?.applied)
 
-  const stored = (key: string, chain: Chain, place: number): StoredEntry | undefined => {
-    const bytes = map.get(key)
-    if (bytes === undefined) return undefined
-    return { key, bytes, author: chain.author, at: timeOf(chain, place) }
-  }
+  const stored = (key: string, bytes: Uint8Array, chain: Chain, place: number): StoredEntry => ({
+    key,
+    bytes,
+    author: chain.author,
+    at: timeOf(chain, place),
+  })
 
-  const show = (chain: Chain, place: number, change: ContentChange | undefined): void => {
-    const entry = stored(entryKey(chain.number, place), chain, place)
-    if (entry === undefined) return
-    for (const id of view.add(entry)) {
-      change?.added.add(id)
-      change?.erased.delete(id)
+  const show = (chain: Chain, place: number, change: ContentChange): void => {
+    const key = entryKey(chain.number, place)
+    const bytes = map.get(key)
+    if (bytes === undefined) return
+    for (const id of view.add(stored(key, bytes, chain, place))) {
+      change.added.add(id)
+      change.erased.delete(id)
     }
   }
 
@@ -82,10 +84,10 @@ export function createContent(
         cause: error,
       })
     }
-    for (const key of map.keys()) {
+    for (const [key, bytes] of map.entries()) {
       const place = entryPlace(key)
       const chain = place === undefined ? undefined : chains.get(place.chain)
-      if (place !== undefined && chain !== undefined) show(chain, place.clock, undefined)
+      if (place !== undefined && chain !== undefined) view.add(stored(key, bytes, chain, place.clock))
     }
   }
   if (saved !== undefined) load(saved)

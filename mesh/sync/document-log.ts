@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { MeshError, messageOf, type LogEntry, type Logger, type Store } from '../base/index.ts'
 import { digest } from '../seal/index.ts'
 import { decode, encode, exactBytes, whole } from '../wire/index.ts'
+import { NO_GROWTH, type LogGrowth } from './log-growth.ts'
 import type { Options } from './options.ts'
 
 /** A snapshot beside the log: what it covers, and its bytes. */
@@ -26,8 +27,10 @@ export interface DocumentLog {
   read(after: number, options: Options): Promise<LogEntry[]>
   /** A snapshot, or undefined when there is none or it does not read back as it was written. */
   part(name: PartName, options: Options): Promise<SavedPart | undefined>
-  /** Puts snapshots in force. */
-  save(parts: Partial<Record<PartName, SavedPart>>, options: Options): Promise<void>
+  /** Puts snapshots in force, and notes how much the log has grown by then since it was written anew. */
+  save(parts: Partial<Record<PartName, SavedPart>>, unforgotten: LogGrowth, options: Options): Promise<void>
+  /** What {@link save} noted last; none after {@link rewrite}. */
+  unforgotten(): LogGrowth
   /** Puts a shorter log in force, with snapshots that fit its places. */
   rewrite(entries: readonly Uint8Array[], parts: Partial<Record<PartName, SavedPart>>, options: Options): Promise<void>
 }
@@ -36,7 +39,14 @@ export interface DocumentLog {
 const CHUNK_BYTES = 256 * 1024
 
 const savedPart = z.nullable(z.object({ number: whole(), through: whole(), hash: exactBytes(32) }))
-const record = z.object({ generation: whole(), index: savedPart, content: savedPart })
+const growth = z.object({ envelopes: whole(), bytes: whole(), erasing: whole() })
+// earlier versions wrote every log anew in which something was erased: there is nothing to forget
+const record = z.object({
+  generation: whole(),
+  index: savedPart,
+  content: savedPart,
+  unforgotten: z._default(growth, NO_GROWTH),
+})
 type Pointer = z.output<typeof record>
 
 /** Opens the log of a document by its key. */
@@ -49,7 +59,7 @@ export async function openDocumentLog(
   const stored = await store.get(recordKey, options)
   let pointer: Pointer =
     stored === undefined
-      ? { generation: 1, index: null, content: null }
+      ? { generation: 1, index: null, content: null, unforgotten: NO_GROWTH }
       : decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
 
   const logName = (generation: number): string => `sync/document/${key}/log-${String(generation)}`
@@ -125,9 +135,10 @@ export async function openDocumentLog(
       const bytes = await readPart(name, part.number, given)
       return equal(await digest(bytes), part.hash) ? { through: part.through, bytes } : undefined
     },
-    async save(parts, given) {
-      await putInForce(await withParts(pointer, parts, given), given)
+    async save(parts, unforgotten, given) {
+      await putInForce({ ...(await withParts(pointer, parts, given)), unforgotten }, given)
     },
+    unforgotten: () => pointer.unforgotten,
     async rewrite(entries, parts, given) {
       const generation = pointer.generation + 1
       await store.dropLog(logName(generation), given)
@@ -139,7 +150,8 @@ export async function openDocumentLog(
         back.every(({ sequence, bytes }, index) => sequence === index + 1 && equal(bytes, entries[index]))
       if (!kept) throw notKept()
       // snapshots that do not come along would name places of the old log
-      const next = await withParts({ generation, index: null, content: null }, parts, given)
+      const empty = { generation, index: null, content: null, unforgotten: NO_GROWTH }
+      const next = await withParts(empty, parts, given)
       await putInForce(next, given)
     },
   }

@@ -43,10 +43,26 @@ export function entryKey(chain: number, clock: number): string {
 
 /** The place an entry's id names, or undefined for what is no such id. */
 export function entryPlace(key: string): ClockRange | undefined {
-  const [chain = '', clock = '', ...rest] = key.split('-')
-  const place = { chain: parseInt(chain, 36), clock: parseInt(clock, 36), count: 1 }
-  if (rest.length > 0 || entryKey(place.chain, place.clock) !== key) return undefined
-  return place
+  const dash = key.indexOf('-')
+  const chain = readChain(key.slice(0, dash))
+  const clock = readNumber(key.slice(dash + 1))
+  return dash < 0 || chain === undefined || clock === undefined ? undefined : { chain, clock, count: 1 }
+}
+
+/** Asked for entry after entry of one chain, whose long number takes most of the time to read. */
+let lastChain: { readonly text: string; readonly number: number } | undefined
+
+function readChain(text: string): number | undefined {
+  if (lastChain?.text === text) return lastChain.number
+  const number = readNumber(text)
+  if (number !== undefined) lastChain = { text, number }
+  return number
+}
+
+/** A number as {@link entryKey} writes it and in no other way. */
+function readNumber(text: string): number | undefined {
+  const number = parseInt(text, 36)
+  return number >= 0 && number.toString(36) === text ? number : undefined
 }
 
 /**

@@ -5,6 +5,7 @@ import type { DocumentChange, DocumentName } from './document.ts'
 import type { DocumentLog } from './document-log.ts'
 import type { Envelope } from './envelope.ts'
 import type { KindDescriptor } from './kinds.ts'
+import type { LogGrowth } from './log-growth.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
 import type { UpdateEntry } from './update.ts'
@@ -27,10 +28,12 @@ export interface ReplicaState {
   readonly unreadableBytes: Map<DeviceId, number>
   /** Last place in the log that is accounted for. */
   lastPosition: number
-  /** Added to the log since the last snapshot. */
   /** Size of the last snapshot of the content. */
   snapshotBytes: number
-  grown: { envelopes: number; bytes: number; erasing: number }
+  /** Added to the log since the last snapshot. */
+  grown: LogGrowth
+  /** Added to the log since it was last written anew without what was erased. */
+  unforgotten: LogGrowth
 }
 
 /** An envelope taken in, not durable yet. */

@@ -1,6 +1,6 @@
 import { asMeshError, createEvents, MeshError, type DeviceId } from '../base/index.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
-import { compact, isCompactionDue } from './compact.ts'
+import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
 import { createContent } from './content.ts'
 import type { Document, DocumentChange, DocumentName, Vector } from './document.ts'
 import { openDocumentLog } from './document-log.ts'
@@ -8,6 +8,7 @@ import { documentKey } from './envelope.ts'
 import { readVerified, takeIn, type Received } from './intake.ts'
 import { entryPlace, KINDS } from './kinds.ts'
 import { readLogEntry } from './log-entry.ts'
+import { grownBy, NO_GROWTH } from './log-growth.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
@@ -38,7 +39,7 @@ export interface Replica {
   keysChanged(): Promise<void>
   /** Compacts now, whatever its size. */
   compact(options: Options): Promise<void>
-  /** Compacts now where something was erased since it was last done: erased bytes leave the disk. */
+  /** Compacts now where something was erased since the log was last written anew: erased bytes leave the disk. */
   forgetErased(options: Options): Promise<void>
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
@@ -60,10 +61,11 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   let users = 0
 
   const compactIfDue = (): void => {
-    if (!isCompactionDue(state)) return
+    if (!isSnapshotDue(state) && !isRewriteDue(state)) return
     turns
       .run(async () => {
-        if (isCompactionDue(state)) await compact(state, {})
+        if (isRewriteDue(state)) await compact(state, {})
+        else if (isSnapshotDue(state)) await saveSnapshot(state, {})
       })
       .catch((error: unknown) => {
         // what was in force stays; tried again with the next change
@@ -141,7 +143,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     compact: (how) => turns.run(() => compact(state, how)),
     forgetErased: (how) =>
       turns.run(async () => {
-        if (state.grown.erasing > 0) await compact(state, how)
+        if (state.unforgotten.erasing > 0) await compact(state, how)
       }),
     idle: turns.idle,
   }
@@ -175,7 +177,8 @@ async function loadState(
     unreadableBytes: new Map(),
     lastPosition: through,
     snapshotBytes: 0,
-    grown: { envelopes: 0, bytes: 0, erasing: 0 },
+    grown: NO_GROWTH,
+    unforgotten: log.unforgotten(),
   }
   for (const { sequence: position, bytes } of await log.read(through, options)) {
     state.lastPosition = position
@@ -183,9 +186,8 @@ async function loadState(
     const isNext = envelope?.head.sequence === (chains.get(envelope?.chain ?? -1)?.sequence ?? 0) + 1
     if (envelope === undefined || envelope.head.document !== key || !isNext) continue
     chains.take(envelope, position)
-    state.grown.envelopes += 1
-    state.grown.bytes += bytes.byteLength
-    if (envelope.head.erases.length > 0) state.grown.erasing += 1
+    state.grown = grownBy(state.grown, [envelope], bytes.byteLength)
+    state.unforgotten = grownBy(state.unforgotten, [envelope], bytes.byteLength)
   }
   return state
 }
@@ -198,6 +200,8 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
   const content = createContent(kind, chains, ports.clock, saved)
   const rest = await log.read(saved === undefined || part === undefined ? 0 : part.through, options)
   await replay({ ...state, content }, rest, options)
+  // a snapshot of the heads alone, made while nobody had it open, does not spare reading this again
+  if (rest.length > state.grown.envelopes) state.grown = { ...state.grown, envelopes: rest.length }
   if (saved !== undefined) await readBlocked({ ...state, content })
   return content
 }

@@ -12,6 +12,7 @@ import { createAcknowledgements } from './acknowledgements.ts'
 import type { DocumentName } from './document.ts'
 import type { Documents } from './documents.ts'
 import { documentKey } from './envelope.ts'
+import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import { createPresence, type Presence } from './presence.ts'
 import { isOrdinaryEnd, readDocuments } from './reader.ts'
@@ -33,10 +34,12 @@ export interface Syncer {
   /** A document is as complete here as it was on that device a moment ago. */
   readonly completed: EventSource<{ readonly document: DocumentName; readonly peer: DeviceId }>
   /**
-   * Devices that said an operation is durable with them, beside this one. Only those
-   * that were linked since it was written can have said so.
+   * Looks up, for any operation of a document, which devices said that it is durable
+   * with them, beside this one. Only those that were linked since it was written can
+   * have said so. Asked for each message of a room, so what it needs is read once.
+   * @throws MeshError `storage-failed`, `storage-corrupt`
    */
-  holders(document: DocumentName, operation: string): Promise<readonly DeviceId[]>
+  holders(document: DocumentName, options?: Options): Promise<(operation: string) => readonly DeviceId[]>
   /** A device told that it holds more of a document: the document's key. */
   readonly received: EventSource<string>
   start(): void
@@ -119,10 +122,14 @@ export function createSyncer(given: {
         return serveDocuments(channel, { documents, acknowledgements, presence, rights }, either)
       },
     },
-    async holders(document, operation) {
+    async holders(document, options = {}) {
       const key = documentKey(document)
-      const place = (await documents.replica(key, {}))?.placeOf(operation)
-      return place === undefined ? [] : acknowledgements.holders(key, place.chain, place.sequence)
+      const replica = await documents.replica(key, options)
+      const holdings = await acknowledgements.of(key)
+      return (operation) => {
+        const place = replica?.placeOf(operation)
+        return place === undefined ? [] : holdings.holders(place.chain, place.sequence)
+      }
     },
     start() {
       stopLinks = links.changes.subscribe(reconcile)

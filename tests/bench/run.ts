@@ -4,11 +4,12 @@ import os from 'node:os'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Figure } from './figures.ts'
+import { openRoom } from './open-room.ts'
 import { routedAnswer } from './routed-answer.ts'
 import { stopLatency } from './stop-latency.ts'
 
 /** Every benchmark, one line each. */
-const BENCHMARKS: readonly Benchmark[] = [routedAnswer, stopLatency]
+const BENCHMARKS: readonly Benchmark[] = [routedAnswer, stopLatency, openRoom]
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
 const say = (line: string): void => {

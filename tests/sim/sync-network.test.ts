@@ -102,7 +102,7 @@ test('documents of many megabytes cross a real link whole, in both directions at
   expect(stateOf(there)).toEqual(stateOf(here))
   const [id = ''] = await here.write([{ bytes: new Uint8Array([1]) }])
   await until(() => there.operations().has(id), { what: 'a live message' })
-  await until(async () => (await alice.syncer.holders(ROOM, id)).includes(bob.id), { what: 'its acknowledgement' })
+  await until(async () => (await alice.syncer.holders(ROOM))(id).includes(bob.id), { what: 'its acknowledgement' })
   await alice.stop()
   await bob.stop()
 }, 90_000)

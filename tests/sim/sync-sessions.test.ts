@@ -19,7 +19,7 @@ test('what one writes is on all linked devices, and the author learns where it i
   const [id = ''] = await (documents[0] as Document).write([{ bytes: text('hello') }])
   await world.calm()
   for (const document of documents) expect(stateOf(document)).toEqual(stateOf(documents[0] as Document))
-  expect([...(await alice.syncer.holders(ROOM, id))].sort()).toEqual(others.map((peer) => peer.documents.self).sort())
+  expect([...(await alice.syncer.holders(ROOM))(id)].sort()).toEqual(others.map((peer) => peer.documents.self).sort())
   const [later = ''] = await (documents[1] as Document).write([{ bytes: text('and back') }])
   await world.calm()
   expect((documents[0] as Document).operations().has(later)).toBe(true)

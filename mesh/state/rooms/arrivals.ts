@@ -10,7 +10,13 @@ import {
 } from '../../base/index.ts'
 import { decode, encode } from '../../wire/index.ts'
 import type { MessageNode } from './fold.ts'
-import { ARRIVALS_RECORD_MAX_BYTES, LATE_AFTER_MS, SETTLED_AFTER_MS } from './limits.ts'
+import {
+  ARRIVALS_ENTRY_MAX_BYTES,
+  ARRIVALS_GATHERED_MAX_BYTES,
+  ARRIVALS_LOG_MAX,
+  LATE_AFTER_MS,
+  SETTLED_AFTER_MS,
+} from './limits.ts'
 import type { Late } from './rooms.ts'
 
 /** When a message came to this device, by its own record. */
@@ -33,11 +39,29 @@ export interface Arrivals {
 }
 
 // ids as one text: ten thousand are written when a long room is first opened
-const recordSchema = z.object({ at: z.number(), live: z.boolean(), messages: z.string() })
-/** Ids in one record, so that it stays below its bound. */
-const IDS_PER_RECORD = 500
+const entrySchema = z.object({ at: z.number(), live: z.boolean(), messages: z.string() })
+// by columns, and for the same reason: a conversation is a batch per message
+const gatheredSchema = z.object({
+  at: z.array(z.number()),
+  live: z.array(z.boolean()),
+  count: z.array(z.number()),
+  messages: z.string(),
+})
+/** Ids in one entry of the log, so that it stays below its bound. */
+const IDS_PER_ENTRY = 500
 
-/** Opens the record of a room. @throws MeshError of the Store. */
+/** What came together. */
+interface Batch {
+  readonly at: number
+  readonly live: boolean
+  readonly messages: readonly MessageId[]
+}
+
+/**
+ * Opens the record of a room. What comes is appended to a log, and the log now and then
+ * gathered into one value: a conversation is an entry per message, and opening a room
+ * must not read ten thousand of them. @throws MeshError of the Store.
+ */
 export async function openArrivals(
   ports: {
     readonly store: Store
@@ -48,42 +72,95 @@ export async function openArrivals(
   room: RoomId,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Arrivals> {
+  const { store, log } = ports
   const name = `rooms/${room}/arrivals`
+  // beside the rooms, whose records are all read for the list
+  const gatheredKey = `arrivals/${room}`
   const known = new Map<MessageId, Arrival>()
-  let batch = 0
+  const batches: Batch[] = []
   let writing: Promise<unknown> = Promise.resolve()
-  const take = (messages: readonly string[], at: number, live: boolean): void => {
-    batch += 1
-    for (const id of messages) if (!known.has(id as MessageId)) known.set(id as MessageId, { at, batch, live })
+
+  const take = ({ at, live, messages }: Batch): void => {
+    // what was gathered may be in the log yet
+    const fresh = messages.filter((id) => !known.has(id))
+    if (fresh.length === 0) return
+    const batch = batches.push({ at, live, messages: fresh })
+    for (const id of fresh) known.set(id, { at, batch, live })
   }
-  for (const entry of await ports.store.readLog(name, 0, options)) {
+  const reading = (work: () => void): void => {
     try {
-      const { at, live, messages } = decode(entry.bytes, recordSchema, {
-        maxBytes: ARRIVALS_RECORD_MAX_BYTES,
-        what: 'A record of arrivals',
-      })
-      take(messages.split(' '), at, live)
+      work()
     } catch (error) {
-      // it costs the mark "late" of a few messages, and never a message
-      ports.log.warn('a record of arrivals could not be read', { room, error: asMeshError(error).code })
+      // it costs the mark "late" of some messages, and never a message
+      log.warn('a record of arrivals could not be read', { room, error: asMeshError(error).code })
     }
   }
+  const idsIn = (text: string): MessageId[] => text.split(' ') as MessageId[]
+
+  const gathered = await store.get(gatheredKey, options)
+  if (gathered !== undefined)
+    reading(() => {
+      const limits = { maxBytes: ARRIVALS_GATHERED_MAX_BYTES, what: 'The arrivals of a room' }
+      const { at, live, count, messages } = decode(gathered, gatheredSchema, limits)
+      const ids = idsIn(messages)
+      let from = 0
+      at.forEach((arrivedAt, index) => {
+        const to = from + (count[index] ?? 0)
+        take({ at: arrivedAt, live: live[index] === true, messages: ids.slice(from, to) })
+        from = to
+      })
+    })
+  const entries = await store.readLog(name, 0, options)
+  for (const entry of entries)
+    reading(() => {
+      const limits = { maxBytes: ARRIVALS_ENTRY_MAX_BYTES, what: 'An entry of arrivals' }
+      const { at, live, messages } = decode(entry.bytes, entrySchema, limits)
+      take({ at, live, messages: idsIn(messages) })
+    })
+  let logged = entries.length
+
+  /** A kill between the two writes leaves some twice, which is the same as once. */
+  const gather = async (): Promise<void> => {
+    const value: z.output<typeof gatheredSchema> = {
+      at: batches.map(({ at }) => at),
+      live: batches.map(({ live }) => live),
+      count: batches.map(({ messages }) => messages.length),
+      messages: batches.flatMap(({ messages }) => messages).join(' '),
+    }
+    await store.put(gatheredKey, encode(value))
+    await store.dropLog(name)
+    logged = 0
+  }
+
+  const inTurn = (work: () => Promise<void>): void => {
+    writing = writing
+      .then(async () => {
+        await work()
+        // of a long record not for every few: the whole is written each time
+        if (logged >= Math.max(ARRIVALS_LOG_MAX, batches.length / 16)) await gather()
+      })
+      .catch((error: unknown) => {
+        ports.problem(asMeshError(error, 'storage-failed'))
+      })
+  }
+  // an earlier version gathered nothing
+  if (logged >= ARRIVALS_LOG_MAX) inTurn(() => Promise.resolve())
+
   return {
     get: (message) => known.get(message),
     note(messages, live) {
       const fresh = messages.filter((id) => !known.has(id))
       if (fresh.length === 0) return
       const at = ports.clock.now()
-      take(fresh, at, live)
-      const records: Uint8Array[] = []
-      for (let start = 0; start < fresh.length; start += IDS_PER_RECORD) {
-        records.push(encode({ at, live, messages: fresh.slice(start, start + IDS_PER_RECORD).join(' ') }))
+      take({ at, live, messages: fresh })
+      const added: Uint8Array[] = []
+      for (let start = 0; start < fresh.length; start += IDS_PER_ENTRY) {
+        added.push(encode({ at, live, messages: fresh.slice(start, start + IDS_PER_ENTRY).join(' ') }))
       }
-      writing = writing
-        .then(() => ports.store.append(name, records))
-        .catch((error: unknown) => {
-          ports.problem(asMeshError(error, 'storage-failed'))
-        })
+      inTurn(async () => {
+        await store.append(name, added)
+        logged += added.length
+      })
     },
     async settled() {
       await writing

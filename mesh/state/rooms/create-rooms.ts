@@ -121,8 +121,14 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   const openRoom = async (room: RoomId, { signal }: Cancellable): Promise<OpenRoom> => {
     // what was read once stands even if the room is taken away while it is open
     let record = needRecord(room)
-    const arrivals = await openArrivals({ store, clock, log, problem }, room, { signal })
+    const reading = openArrivals({ store, clock, log, problem }, room, { signal })
+    // awaited below, where there is a document to close again
+    reading.catch(() => undefined)
     const document = await ports.openDocument(room, { signal })
+    const arrivals = await reading.catch(async (error: unknown) => {
+      await document.close()
+      throw error
+    })
     const opened = createOpenRoom({
       ...ports,
       log,

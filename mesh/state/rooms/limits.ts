@@ -31,8 +31,12 @@ export const CONTEXT_MAX_LENGTH = 6_000
 export const CONTEXT_MAX_MESSAGES = 40
 /** Answers a device may name as being written in its presence. */
 export const ANSWERING_MAX = 8
-/** Records of arrivals read at most; a room of ten thousand messages has as many. */
-export const ARRIVALS_RECORD_MAX_BYTES = 64 * 1024
+/** Largest entry in the log of arrivals, in bytes. */
+export const ARRIVALS_ENTRY_MAX_BYTES = 64 * 1024
+/** Largest value arrivals are gathered in, in bytes: a million messages. */
+export const ARRIVALS_GATHERED_MAX_BYTES = 64 * 1024 * 1024
+/** Entries in the log of arrivals before they are gathered in one value. */
+export const ARRIVALS_LOG_MAX = 256
 /** How often an attended room is looked at for receipts and silent answers, in ms: neither has an event. */
 export const RECEIPTS_EVERY_MS = 2_000
 /** The list keeps what was last seen of a room this long after it changed, in ms. */

@@ -199,18 +199,16 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
     ) {
       return before.item
     }
-    const common = {
-      id: node.id,
-      device: node.head.author,
-      writtenAt: writtenAt(node),
-      unread,
-      ...(lateness === undefined ? {} : { late: lateness }),
-      ...(node.head.operation.imported === undefined ? {} : { imported: node.head.operation.imported }),
-    }
+    // written out rather than spread from parts, which takes as long as all the rest
     const item: RoomMessage | RoomAnswer = isMessage
       ? {
-          ...common,
           kind: 'message',
+          id: node.id,
+          device: node.head.author,
+          writtenAt: writtenAt(node),
+          unread,
+          late: lateness,
+          imported: node.head.operation.imported,
           person: personOf(node.head.author),
           own,
           state: content.state,
@@ -220,7 +218,15 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
           edited: content.edited,
           delivery: live as Delivery | undefined,
         }
-      : { ...common, ...answerParts(node, content, live as LiveRoomAnswer | undefined, openState) }
+      : {
+          id: node.id,
+          device: node.head.author,
+          writtenAt: writtenAt(node),
+          unread,
+          late: lateness,
+          imported: node.head.operation.imported,
+          ...answerParts(node, content, live as LiveRoomAnswer | undefined, openState),
+        }
     drawn.set(node.id, { item, unread, late: lateness, live, openState })
     return item
   }

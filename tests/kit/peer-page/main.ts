@@ -1,6 +1,6 @@
 import { createWorkerDecoder } from '../../../app/ports/worker-decoder.ts'
 import { browserPreset } from '../../../app/ports/browser-peer.ts'
-import { silentLogger, type Clock, type DeviceId, type Random } from '../../../mesh/base/index.ts'
+import { silentLogger, type Clock, type DeviceId, type Random, type RoomId } from '../../../mesh/base/index.ts'
 import { loadDeviceKey } from '../../../mesh/identity/index.ts'
 import type { Mesh } from '../../../mesh/mesh-types.ts'
 import { createMesh } from '../../../mesh/mesh.ts'
@@ -9,6 +9,7 @@ import type { AskEvent } from '../../../mesh/route/index.ts'
 import { multiaddr } from '@multiformats/multiaddr'
 import { measureAnswer } from '../../bench/measure.ts'
 import { createMemoryStore } from '../memory-store.ts'
+import { fillRoom, openRoom, openSealedStore, readPlainMessages } from './long-room.ts'
 import type { PeerPage } from './peer-page.ts'
 
 const clock: Clock = {
@@ -32,12 +33,12 @@ function running(): Mesh {
 }
 
 const page: PeerPage = {
-  async start(name) {
+  async start(name, { stored = false } = {}) {
     mesh = await createMesh({
       decoder: createWorkerDecoder({ clock, log: silentLogger }),
       clock,
       random,
-      store: createMemoryStore(),
+      store: stored ? await openSealedStore('peer-page') : createMemoryStore(),
       log: silentLogger,
       preset: browserPreset(),
       device: { name, kind: 'browser' },
@@ -67,6 +68,9 @@ const page: PeerPage = {
         { signal: new AbortController().signal },
       ),
     ),
+  fillRoom: (messages) => fillRoom(running(), messages),
+  openRoom: (room) => openRoom(running(), room as RoomId),
+  readPlainMessages,
   async startNode(relay) {
     const key = await loadDeviceKey(createMemoryStore(), random)
     node = await createNode(browserPreset(), key.privateKey, {
