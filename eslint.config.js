@@ -59,7 +59,12 @@ const AMBIENT = {
 }
 
 /** Pages and workers that a bundler builds on its own; svelte-check and the bundler read them. */
-const OUTSIDE_PROJECTS = ['app/sw.ts', 'tests/kit/peer-page/main.ts', 'tests/kit/preview/**/*.ts']
+const OUTSIDE_PROJECTS = [
+  'app/sw.ts',
+  'tests/kit/peer-page/main.ts',
+  'tests/kit/peer-page/long-room.ts',
+  'tests/kit/preview/**/*.ts',
+]
 
 export default tseslint.config(
   {

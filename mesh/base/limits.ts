@@ -172,7 +172,7 @@ export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
 export const SYNC_WAITING_MAX_BYTES = 1024 * 1024
 export const SYNC_WAITING_PER_AUTHOR_MAX_BYTES = 256 * 1024
 /** A document gets a new snapshot when its log has grown by this much since the last one, in envelopes or bytes. */
-export const SYNC_SNAPSHOT_ENVELOPES = 512
+export const SYNC_SNAPSHOT_ENVELOPES = 256
 export const SYNC_SNAPSHOT_BYTES = 1024 * 1024
 /** A log that holds erased bytes is written anew when it has grown by this many envelopes since that was last done. */
 export const SYNC_REWRITE_ENVELOPES = 4_096

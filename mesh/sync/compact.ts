@@ -10,8 +10,12 @@ import { sealSnapshot } from './snapshots.ts'
 
 /** True when the log has grown enough since its last snapshot that opening the document would take longer for it. */
 export function isSnapshotDue({ grown, snapshotBytes }: ReplicaState): boolean {
-  return grown.envelopes >= SYNC_SNAPSHOT_ENVELOPES || grown.bytes >= enoughBytes(snapshotBytes)
+  const enough = Math.max(SYNC_SNAPSHOT_ENVELOPES, snapshotBytes / SNAPSHOT_BYTES_PER_ENVELOPE)
+  return grown.envelopes >= enough || grown.bytes >= enoughBytes(snapshotBytes)
 }
+
+/** Of a snapshot, for each envelope that is to come before the next: writing it stays in proportion to what it spares. */
+const SNAPSHOT_BYTES_PER_ENVELOPE = 16 * 1024
 
 /** True when the log holds what was erased, and has grown enough since it was last written anew. */
 export function isRewriteDue({ unforgotten, snapshotBytes }: ReplicaState): boolean {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asId, type DocumentId } from '../../../mesh/base/index.ts'
+import { asId, SYNC_SNAPSHOT_ENVELOPES, type DocumentId } from '../../../mesh/base/index.ts'
 import { createDocuments, documentKey, type Documents } from '../../../mesh/sync/index.ts'
 import { createVirtualClock } from '../../kit/clock.ts'
 import { createMemoryStore, type MemoryStore } from '../../kit/memory-store.ts'
@@ -128,6 +128,30 @@ test('what is erased is gone from every disk, and only its author can erase it',
   expect(third.vector()).toEqual(here.vector())
   const again = await carol.restart()
   expect([...(await again.documents.open(ID, WHAT)).operations().keys()]).toEqual([first])
+})
+
+test('what was erased before a snapshot was made leaves the disk when the log is written anew, also after a restart', async () => {
+  const { peers } = await world(1)
+  const [alice] = peers as [Peer]
+  const document = await alice.documents.open(ID, WHAT)
+  const [secret = ''] = await document.write([{ bytes: new Uint8Array(100_000).fill(7) }])
+  await document.erase([secret])
+  for (let index = 0; index < SYNC_SNAPSHOT_ENVELOPES; index++) await document.write([{ bytes: text('m') }])
+  await alice.documents.idle()
+  const snapshots = (): string[] => [...alice.store.data.logs.keys()].filter((name) => name.includes('/content-'))
+  const sizeOf = (name: string): number =>
+    [...alice.store.data.logs]
+      .filter(([log]) => log.includes(name))
+      .flatMap(([, entries]) => entries)
+      .reduce((sum, entry) => sum + entry.bytes.byteLength, 0)
+  expect(snapshots()).toHaveLength(1)
+  expect(sizeOf('/content-')).toBeLessThan(100_000)
+  const beforeBytes = sizeOf('/log-')
+  const again = await alice.restart()
+  const reopened = await again.documents.open(ID, WHAT)
+  await (await again.documents.replica(documentKey(reopened.name), {}))?.forgetErased({})
+  expect(sizeOf('/log-')).toBeLessThan(beforeBytes - 100_000)
+  expect(reopened.operations().size).toBe(SYNC_SNAPSHOT_ENVELOPES)
 })
 
 test('the last writer of a setting wins everywhere, and a stamp from the far future does not lock it', async () => {
