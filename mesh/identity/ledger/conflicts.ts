@@ -1,17 +1,17 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
 import type { EntryFields } from './entry.ts'
-import { isDecision, type Facts } from './facts.ts'
-import { areConcurrent, inCommonOrder, type GraphNode } from './graph.ts'
+import { isDecision, type FactKey, type FactsOf } from './facts.ts'
+import { areConcurrent, type GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
 import type { RuleName } from './rule-names.ts'
 import type { Judged } from './rules.ts'
 import { personOfAdmission, replacesKey } from './view.ts'
 
-/** Two admissions made at the same time of which one cannot count. */
-export interface Rivals {
-  readonly winner: GraphNode
-  readonly loser: GraphNode
+/** Admissions made at the same time of which one can count. */
+export interface Rivalry {
+  /** Found by it in the facts: an invitation that was used more than once, or a device that went to more than one person. */
+  readonly key: FactKey
   readonly rule: Extract<RuleName, 'first-use-wins' | 'first-admission-wins'>
 }
 
@@ -19,90 +19,100 @@ export interface Rivals {
 export interface Conflicts {
   /** What a decision would take without having seen it. */
   takenBy(decision: GraphNode): readonly GraphNode[]
-  readonly decisions: readonly GraphNode[]
-  readonly rivals: readonly Rivals[]
+  /** The decisions that would take an entry without having seen it. */
+  takersOf(node: GraphNode): readonly GraphNode[]
+  /** Decisions that would take something. */
+  readonly decisions: Iterable<GraphNode>
+  readonly rivalries: Iterable<Rivalry>
+  /** The rivalries an admission is in. */
+  rivalriesOf(node: GraphNode): readonly Rivalry[]
   add(node: GraphNode, judged: Judged): void
+  /** Forgets everything from this place on. */
   truncate(size: number): void
 }
 
 type JudgedFirst = (node: GraphNode) => Judged
 
 /** An empty record of conflicts. `nodes` is the graph's own growing list. */
-export function createConflicts(nodes: readonly GraphNode[], facts: Facts, judgedFirst: JudgedFirst): Conflicts {
+export function createConflicts(nodes: readonly GraphNode[], facts: FactsOf, judgedFirst: JudgedFirst): Conflicts {
   const taken = new Map<GraphNode, GraphNode[]>()
-  let rivals: Rivals[] = []
+  const takers = new Map<GraphNode, GraphNode[]>()
+  const rivalries = new Map<FactKey, Rivalry & { readonly since: number }>()
 
   const note = (decision: GraphNode, node: GraphNode): void => {
     if (node === decision || !touches(decision, node, judgedFirst, facts)) return
-    const list = taken.get(decision)
-    if (list === undefined) taken.set(decision, [node])
-    else list.push(node)
+    push(taken, decision, node)
+    push(takers, node, decision)
   }
 
   /** Entries that right in what they saw, and that the new one did not see. */
   const unseen = (list: readonly GraphNode[], node: GraphNode): GraphNode[] =>
     list.filter((other) => other !== node && !hasPlace(node.past, other.place) && judgedFirst(other).rule === undefined)
 
-  const addRivals = (node: GraphNode): void => {
-    const { fields, certificate } = node.entry
-    if (fields.type !== 'admit' || certificate === undefined) return
-    if (fields.invitation !== undefined) {
-      for (const other of unseen(facts.of(`use:${invitationIdOfKey(fields.invitation.key)}`), node)) {
-        if (other.entry.certificate?.device !== certificate.device) rivals.push(byOrder(node, other))
-      }
-    }
-    for (const other of unseen(facts.of(`admission:${certificate.device}`), node)) {
-      if (personOfAdmission(other) !== fields.person) rivals.push(byProof(node, other))
+  const addRivalries = (node: GraphNode): void => {
+    for (const rivalry of possibleRivalries(node)) {
+      if (rivalries.has(rivalry.key)) continue
+      if (unseen(facts.of(rivalry.key), node).some((other) => areRivals(rivalry, node, other)))
+        rivalries.set(rivalry.key, { ...rivalry, since: node.place })
     }
   }
 
   return {
-    takenBy: (decision) => taken.get(decision) ?? [],
+    takenBy: (decision) => taken.get(decision) ?? NONE,
+    takersOf: (node) => takers.get(node) ?? NONE,
     get decisions() {
-      return [...taken.keys()]
+      return taken.keys()
     },
-    get rivals() {
-      return rivals
+    get rivalries() {
+      return rivalries.values()
     },
+    rivalriesOf: (node) => possibleRivalries(node).filter(({ key }) => rivalries.has(key)),
     add(node, judged) {
       if (judged.rule !== undefined) return
       for (const decision of unseen(facts.of('decision'), node)) note(decision, node)
       if (isDecision(node)) for (const other of unseen(nodes, node)) note(node, other)
-      addRivals(node)
+      addRivalries(node)
     },
     truncate(size) {
-      rivals = rivals.filter(({ winner, loser }) => winner.place < size && loser.place < size)
-      for (const [decision, list] of taken) {
-        const kept = list.filter((node) => node.place < size)
-        if (decision.place >= size || kept.length === 0) taken.delete(decision)
-        else taken.set(decision, kept)
-      }
+      for (const lists of [taken, takers]) cut(lists, size)
+      for (const { key, since } of rivalries.values()) if (since >= size) rivalries.delete(key)
     },
   }
 }
 
-/** The first use of an invitation wins. */
-function byOrder(a: GraphNode, b: GraphNode): Rivals {
-  const [winner, loser] = inCommonOrder(a, b) < 0 ? [a, b] : [b, a]
-  return { winner, loser, rule: 'first-use-wins' }
+const NONE: readonly GraphNode[] = []
+
+function push(lists: Map<GraphNode, GraphNode[]>, key: GraphNode, node: GraphNode): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [node])
+  else list.push(node)
 }
 
-/**
- * A device belongs to whom it proved itself to: anybody who has seen its certificate
- * could write it down as theirs, at a place as early as they like.
- */
-function byProof(a: GraphNode, b: GraphNode): Rivals {
-  const order = Number(isProven(b)) - Number(isProven(a)) || inCommonOrder(a, b)
-  const [winner, loser] = order < 0 ? [a, b] : [b, a]
-  return { winner, loser, rule: 'first-admission-wins' }
+function cut(lists: Map<GraphNode, GraphNode[]>, size: number): void {
+  for (const [key, list] of lists) {
+    const kept = list.filter((node) => node.place < size)
+    if (key.place >= size || kept.length === 0) lists.delete(key)
+    else if (kept.length < list.length) lists.set(key, kept)
+  }
 }
 
-function isProven({ entry: { fields } }: GraphNode): boolean {
-  return fields.type === 'admit' && (fields.invitation !== undefined || fields.recovery !== undefined)
+function possibleRivalries({ entry: { fields, certificate } }: GraphNode): Rivalry[] {
+  if (fields.type !== 'admit' || certificate === undefined) return []
+  const device: Rivalry = { key: `admission:${certificate.device}`, rule: 'first-admission-wins' }
+  if (fields.invitation === undefined) return [device]
+  return [{ key: `use:${invitationIdOfKey(fields.invitation.key)}`, rule: 'first-use-wins' }, device]
+}
+
+/** True when only one of two admissions that did not see each other can count. */
+export function areRivals({ rule }: Rivalry, a: GraphNode, b: GraphNode): boolean {
+  if (!areConcurrent(a, b)) return false
+  return rule === 'first-use-wins'
+    ? a.entry.certificate?.device !== b.entry.certificate?.device
+    : personOfAdmission(a) !== personOfAdmission(b)
 }
 
 /** Would the decision take the right from the entry, were it seen? */
-function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst, facts: Facts): boolean {
+function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst, facts: FactsOf): boolean {
   const { fields } = decision.entry
   const theirs = judgedFirst(node)
   if (judgedFirst(decision).lowersOwner && theirs.lowersOwner && areConcurrent(decision, node)) return true

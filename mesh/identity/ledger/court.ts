@@ -1,47 +1,37 @@
 import type { EntryHash } from '../../base/index.ts'
-import { createConflicts } from './conflicts.ts'
-import { createFacts } from './facts.ts'
-import { closureOf, inCommonOrder, type Graph, type GraphNode } from './graph.ts'
-import { hasPlace, type Places } from './past.ts'
+import { areRivals, createConflicts, type Rivalry } from './conflicts.ts'
+import { createFacts, recorded, type FactKey, type FactsOf } from './facts.ts'
+import { closureOf, headsOf, type Graph, type GraphNode } from './graph.ts'
+import { differing, hasPlace, withPlace, type Places } from './past.ts'
+import { createRanking } from './ranking.ts'
 import type { RuleName } from './rule-names.ts'
 import { judge, type Judged } from './rules.ts'
 import type { ScopeId } from './scope.ts'
-import { createView, lastOf, type View } from './view.ts'
+import { createDraft, settle, type Draft, type Settlement, type SettlementPorts } from './settlement.ts'
+import { createView, type View } from './view.ts'
+import { createWitnesses } from './witnesses.ts'
 
 // How it is found what counts:
 //
 // 1. Each entry is judged once by what it saw alone (the fold of its causal past). That
 //    never changes, whatever arrives later.
 // 2. Looking at a set of entries that is closed under "saw", decisions (removals, lower
-//    roles, what was taken back) are gone through from the most senior author to the most
-//    junior. One whose right still holds stands, for good; it takes what the removed did
-//    without having been seen by it.
+//    roles, what was taken back) are gone through in the order of `ranking.ts`. One whose
+//    right still holds stands, for good; it takes what the removed did without having
+//    been seen by it.
 // 3. Every other entry that was right in (1) counts unless a standing decision takes it or
 //    what its right stands on does not count.
 //
 // Without anything concurrent to a decision against it, (2) and (3) change nothing: that
-// is the usual case and costs nothing.
-
-/** Which decisions stand, seen from one set of entries. */
-interface Settlement {
-  readonly key: string
-  /** Standing decisions that take something they did not see. */
-  readonly takers: readonly GraphNode[]
-  /** Standing though a junior's decision would take them: what a senior decided is final. */
-  readonly final: ReadonlySet<number>
-  /** What does not count, and by which rule. */
-  readonly fallen: ReadonlyMap<number, RuleName>
-  /** Verdicts found so far, by place; undefined: not asked yet. */
-  readonly verdicts: (RuleName | null | undefined)[]
-  /** Places below this have their verdict, where other entries may depend on it. */
-  readonly reached: { place: number }
-}
+// is the usual case and costs nothing. Else the cost is in proportion to what the conflict
+// touches: entries are judged again only where something they had looked up has changed.
 
 /** Decides which entries of a graph count. */
 export interface Court {
   /** Judges the node that was added last. */
   add(node: GraphNode): Judged
-  truncate(size: number): void
+  /** Forgets these nodes, which were added last; asked before the graph forgets them. */
+  remove(nodes: readonly GraphNode[]): void
   judgedFirst(node: GraphNode): Judged
   /** The state of things over all entries. */
   verdict(): Verdicts
@@ -53,7 +43,7 @@ export interface Verdicts {
   ruleAgainst(node: GraphNode): RuleName | undefined
 }
 
-/** Settlements kept at once; each holds one small array per ledger. */
+/** Settlements kept at once; each holds what is other in it. */
 const SETTLEMENTS_MAX = 256
 
 /** A court over a graph that it follows step by step. */
@@ -63,10 +53,28 @@ export function createCourt(graph: Graph): Court {
   const firsts: Judged[] = []
   /** By place: how things stand in what the entry saw. */
   const settledBefore: Settlement[] = []
+  /** By place: what was looked up when it was judged first. */
+  const consulted: (readonly FactKey[])[] = []
+  const consulters = new Map<FactKey, GraphNode[]>()
   const rotations = new Map<ScopeId, { readonly node: GraphNode; readonly highest: number }[]>()
   const judgedFirst = (node: GraphNode): Judged => firsts[node.place] ?? UNJUDGED
+  const isPossible = (node: GraphNode): boolean => judgedFirst(node).rule === undefined
   const conflicts = createConflicts(nodes, facts, judgedFirst)
-  const nothing = settlement('', [], new Set(), new Map())
+  const witnesses = createWitnesses(nodes, judgedFirst)
+  const ranking = createRanking({ facts, witnesses, judgedFirst })
+
+  const settlementPorts: SettlementPorts = {
+    nodes,
+    judged: () => firsts.length,
+    isPossible,
+    consulted: (node) => consulted[node.place] ?? NO_KEYS,
+    consultersOf: (key) => consulters.get(key) ?? NO_NODES,
+    judge: (node, settlement) => judgeUnder(node, settlement, facts, false).rule,
+  }
+  const nothing = createDraft(settlementPorts)
+  /** By what they follow from: the decisions of a set in their order. */
+  const decided = new Map<string, Settlement>()
+  /** By their parts. */
   const settlements = new Map<string, Settlement>()
 
   const newestGeneration = (node: GraphNode, scope: ScopeId): number => {
@@ -79,155 +87,135 @@ export function createCourt(graph: Graph): Court {
     return newest
   }
 
-  const judgeUnder = (node: GraphNode, settled: Settlement, isFirst: boolean): Judged => {
-    const against = settled.takers.filter(
-      (taker) => taker !== node && !hasPlace(node.past, taker.place) && !hasPlace(taker.past, node.place),
-    )
-    const counts = (other: GraphNode): boolean => countsUnder(other, settled)
+  const judgeUnder = (node: GraphNode, settled: Settlement, looked: FactsOf, isFirst: boolean): Judged => {
+    const counts = (other: GraphNode): boolean => ruleUnder(other, settled) === undefined
     const sees = (other: GraphNode): boolean => hasPlace(node.past, other.place)
+    const against = (key: FactKey): readonly GraphNode[] => {
+      const takers = settled.takers(key)
+      if (takers.length === 0) return takers
+      return takers.filter((taker) => taker !== node && !sees(taker) && !hasPlace(taker.past, node.place))
+    }
     const after = (): View =>
       createView({
         facts,
         sees: (other) => other === node || sees(other),
         counts: (other) => other === node || counts(other),
-        against: [],
+        against: () => NO_NODES,
       })
     return judge({
       node,
-      facts,
+      facts: looked,
       isFirst,
       judgedFirst,
       after,
-      view: createView({ facts, sees, counts, against }),
+      view: createView({ facts: looked, sees, counts, against }),
       find: (hash: EntryHash) => graph.find(hash),
       newestGeneration: (scope) => newestGeneration(node, scope),
     })
   }
 
-  const countsUnder = (node: GraphNode, settled: Settlement): boolean => ruleUnder(node, settled) === undefined
-
-  const ruleUnder = (node: GraphNode, settled: Settlement): RuleName | undefined => {
-    const first = judgedFirst(node).rule
-    if (first !== undefined || settled === nothing) return first
-    const fell = settled.fallen.get(node.place)
-    if (fell !== undefined) return fell
-    if (settled.final.has(node.place)) return undefined
-    return verdictUnder(node, settled)
-  }
-
-  // in the order of places, so that what a verdict depends on is there before it: a
-  // chain of ten thousand roles would else be ten thousand calls deep
-  const verdictUnder = (node: GraphNode, settled: Settlement): RuleName | undefined => {
-    const known = settled.verdicts[node.place]
-    if (known !== undefined) return known ?? undefined
-    for (const other of facts.of('structure')) {
-      if (other.place < settled.reached.place) continue
-      if (other.place >= node.place) break
-      settled.reached.place = other.place + 1
-      settle(other, settled)
-    }
-    return settle(node, settled)
-  }
-
-  const settle = (node: GraphNode, settled: Settlement): RuleName | undefined => {
-    const known = settled.verdicts[node.place]
-    if (known !== undefined) return known ?? undefined
-    if (judgedFirst(node).rule !== undefined) return judgedFirst(node).rule
-    const { rule } = judgeUnder(node, settled, false)
-    settled.verdicts[node.place] = rule ?? null
-    return rule
-  }
-
-  const kept = (
-    takers: readonly GraphNode[],
-    final: ReadonlySet<number>,
-    fallen: ReadonlyMap<number, RuleName>,
-  ): Settlement => {
-    if (takers.length === 0 && fallen.size === 0) return nothing
-    const key = keyOf(takers, final, fallen)
-    const found = settlements.get(key)
-    if (found !== undefined) return found
-    const made = settlement(key, takers, final, fallen)
-    if (settlements.size >= SETTLEMENTS_MAX) settlements.clear()
-    settlements.set(key, made)
-    return made
-  }
-
-  /** True when something in the set does not go together. */
-  const isContested = (set: Places): boolean =>
-    conflicts.decisions.some(
-      (decision) =>
-        hasPlace(set, decision.place) && conflicts.takenBy(decision).some(({ place }) => hasPlace(set, place)),
-    ) || conflicts.rivals.some(({ winner, loser }) => hasPlace(set, winner.place) && hasPlace(set, loser.place))
+  const ruleUnder = (node: GraphNode, settled: Settlement): RuleName | undefined =>
+    judgedFirst(node).rule ?? (settled.isEmpty ? undefined : settled.ruleAgainst(node))
 
   /** True when two things that do not go together come together only now. */
   const isCrossed = (parents: readonly GraphNode[]): boolean => {
-    const isIn = (node: GraphNode, parent: GraphNode): boolean => node === parent || hasPlace(parent.past, node.place)
-    const meet = (a: GraphNode, b: GraphNode): boolean =>
-      parents.some((parent) => isIn(a, parent)) &&
-      parents.some((parent) => isIn(b, parent)) &&
-      !parents.some((parent) => isIn(a, parent) && isIn(b, parent))
-    return (
-      conflicts.decisions.some((decision) => conflicts.takenBy(decision).some((node) => meet(decision, node))) ||
-      conflicts.rivals.some(({ winner, loser }) => meet(winner, loser))
-    )
-  }
-
-  /** Whoever shows a recovery key may link what it likes, also what was long ago: of its admissions the last counts. */
-  const seniorityOf = (node: GraphNode, set: Places): GraphNode | undefined => {
-    const { admission } = judgedFirst(node)
-    const { fields, certificate } = admission?.entry ?? {}
-    if (fields?.type !== 'admit' || fields.recovery === undefined || certificate === undefined) return admission
-    const all = facts.of(`admission:${certificate.device}`)
-    return lastOf(all.filter((one) => hasPlace(set, one.place) && judgedFirst(one).rule === undefined)) ?? admission
-  }
-
-  const bySeniority = (a: GraphNode, b: GraphNode, set: Places): number => {
-    const [one, other] = [seniorityOf(a, set), seniorityOf(b, set)]
-    if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined)
-    return inCommonOrder(one, other) || inCommonOrder(a, b)
-  }
-
-  /** Goes through the decisions of a set, the most senior author's first. */
-  const decide = (set: Places): Settlement => {
-    const fallen = new Map<number, RuleName>()
-    for (const { winner, loser, rule } of conflicts.rivals) {
-      if (hasPlace(set, winner.place) && hasPlace(set, loser.place)) fallen.set(loser.place, rule)
+    const sets = parents.map((parent) => withPlace(parent.past, parent.place))
+    const areTogether = (a: GraphNode, b: GraphNode): boolean =>
+      sets.some((set) => hasPlace(set, a.place) && hasPlace(set, b.place))
+    const meets = (node: GraphNode, other: GraphNode): boolean =>
+      sets.some((set) => hasPlace(set, other.place)) && !areTogether(node, other)
+    const hasMet = (node: GraphNode): boolean =>
+      conflicts.takersOf(node).some((taker) => meets(node, taker)) ||
+      conflicts.takenBy(node).some((taken) => meets(node, taken)) ||
+      conflicts
+        .rivalriesOf(node)
+        .some((rivalry) =>
+          facts
+            .of(rivalry.key)
+            .some((rival) => isPossible(rival) && areRivals(rivalry, node, rival) && meets(node, rival)),
+        )
+    for (const place of differing(sets)) {
+      const node = nodes[place]
+      if (node !== undefined && isPossible(node) && hasMet(node)) return true
     }
-    const inSet = facts
-      .of('decision')
-      .filter((node) => hasPlace(set, node.place) && judgedFirst(node).rule === undefined)
-    const open = new Set(inSet)
-    const takers: GraphNode[] = []
-    const stands = new Set<number>()
-    const draft = (): Settlement => settlement('', takers.slice(), new Set(stands), new Map(fallen))
-    let settled = draft()
-    for (const decision of inSet.toSorted((a, b) => bySeniority(a, b, set))) {
-      const rule = ruleUnder(decision, settled) ?? ownerRule(set, settled, decision, open)
-      open.delete(decision)
-      if (rule !== undefined) {
-        const isNews = ruleUnder(decision, settled) === undefined
-        fallen.set(decision.place, rule)
-        if (isNews) settled = draft()
-        continue
+    return false
+  }
+
+  const rivalsIn = (set: Places, { key }: Rivalry): GraphNode[] =>
+    facts.of(key).filter((rival) => hasPlace(set, rival.place) && isPossible(rival))
+
+  /** The admissions of a set that lose to a rival, with the rule. */
+  const losersIn = (set: Places): Map<GraphNode, RuleName> => {
+    const losers = new Map<GraphNode, RuleName>()
+    for (const rivalry of [...conflicts.rivalries].sort((a, b) => (a.key < b.key ? -1 : 1))) {
+      const rivals = rivalsIn(set, rivalry)
+      if (!rivals.some((a) => rivals.some((b) => areRivals(rivalry, a, b)))) continue
+      const winners: GraphNode[] = []
+      for (const rival of ranking.rivalsInRank(rivalry, rivals, set)) {
+        if (winners.some((winner) => areRivals(rivalry, winner, rival))) losers.set(rival, rivalry.rule)
+        else winners.push(rival)
       }
-      stands.add(decision.place)
-      if (conflicts.takenBy(decision).length === 0) continue
-      takers.push(decision)
-      settled = draft()
     }
-    return kept(takers, finalOf(inSet, stands, settled), fallen)
+    return losers
   }
 
-  /** Those that stand only because nobody more senior spoke against them. */
-  const finalOf = (inSet: readonly GraphNode[], stands: ReadonlySet<number>, settled: Settlement): Set<number> => {
-    const bare = settlement('', settled.takers, NO_FINAL, settled.fallen)
-    const final = new Set<number>()
-    for (const node of inSet) {
-      if (!stands.has(node.place)) continue
-      if (settle(node, withFinal(bare, final)) !== undefined) final.add(node.place)
+  const isContested = (set: Places): boolean => {
+    for (const decision of conflicts.decisions) {
+      if (!hasPlace(set, decision.place)) continue
+      if (conflicts.takenBy(decision).some(({ place }) => hasPlace(set, place))) return true
     }
-    return final
+    return false
+  }
+
+  /** Goes through the decisions of a set, those heard first before the others. */
+  const decide = (set: Places): Settlement => {
+    const losers = losersIn(set)
+    if (losers.size === 0 && !isContested(set)) return nothing
+    const possible = facts.of('decision').filter((node) => hasPlace(set, node.place) && isPossible(node))
+    const ordered = ranking.inRank(possible, set)
+    const inQuestion = ordered.some((decision) => judgedFirst(decision).lowersOwner)
+      ? facts.of('admitted').filter(({ place }) => hasPlace(set, place))
+      : NO_NODES
+    const takers = ordered.filter((decision) => conflicts.takenBy(decision).length > 0)
+    const key = [ordered, takers, inQuestion, [...losers.keys()]].map(placesOf).join('|')
+    const known = decided.get(key)
+    if (known !== undefined) return known
+    const draft = createDraft(settlementPorts)
+    for (const [loser, rule] of losers) draft.fall(loser, rule)
+    hear(ordered, draft, set)
+    const settlement = kept(draft)
+    if (decided.size >= SETTLEMENTS_MAX) decided.clear()
+    decided.set(key, settlement)
+    return settlement
+  }
+
+  const hear = (ordered: readonly GraphNode[], draft: Draft, set: Places): void => {
+    const open = new Set(ordered)
+    for (const decision of ordered) {
+      if (draft.ruleAgainst(decision) === undefined) {
+        const rule = ownerRule(set, draft, decision, open)
+        if (rule !== undefined) draft.fall(decision, rule)
+        else {
+          draft.stand(decision)
+          if (conflicts.takenBy(decision).length > 0) draft.take(decision)
+        }
+      }
+      open.delete(decision)
+    }
+  }
+
+  const kept = (draft: Draft): Settlement => {
+    if (draft.isEmpty) return nothing
+    const parts = draft.parts()
+    const fell = [...parts.fallen].map(([place, rule]) => `${String(place)}:${rule}`).sort()
+    const key = [placesOf(parts.takers), [...parts.final].sort((a, b) => a - b).join(), fell.join()].join('|')
+    const found = settlements.get(key)
+    if (found !== undefined) return found
+    // made anew from its parts: nothing of the way there is left in it
+    const made = settle(settlementPorts, parts)
+    if (settlements.size >= SETTLEMENTS_MAX) settlements.clear()
+    settlements.set(key, made)
+    return made
   }
 
   const ownerRule = (
@@ -236,20 +224,21 @@ export function createCourt(graph: Graph): Court {
     decision: GraphNode,
     open: ReadonlySet<GraphNode>,
   ): RuleName | undefined => {
+    if (!judgedFirst(decision).lowersOwner) return undefined
     // what is not decided yet and was not seen has no say in it
     const hasSay = (node: GraphNode): boolean =>
       node === decision || !open.has(node) || hasPlace(decision.past, node.place)
     const view = createView({
       facts,
       sees: (node) => hasPlace(set, node.place) && hasSay(node),
-      counts: (node) => countsUnder(node, settled),
-      against: [],
+      counts: (node) => ruleUnder(node, settled) === undefined,
+      against: () => NO_NODES,
     })
     return view.hasOwner() ? undefined : 'keeps-an-owner'
   }
 
-  /** How things stand over a set that is the parents with all they saw. */
-  const settledOver = (parents: readonly GraphNode[]): Settlement => {
+  /** How things stand over a set that is the parents with all they saw; everything below `size` is judged. */
+  const settledOver = (parents: readonly GraphNode[], size: number): Settlement => {
     const [first, ...others] = parents
     if (first === undefined) return nothing
     const before = settledBefore[first.place] ?? nothing
@@ -257,84 +246,87 @@ export function createCourt(graph: Graph): Court {
     if (others.length === 0) return before
     const isAgreed = others.every((other) => (settledBefore[other.place] ?? nothing) === before)
     if (isAgreed && !isCrossed(parents)) return before
-    const set = closureOf(parents)
-    return isContested(set) ? decide(set) : nothing
+    witnesses.follow(size)
+    return decide(closureOf(parents))
+  }
+
+  const noteConsulted = (node: GraphNode, keys: ReadonlySet<FactKey>): void => {
+    consulted[node.place] = [...keys]
+    for (const key of keys) {
+      const list = consulters.get(key)
+      if (list === undefined) consulters.set(key, [node])
+      else list.push(node)
+    }
   }
 
   return {
     judgedFirst,
     add(node) {
-      const parents = node.parents.flatMap((place) => nodes[place] ?? [])
-      const before = settledOver(parents)
+      const before = settledOver(
+        node.parents.flatMap((place) => nodes[place] ?? []),
+        node.place,
+      )
       settledBefore[node.place] = before
       // before it is judged: what the mesh would be with it is part of the question
       facts.add(node)
-      const judged = judgeUnder(node, before, true)
+      const looked = recorded(facts)
+      const judged = judgeUnder(node, before, looked, true)
       firsts[node.place] = judged
+      if (judged.rule === undefined) noteConsulted(node, looked.keys)
+      else consulted[node.place] = NO_KEYS
       conflicts.add(node, judged)
       noteRotation(rotations, node, judged)
       return judged
     },
-    truncate(size) {
-      firsts.length = Math.min(firsts.length, size)
-      settledBefore.length = Math.min(settledBefore.length, size)
-      facts.truncate(size)
+    remove(gone) {
+      const [first] = gone
+      if (first === undefined) return
+      const size = first.place
+      const counted = gone.filter(isPossible)
+      facts.remove(gone)
+      for (const node of counted.toReversed())
+        for (const key of consulted[node.place] ?? NO_KEYS) consulters.get(key)?.pop()
+      for (const list of [firsts, settledBefore, consulted]) list.length = Math.min(list.length, size)
+      // the usual case: one entry that was refused, which nothing has looked at
+      if (gone.length === 1 && counted.length === 0) return
       conflicts.truncate(size)
+      witnesses.truncate(size)
       for (const list of rotations.values()) while ((list.at(-1)?.node.place ?? -1) >= size) list.pop()
-      // what was found about places that others take now
+      // other nodes take these places
+      decided.clear()
       settlements.clear()
-      for (const settled of new Set(settledBefore)) {
-        settled.verdicts.length = Math.min(settled.verdicts.length, size)
-        settled.reached.place = Math.min(settled.reached.place, size)
-        if (settled !== nothing) settlements.set(settled.key, settled)
-      }
+      for (const settled of new Set(settledBefore)) settled.truncate(size)
     },
     verdict() {
-      const heads = headsOf(nodes)
-      const settled = settledOver(heads)
+      const settled = settledOver(headsOf(nodes), nodes.length)
       return {
-        view: createView({ facts, sees: () => true, counts: (node) => countsUnder(node, settled), against: [] }),
+        view: createView({
+          facts,
+          sees: () => true,
+          counts: (node) => ruleUnder(node, settled) === undefined,
+          against: () => NO_NODES,
+        }),
         ruleAgainst: (node) => ruleUnder(node, settled),
       }
     },
   }
 }
 
-const NO_FINAL: ReadonlySet<number> = new Set()
+const NO_KEYS: readonly FactKey[] = []
+const NO_NODES: readonly GraphNode[] = []
 
 const UNJUDGED: Judged = {
   rule: 'lost-support',
   admission: undefined,
   person: undefined,
+  role: undefined,
+  byRecovery: false,
   maker: undefined,
   lowersOwner: false,
 }
 
-function settlement(
-  key: string,
-  takers: readonly GraphNode[],
-  final: ReadonlySet<number>,
-  fallen: ReadonlyMap<number, RuleName>,
-): Settlement {
-  return { key, takers, final, fallen, verdicts: [], reached: { place: 0 } }
-}
-
-function keyOf(
-  takers: readonly GraphNode[],
-  final: ReadonlySet<number>,
-  fallen: ReadonlyMap<number, RuleName>,
-): string {
-  const fell = [...fallen].map(([place, rule]) => `${String(place)}:${rule}`).sort()
-  return [takers.map(({ place }) => place).join(), [...final].join(), fell.join()].join('|')
-}
-
-function withFinal(settled: Settlement, final: ReadonlySet<number>): Settlement {
-  return { ...settled, final }
-}
-
-function headsOf(nodes: readonly GraphNode[]): GraphNode[] {
-  const linked = new Set(nodes.flatMap((node) => node.parents))
-  return nodes.filter((node) => !linked.has(node.place))
+function placesOf(list: readonly GraphNode[]): string {
+  return list.map(({ place }) => place).join()
 }
 
 function noteRotation(

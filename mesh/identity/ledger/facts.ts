@@ -18,14 +18,19 @@ export type FactKey =
   | `room-people:${RoomId}`
   | `rotate:${ScopeId}`
   | 'decision'
-  | 'structure'
+  | 'admitted'
   | 'may-own'
 
-/** Entries by what they speak of, in the order of their places. */
-export interface Facts {
+/** Looks up entries by what they speak of, in the order of their places. */
+export interface FactsOf {
   of(key: FactKey): readonly GraphNode[]
+}
+
+/** Entries by what they speak of. */
+export interface Facts extends FactsOf {
   add(node: GraphNode): void
-  truncate(size: number): void
+  /** Forgets these, which were added last. */
+  remove(nodes: readonly GraphNode[]): void
 }
 
 const NONE: readonly GraphNode[] = []
@@ -42,10 +47,20 @@ export function createFacts(): Facts {
         else list.push(node)
       }
     },
-    truncate(size) {
-      for (const list of lists.values()) {
-        while ((list.at(-1)?.place ?? -1) >= size) list.pop()
-      }
+    remove(nodes) {
+      for (const node of nodes.toReversed()) for (const key of keysOf(node)) lists.get(key)?.pop()
+    },
+  }
+}
+
+/** The same facts, with every key noted that was looked up: what a judgement depends on. */
+export function recorded(facts: FactsOf): FactsOf & { readonly keys: ReadonlySet<FactKey> } {
+  const keys = new Set<FactKey>()
+  return {
+    keys,
+    of(key) {
+      keys.add(key)
+      return facts.of(key)
     },
   }
 }
@@ -70,20 +85,20 @@ export function isDecision(node: GraphNode): boolean {
   }
 }
 
-function keysOf(node: GraphNode): FactKey[] {
+/** What an entry is found by: whoever asked for one of these depends on it. */
+export function keysOf(node: GraphNode): FactKey[] {
   const keys = keysOfFields(node)
   if (isDecision(node)) keys.push('decision')
   return keys
 }
 
-// 'structure' marks what other entries' rights can depend on
 function keysOfFields({ entry }: GraphNode): FactKey[] {
   const { fields, certificate, hash } = entry
   switch (fields.type) {
     case 'create':
       if (certificate === undefined) return []
       return [
-        'structure',
+        'admitted',
         'may-own',
         `admission:${certificate.device}`,
         `device-of:${fields.person.id}`,
@@ -91,29 +106,27 @@ function keysOfFields({ entry }: GraphNode): FactKey[] {
       ]
     case 'admit': {
       if (certificate === undefined) return []
-      const keys: FactKey[] = ['structure', `admission:${certificate.device}`, `device-of:${fields.person}`]
+      const keys: FactKey[] = ['admitted', `admission:${certificate.device}`, `device-of:${fields.person}`]
       if (fields.invitation !== undefined) keys.push(`use:${invitationIdOfKey(fields.invitation.key)}`)
       if (fields.newPerson !== undefined || fields.invitation !== undefined) keys.push(`founding:${fields.person}`)
       if (fields.newPerson?.role === 'owner' || fields.invitation !== undefined) keys.push('may-own')
       return keys
     }
     case 'revoke':
-      if (fields.device !== undefined) return ['structure', `removal:${fields.device}`]
-      return fields.person === undefined ? [] : ['structure', `removal:${fields.person}`]
+      if (fields.device !== undefined) return [`removal:${fields.device}`]
+      return fields.person === undefined ? [] : [`removal:${fields.person}`]
     case 'role':
-      return fields.role === 'owner'
-        ? ['structure', 'may-own', `role:${fields.person}`]
-        : ['structure', `role:${fields.person}`]
+      return fields.role === 'owner' ? ['may-own', `role:${fields.person}`] : [`role:${fields.person}`]
     case 'invite':
-      return ['structure', `invite:${invitationIdOfKey(fields.key)}`]
+      return [`invite:${invitationIdOfKey(fields.key)}`]
     case 'invite-revoked':
-      return ['structure', `taken-back:${fields.id}`]
+      return [`taken-back:${fields.id}`]
     case 'recovery':
-      return ['structure', `recovery:${fields.person}`]
+      return [`recovery:${fields.person}`]
     case 'room':
-      return ['structure', `room:${roomIdOf(hash)}`]
+      return [`room:${roomIdOf(hash)}`]
     case 'room-people':
-      return ['structure', `room-people:${fields.room}`]
+      return [`room-people:${fields.room}`]
     case 'rotate':
       return [`rotate:${fields.scope}`]
     case 'certify':

@@ -74,9 +74,7 @@ export function createGraph(): Graph {
       for (const { entry } of nodes.splice(size)) places.delete(entry.hash)
     },
     heads() {
-      const linked = new Set(nodes.flatMap((node) => node.parents))
-      return nodes
-        .filter((node) => !linked.has(node.place))
+      return headsOf(nodes)
         .map((node) => node.entry.hash)
         .sort()
     },
@@ -85,6 +83,12 @@ export function createGraph(): Graph {
       return nodes.filter((node) => !hasPlace(known, node.place)).sort(inCommonOrder)
     },
   }
+}
+
+/** The nodes that no other links. */
+export function headsOf(nodes: readonly GraphNode[]): GraphNode[] {
+  const linked = new Set(nodes.flatMap((node) => node.parents))
+  return nodes.filter((node) => !linked.has(node.place))
 }
 
 /** The nodes and everything before them. */

@@ -95,8 +95,8 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
   }
 
   const undo = (size: number): void => {
+    court.remove(graph.nodes.slice(size))
     graph.truncate(size)
-    court.truncate(size)
   }
 
   /** Adds an entry whose parents are there, unless its author never belonged or knew it did no more. */

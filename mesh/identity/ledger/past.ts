@@ -54,3 +54,17 @@ function unionOfPages(one: Page | undefined, other: Page | undefined): Page | un
   if (isOne) return one
   return isOther ? other : union
 }
+
+/** The places that are in some of these sets and not in all. Pages that all share are not looked into. */
+export function* differing(sets: readonly Places[]): Generator<number> {
+  const length = sets.reduce((most, set) => Math.max(most, set.length), 0)
+  for (let at = 0; at < length; at++) {
+    const pages = sets.map((set) => set[at])
+    if (pages.every((page) => page === pages[0])) continue
+    for (let word = 0; word < PAGE_WORDS; word++) {
+      const words = pages.map((page) => page?.[word] ?? 0)
+      let bits = words.reduce((some, one) => some | one, 0) & ~words.reduce((all, one) => all & one, -1)
+      for (; bits !== 0; bits &= bits - 1) yield at * PAGE_BITS + word * 32 + (31 - Math.clz32(bits & -bits))
+    }
+  }
+}

@@ -4,13 +4,13 @@ import { authorize, type Action, type ObjectOf } from '../authorize.ts'
 import type { Role } from '../roles.ts'
 import { certificateHash } from './certificate.ts'
 import type { FieldsOf, LedgerEntry } from './entry.ts'
-import type { Facts } from './facts.ts'
+import type { FactsOf } from './facts.ts'
 import type { GraphNode } from './graph.ts'
 import { invitationIdOfKey } from './proofs.ts'
 import { isSameKey } from './recovery.ts'
 import type { RuleName } from './rule-names.ts'
 import { scopeOf, type ScopeId } from './scope.ts'
-import type { View } from './view.ts'
+import type { Standing, View } from './view.ts'
 
 /** What an entry's right was found to stand on. */
 export interface Judged {
@@ -19,6 +19,10 @@ export interface Judged {
   /** The author's admission; undefined where the author brings itself back. */
   readonly admission: GraphNode | undefined
   readonly person: PersonId | undefined
+  /** The role of that person as the entry saw it. */
+  readonly role: Role | undefined
+  /** True when the author came by the recovery key that is in force in what the entry saw. */
+  readonly byRecovery: boolean
   /** Whose right it is besides the author's: the maker of the invitation. */
   readonly maker: { readonly device: DeviceId; readonly person: PersonId } | undefined
   /** True when it takes an owner's role, device or place. */
@@ -31,7 +35,7 @@ export interface Trial {
   readonly view: View
   /** What the mesh would be with it: only asked for the first judgement. */
   readonly after: () => View
-  readonly facts: Facts
+  readonly facts: FactsOf
   /**
    * The first judgement, by what the entry saw alone, also asks whether it makes sense
    * there: does its subject exist, is it new. Later ones ask only whether its right holds.
@@ -67,6 +71,8 @@ export function judge(trial: Trial): Judged {
     rule: standing.lost ?? named(trial, ruleAgainst(trial, author)),
     admission: standing.admission,
     person: standing.person,
+    role: role.seen,
+    byRecovery: isByRecovery(trial.view, standing),
     maker,
     lowersOwner: lowersOwner(trial, node.entry),
   }
@@ -117,7 +123,7 @@ function ruleAgainst(trial: Trial, author: Author): Found {
 
 /** The first entry stands by itself: its hash is the mesh. */
 function judgeCreate(node: GraphNode, fields: FieldsOf<'create'>): Judged {
-  return { rule: undefined, admission: node, person: fields.person.id, maker: undefined, lowersOwner: false }
+  return { ...fallen(undefined), admission: node, person: fields.person.id, role: 'owner' }
 }
 
 /** A recovery key may bring back a device with no other device's help. */
@@ -128,13 +134,7 @@ function comesBackByItself({ node, view }: Trial, fields: FieldsOf<'admit'>): bo
 }
 
 function judgeReturn(trial: Trial, fields: FieldsOf<'admit'>): Judged {
-  return {
-    rule: recoveryRule(trial, fields),
-    admission: undefined,
-    person: fields.person,
-    maker: undefined,
-    lowersOwner: false,
-  }
+  return { ...fallen(recoveryRule(trial, fields)), person: fields.person }
 }
 
 function admitRule(trial: Trial, author: Author, fields: FieldsOf<'admit'>): Found {
@@ -348,6 +348,22 @@ function makerOf(trial: Trial, fields: FieldsOf<'admit'>): Judged['maker'] {
   return person === undefined ? undefined : { device: invite.entry.author, person }
 }
 
-function fallen(rule: RuleName): Judged {
-  return { rule, admission: undefined, person: undefined, maker: undefined, lowersOwner: false }
+function fallen(rule: Found): Judged {
+  return {
+    rule,
+    admission: undefined,
+    person: undefined,
+    role: undefined,
+    byRecovery: false,
+    maker: undefined,
+    lowersOwner: false,
+  }
+}
+
+/** Did the device come by the recovery key of its person, and is that key still in force here? */
+function isByRecovery(view: View, { admission, person }: Standing): boolean {
+  const { fields } = admission.entry
+  if (fields.type !== 'admit' || fields.recovery === undefined) return false
+  const inForce = view.recoveryOf(person)?.entry.fields
+  return inForce?.type === 'recovery' && inForce.keys !== null && isSameKey(inForce.keys.sign, fields.recovery.key)
 }

@@ -1,7 +1,7 @@
 import type { DeviceId, InvitationId, PersonId, RoomId } from '../../base/index.ts'
 import { lowerRole, type Role } from '../roles.ts'
 import type { FieldsOf } from './entry.ts'
-import type { Facts } from './facts.ts'
+import type { FactKey, FactsOf } from './facts.ts'
 import { inCommonOrder, type GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
@@ -10,13 +10,13 @@ import type { RuleName } from './rule-names.ts'
 
 /** What can be seen from one place in the graph. */
 export interface ViewPorts {
-  readonly facts: Facts
+  readonly facts: FactsOf
   /** Is it in what is looked at? */
   sees(node: GraphNode): boolean
   /** Does it count? */
   counts(node: GraphNode): boolean
-  /** Decisions that stand though they were not seen, and that the one who looks had not been seen by. */
-  readonly against: readonly GraphNode[]
+  /** Decisions found by this key that stand though they were not seen, and that the one who looks had not been seen by. */
+  against(key: FactKey): readonly GraphNode[]
 }
 
 /** An admission with the person it brings the device to, and what has become of it. */
@@ -60,21 +60,21 @@ export function personOfAdmission(node: GraphNode): PersonId {
 
 /** Looks from one place. */
 export function createView(ports: ViewPorts): View {
-  const { facts, against } = ports
+  const { facts } = ports
   const inForce = (node: GraphNode): boolean => ports.sees(node) && ports.counts(node)
 
   // a removal takes what it saw and what it did not see, but not what came after it
-  const lostTo = (removals: readonly GraphNode[], admission: GraphNode | undefined): Standing['lost'] => {
-    const taking = removals.filter((removal) => admission === undefined || !hasPlace(admission.past, removal.place))
-    if (taking.some(inForce)) return 'removed'
-    return taking.some((removal) => against.includes(removal)) ? 'removal-first' : undefined
+  const lostTo = (key: FactKey, admission: GraphNode | undefined): Standing['lost'] => {
+    const takes = (removal: GraphNode): boolean => admission === undefined || !hasPlace(admission.past, removal.place)
+    if (facts.of(key).some((removal) => takes(removal) && inForce(removal))) return 'removed'
+    return ports.against(key).some(takes) ? 'removal-first' : undefined
   }
 
-  const personLost = (person: PersonId): Standing['lost'] => lostTo(facts.of(`removal:${person}`), undefined)
+  const personLost = (person: PersonId): Standing['lost'] => lostTo(`removal:${person}`, undefined)
 
   const standing = (admission: GraphNode, device: DeviceId): Standing => {
     const person = personOfAdmission(admission)
-    const lost = lostTo(facts.of(`removal:${device}`), admission) ?? lostTo(facts.of(`removal:${person}`), admission)
+    const lost = lostTo(`removal:${device}`, admission) ?? lostTo(`removal:${person}`, admission)
     return { admission, person, lost }
   }
 
@@ -102,7 +102,7 @@ export function createView(ports: ViewPorts): View {
       said.length > 0 ? said : facts.of(`founding:${person}`).filter(inForce).flatMap(foundingRole)
     if (first === undefined) return undefined
     const seen = others.reduce(lowerRole, first)
-    const lowered = against.filter(isRoleOf(person)).map(roleSaid)
+    const lowered = ports.against(`role:${person}`).map(roleSaid)
     return { seen, now: lowered.reduce(lowerRole, seen) }
   }
 
@@ -121,7 +121,7 @@ export function createView(ports: ViewPorts): View {
     const last = maximal(said)
     // who was taken out and put in at the same time is out
     if (last.some((node) => takesOut(node, person))) return []
-    return against.some((node) => isRoomOf(node, room) && takesOut(node, person)) ? [] : last
+    return ports.against(`room-people:${room}`).some((node) => takesOut(node, person)) ? [] : last
   }
 
   return {
@@ -139,24 +139,20 @@ export function createView(ports: ViewPorts): View {
     roleOf,
     hasOwner: () => [...ownersEver(facts)].some(ownsWithDevice),
     inviteOf,
-    takenBack: (id) => lostTo(facts.of(`taken-back:${id}`), undefined),
+    takenBack: (id) => lostTo(`taken-back:${id}`, undefined),
     recoveryOf(person) {
       const last = lastOf(facts.of(`recovery:${person}`).filter(inForce))
       const { fields } = last?.entry ?? {}
       return fields?.type === 'recovery' && fields.keys !== null ? last : undefined
     },
-    recoveryReplaced: (person, key) =>
-      against.some((by) => {
-        const { fields } = by.entry
-        return fields.type === 'recovery' && fields.person === person && replacesKey(by, key, facts)
-      }),
+    recoveryReplaced: (person, key) => ports.against(`recovery:${person}`).some((by) => replacesKey(by, key, facts)),
     roomOf: (room) => facts.of(`room:${room}`).find(inForce),
     keepsInRoom,
   }
 }
 
 /** Does this `recovery` entry put another key in the place of one that its author had seen? */
-export function replacesKey(by: GraphNode, key: Uint8Array, facts: Facts): boolean {
+export function replacesKey(by: GraphNode, key: Uint8Array, facts: FactsOf): boolean {
   const { fields } = by.entry
   if (fields.type !== 'recovery' || (fields.keys !== null && isSameKey(fields.keys.sign, key))) return false
   return facts.of(`recovery:${fields.person}`).some(({ entry, place }) => {
@@ -184,7 +180,7 @@ function maximal(nodes: readonly GraphNode[]): GraphNode[] {
   return kept
 }
 
-function ownersEver(facts: Facts): ReadonlySet<PersonId> {
+function ownersEver(facts: FactsOf): ReadonlySet<PersonId> {
   return new Set(
     facts.of('may-own').map((node) => {
       const { fields } = node.entry
@@ -197,10 +193,6 @@ function roleSaid(node: GraphNode): Role {
   return (node.entry.fields as FieldsOf<'role'>).role
 }
 
-function isRoleOf(person: PersonId): (node: GraphNode) => boolean {
-  return ({ entry: { fields } }) => fields.type === 'role' && fields.person === person
-}
-
 function speaksOf(node: GraphNode, person: PersonId): boolean {
   const { fields } = node.entry
   if (fields.type === 'room') return fields.people.includes(person)
@@ -210,9 +202,4 @@ function speaksOf(node: GraphNode, person: PersonId): boolean {
 function takesOut(node: GraphNode, person: PersonId): boolean {
   const { fields } = node.entry
   return fields.type === 'room-people' && fields.remove.includes(person)
-}
-
-function isRoomOf(node: GraphNode, room: RoomId): boolean {
-  const { fields } = node.entry
-  return fields.type === 'room-people' && fields.room === room
 }

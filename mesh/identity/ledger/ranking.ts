@@ -1,0 +1,207 @@
+import type { DeviceId, PersonId } from '../../base/index.ts'
+import { areRivals, type Rivalry } from './conflicts.ts'
+import type { FactKey, FactsOf } from './facts.ts'
+import { inCommonOrder, type GraphNode } from './graph.ts'
+import { hasPlace, type Places } from './past.ts'
+import { invitationIdOfKey } from './proofs.ts'
+import type { Judged } from './rules.ts'
+import { firstOf, lastOf, personOfAdmission } from './view.ts'
+import type { Witnesses } from './witnesses.ts'
+
+// Who is heard first where things do not go together:
+//
+// - of removals and other decisions: first those by a device that came by the recovery
+//   key in force, against devices of its own person, unless somebody who saw it come
+//   removed it; then a removal that more of those
+//   who might have made it went on from (a quorum), as far as the removed had known
+//   them; then the more senior author.
+// - of admissions by one invitation: the one that more devices of the inviter went on
+//   from, then more other people, then the first in the common order.
+//
+// Only what was admitted before and was known to the other side has a voice, so that
+// nobody brings witnesses of their own making.
+
+/** What ranking looks at. */
+export interface RankingPorts {
+  readonly facts: FactsOf
+  readonly witnesses: Witnesses
+  judgedFirst(node: GraphNode): Judged
+}
+
+/** Orders decisions and rivals, seen from one set of entries. */
+export interface Ranking {
+  /** The decisions, the one that is heard first at the beginning. */
+  inRank(decisions: readonly GraphNode[], set: Places): readonly GraphNode[]
+  /** Rivals, the one that counts before the others at the beginning. */
+  rivalsInRank(rivalry: Rivalry, rivals: readonly GraphNode[], set: Places): readonly GraphNode[]
+}
+
+interface Target {
+  readonly devices: readonly DeviceId[]
+  readonly person: PersonId | undefined
+}
+
+interface Rank {
+  readonly isByRecovery: boolean
+  readonly votes: number
+  /** By which admission its author is as senior as it is. */
+  readonly seniority: GraphNode | undefined
+}
+
+/** The one order of decisions and rivals. */
+export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): Ranking {
+  /** Whoever shows a recovery key may link what it likes, also what was long ago: of its admissions the last counts. */
+  const seniorityOf = (node: GraphNode, set: Places): GraphNode | undefined => {
+    const { admission } = judgedFirst(node)
+    const { fields, certificate } = admission?.entry ?? {}
+    if (fields?.type !== 'admit' || fields.recovery === undefined || certificate === undefined) return admission
+    const all = facts.of(`admission:${certificate.device}`)
+    return lastOf(all.filter((one) => hasPlace(set, one.place) && judgedFirst(one).rule === undefined)) ?? admission
+  }
+
+  /** Whom a removal takes, as it saw it: a person with all devices, or one device of a person. */
+  const targetOf = (removal: GraphNode): Target => {
+    const { fields } = removal.entry
+    if (fields.type !== 'revoke') return { devices: [], person: undefined }
+    const seen = (key: FactKey): GraphNode[] =>
+      facts.of(key).filter((one) => hasPlace(removal.past, one.place) && judgedFirst(one).rule === undefined)
+    if (fields.person !== undefined)
+      return { devices: seen(`device-of:${fields.person}`).flatMap(deviceOf), person: fields.person }
+    if (fields.device === undefined) return { devices: [], person: undefined }
+    const admission = firstOf(seen(`admission:${fields.device}`))
+    return { devices: [fields.device], person: admission === undefined ? undefined : personOfAdmission(admission) }
+  }
+
+  /** Had one of these devices written something after it saw the admission, or come after it? */
+  const wasKnownTo = (admission: GraphNode, devices: readonly DeviceId[], set: Places): boolean => {
+    const seenBy = witnesses.of(admission)
+    return devices.some(
+      (device) =>
+        (seenBy.get(device) ?? []).some(({ place }) => hasPlace(set, place)) ||
+        facts.of(`admission:${device}`).some((own) => hasPlace(set, own.place) && hasPlace(own.past, admission.place)),
+    )
+  }
+
+  const witnessesIn = (subject: GraphNode, set: Places): GraphNode[] =>
+    [...witnesses.of(subject).values()].flatMap((list) => {
+      const first = firstOf(list.filter(({ place }) => hasPlace(set, place)))
+      return first === undefined ? [] : [first]
+    })
+
+  /** How many of those who might have made a removal went on from it. */
+  const votesFor = (removal: GraphNode, set: Places): number => {
+    const own = judgedFirst(removal).person
+    const target = targetOf(removal)
+    const voices = witnessesIn(removal, set).filter((witness) => {
+      if (witness === removal || target.devices.includes(witness.entry.author)) return false
+      const { admission } = judgedFirst(witness)
+      if (admission === undefined || !hasPlace(removal.past, admission.place)) return false
+      return wasKnownTo(admission, target.devices, set)
+    })
+    if (target.person === own) {
+      const devices = voices.filter((witness) => judgedFirst(witness).person === own).map(({ entry }) => entry.author)
+      return new Set([...devices, removal.entry.author]).size
+    }
+    const owners = voices.filter((witness) => judgedFirst(witness).role === 'owner')
+    const people = owners.map((witness) => judgedFirst(witness).person).filter((person) => person !== target.person)
+    return new Set([...people, own]).size
+  }
+
+  const rankOf = (decision: GraphNode, set: Places): Rank => {
+    const isRemoval = decision.entry.fields.type === 'revoke'
+    return {
+      isByRecovery:
+        isRemoval && judgedFirst(decision).byRecovery && isAgainstOwn(decision) && !wasUnmade(decision, set),
+      votes: isRemoval ? votesFor(decision, set) : 1,
+      seniority: seniorityOf(decision, set),
+    }
+  }
+
+  const isAgainstOwn = (removal: GraphNode): boolean => targetOf(removal).person === judgedFirst(removal).person
+
+  /** Did somebody who saw the author come by the recovery key remove it again? Then the key has no more to say. */
+  const wasUnmade = (decision: GraphNode, set: Places): boolean => {
+    const came = seniorityOf(decision, set)
+    const removals = facts.of(`removal:${decision.entry.author}`)
+    return removals.some(
+      (removal) =>
+        hasPlace(set, removal.place) &&
+        judgedFirst(removal).rule === undefined &&
+        (came === undefined || hasPlace(removal.past, came.place)),
+    )
+  }
+
+  const bySeniority = (a: Rank, b: Rank): number => {
+    if (a.seniority === undefined || b.seniority === undefined)
+      return Number(a.seniority === undefined) - Number(b.seniority === undefined)
+    return inCommonOrder(a.seniority, b.seniority)
+  }
+
+  const byRank = (a: Rank, b: Rank): number => {
+    if (a.isByRecovery !== b.isByRecovery) return Number(b.isByRecovery) - Number(a.isByRecovery)
+    // of two that came by the key, the one that showed it last
+    if (a.isByRecovery) return bySeniority(b, a)
+    return b.votes - a.votes || bySeniority(a, b)
+  }
+
+  /** Devices of the inviter, and all people, that went on from one use and had not seen another. */
+  const supportFor = (
+    use: GraphNode,
+    rivals: readonly GraphNode[],
+    invite: GraphNode | undefined,
+    set: Places,
+  ): { readonly inviters: number; readonly people: number } => {
+    const inviter = invite === undefined ? undefined : judgedFirst(invite).person
+    const voices = [...witnesses.of(use).values()].flat().filter((witness) => {
+      if (!hasPlace(set, witness.place)) return false
+      const { admission } = judgedFirst(witness)
+      const since = invite ?? use
+      if (admission === undefined || !hasPlace(since.past, admission.place)) return false
+      return !rivals.some((rival) => rival !== use && hasPlace(witness.past, rival.place))
+    })
+    const ofInviter = voices.filter((witness) => judgedFirst(witness).person === inviter)
+    return {
+      inviters: new Set(ofInviter.map(({ entry }) => entry.author)).size,
+      people: new Set(voices.map((witness) => judgedFirst(witness).person)).size,
+    }
+  }
+
+  const inviteOf = (use: GraphNode): GraphNode | undefined => {
+    const { fields } = use.entry
+    if (fields.type !== 'admit' || fields.invitation === undefined) return undefined
+    const known = facts.of(`invite:${invitationIdOfKey(fields.invitation.key)}`)
+    return firstOf(known.filter((one) => hasPlace(use.past, one.place) && judgedFirst(one).rule === undefined))
+  }
+
+  return {
+    inRank(decisions, set) {
+      const ranks = new Map(decisions.map((decision) => [decision, rankOf(decision, set)]))
+      const rankIn = (decision: GraphNode): Rank => ranks.get(decision) ?? rankOf(decision, set)
+      return decisions.toSorted((a, b) => byRank(rankIn(a), rankIn(b)) || inCommonOrder(a, b))
+    },
+    rivalsInRank(rivalry, rivals, set) {
+      const support = new Map(
+        rivals.map((rival) => {
+          const invite = rivalry.rule === 'first-use-wins' ? inviteOf(rival) : undefined
+          const others = rivals.filter((other) => areRivals(rivalry, rival, other))
+          return [rival, { ...supportFor(rival, others, invite, set), isProven: isProven(rival) }] as const
+        }),
+      )
+      const none = { inviters: 0, people: 0, isProven: false }
+      return rivals.toSorted((a, b) => {
+        const [one, other] = [support.get(a) ?? none, support.get(b) ?? none]
+        // anybody who has seen a certificate could write its device down as theirs
+        const proof = Number(other.isProven) - Number(one.isProven)
+        return proof || other.inviters - one.inviters || other.people - one.people || inCommonOrder(a, b)
+      })
+    },
+  }
+}
+
+function deviceOf({ entry: { certificate } }: GraphNode): DeviceId[] {
+  return certificate === undefined ? [] : [certificate.device]
+}
+
+function isProven({ entry: { fields } }: GraphNode): boolean {
+  return fields.type === 'admit' && (fields.invitation !== undefined || fields.recovery !== undefined)
+}
