@@ -1,11 +1,12 @@
-import type { DeviceId, PersonId } from '../../base/index.ts'
-import type { EntryFields } from './entry.ts'
+import type { DeviceId, PersonId, RoomId } from '../../base/index.ts'
+import type { EntryFields, UnknownFields } from './entry.ts'
 import { isDecision, type FactKey, type FactsOf } from './facts.ts'
 import { areConcurrent, type GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
 import type { RuleName } from './rule-names.ts'
 import type { Judged } from './rules.ts'
+import { roomScope } from './scope.ts'
 import { personOfAdmission, replacesKey } from './view.ts'
 
 /** Admissions made at the same time of which one can count. */
@@ -139,12 +140,8 @@ function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst,
       )
     }
     case 'room-people': {
-      const { fields: said } = node.entry
       return (
-        said.type === 'room-people' &&
-        said.room === fields.room &&
-        theirs.person !== undefined &&
-        fields.remove.includes(theirs.person)
+        theirs.person !== undefined && fields.remove.includes(theirs.person) && isInRoom(node.entry.fields, fields.room)
       )
     }
     default:
@@ -152,11 +149,17 @@ function touches(decision: GraphNode, node: GraphNode, judgedFirst: JudgedFirst,
   }
 }
 
+/** Is it done by the right of being in this room? */
+function isInRoom(fields: EntryFields | UnknownFields, room: RoomId): boolean {
+  if (fields.type === 'room-people') return fields.room === room
+  return (fields.type === 'rotate' || fields.type === 'share') && fields.scope === roomScope(room)
+}
+
 function isByDevice(node: GraphNode, theirs: Judged, device: DeviceId | undefined): boolean {
   return node.entry.author === device || theirs.maker?.device === device
 }
 
-function isByPerson(fields: EntryFields | { readonly type: 'unknown' }, theirs: Judged, person: PersonId): boolean {
+function isByPerson(fields: EntryFields | UnknownFields, theirs: Judged, person: PersonId): boolean {
   return (
     theirs.person === person || theirs.maker?.person === person || (fields.type === 'admit' && fields.person === person)
   )

@@ -69,9 +69,11 @@ export function createCourt(graph: Graph): Court {
     isPossible,
     consulted: (node) => consulted[node.place] ?? NO_KEYS,
     consultersOf: (key) => consulters.get(key) ?? NO_NODES,
+    takenBy: (decision) => conflicts.takenBy(decision),
+    takersOf: (node) => conflicts.takersOf(node),
     judge: (node, settlement) => judgeUnder(node, settlement, facts, false).rule,
   }
-  const nothing = createDraft(settlementPorts)
+  const nothing = settle(settlementPorts, { takers: [], final: new Set(), fallen: new Map() })
   /** By what they follow from: the decisions of a set in their order. */
   const decided = new Map<string, Settlement>()
   /** By their parts. */
@@ -151,7 +153,7 @@ export function createCourt(graph: Graph): Court {
       const rivals = rivalsIn(set, rivalry)
       if (!rivals.some((a) => rivals.some((b) => areRivals(rivalry, a, b)))) continue
       const winners: GraphNode[] = []
-      for (const rival of ranking.rivalsInRank(rivalry, rivals, set)) {
+      for (const rival of ranking.rivalsInRank(rivals, set)) {
         if (winners.some((winner) => areRivals(rivalry, winner, rival))) losers.set(rival, rivalry.rule)
         else winners.push(rival)
       }
@@ -193,12 +195,9 @@ export function createCourt(graph: Graph): Court {
     const open = new Set(ordered)
     for (const decision of ordered) {
       if (draft.ruleAgainst(decision) === undefined) {
-        const rule = ownerRule(set, draft, decision, open)
-        if (rule !== undefined) draft.fall(decision, rule)
-        else {
-          draft.stand(decision)
-          if (conflicts.takenBy(decision).length > 0) draft.take(decision)
-        }
+        const rule = ownerRule(set, draft.settlement, decision, open)
+        if (rule === undefined) draft.stand(decision)
+        else draft.fall(decision, rule)
       }
       open.delete(decision)
     }

@@ -1,5 +1,5 @@
 import type { DeviceId, InvitationId, PersonId, RoomId } from '../../base/index.ts'
-import { invitationIdOfKey } from './proofs.ts'
+import { invitationIdOfKey, personIdOfInvitation } from './proofs.ts'
 import type { GraphNode } from './graph.ts'
 import { roomIdOf, type ScopeId } from './scope.ts'
 
@@ -108,8 +108,10 @@ function keysOfFields({ entry }: GraphNode): FactKey[] {
       if (certificate === undefined) return []
       const keys: FactKey[] = ['admitted', `admission:${certificate.device}`, `device-of:${fields.person}`]
       if (fields.invitation !== undefined) keys.push(`use:${invitationIdOfKey(fields.invitation.key)}`)
-      if (fields.newPerson !== undefined || fields.invitation !== undefined) keys.push(`founding:${fields.person}`)
-      if (fields.newPerson?.role === 'owner' || fields.invitation !== undefined) keys.push('may-own')
+      // the id of a person says whether it is the one that an invitation brings
+      const isInvited = fields.invitation !== undefined && fields.person === personIdOfInvitation(fields.invitation.key)
+      if (fields.newPerson !== undefined || isInvited) keys.push(`founding:${fields.person}`)
+      if (fields.newPerson?.role === 'owner' || isInvited) keys.push('may-own')
       return keys
     }
     case 'revoke':

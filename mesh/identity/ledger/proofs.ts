@@ -26,17 +26,17 @@ export function invitationKey(secret: Uint8Array): ProofKey {
 }
 
 /** The public name of an invitation, from its public key. */
-export function invitationIdOfKey(key: Uint8Array): InvitationId {
-  return asId<InvitationId>(short('plexus invitation id 1\n', key))
-}
+export const invitationIdOfKey: (key: Uint8Array) => InvitationId = once((key) =>
+  asId<InvitationId>(short('plexus invitation id 1\n', key)),
+)
 
 /**
  * The id of the person a new person's invitation brings. Made from the invitation's
  * key, which its maker proves to hold: nobody can invite into an id of another.
  */
-export function personIdOfInvitation(key: Uint8Array): PersonId {
-  return asId<PersonId>(short('plexus invited person 1\n', key))
-}
+export const personIdOfInvitation: (key: Uint8Array) => PersonId = once((key) =>
+  asId<PersonId>(short('plexus invited person 1\n', key)),
+)
 
 /** The id of a person an owner adds without an invitation: of the first device. */
 export function personIdOfDevice(device: DeviceId): PersonId {
@@ -103,6 +103,16 @@ export async function checkRecoveryPossession(
 
 function proofMessage(mesh: MeshId, certificate: SignedCertificate): Uint8Array {
   return concat(PROOF_CONTEXT, fromHex(mesh), certificateHash(certificate))
+}
+
+/** Hashes each key of an entry once: the fold asks for them over and over. The bytes of an entry never change. */
+function once<Value>(compute: (key: Uint8Array) => Value): (key: Uint8Array) => Value {
+  const known = new WeakMap<Uint8Array, Value>()
+  return (key) => {
+    const found = known.get(key) ?? compute(key)
+    known.set(key, found)
+    return found
+  }
 }
 
 function short(context: string, value: Uint8Array): string {

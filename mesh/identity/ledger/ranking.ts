@@ -1,5 +1,4 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
-import { areRivals, type Rivalry } from './conflicts.ts'
 import type { FactKey, FactsOf } from './facts.ts'
 import { inCommonOrder, type GraphNode } from './graph.ts'
 import { hasPlace, type Places } from './past.ts'
@@ -33,7 +32,13 @@ export interface Ranking {
   /** The decisions, the one that is heard first at the beginning. */
   inRank(decisions: readonly GraphNode[], set: Places): readonly GraphNode[]
   /** Rivals, the one that counts before the others at the beginning. */
-  rivalsInRank(rivalry: Rivalry, rivals: readonly GraphNode[], set: Places): readonly GraphNode[]
+  rivalsInRank(rivals: readonly GraphNode[], set: Places): readonly GraphNode[]
+}
+
+interface Support {
+  /** Devices of the inviter. */
+  readonly inviters: number
+  readonly people: ReadonlySet<PersonId>
 }
 
 interface Target {
@@ -144,26 +149,42 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     return b.votes - a.votes || bySeniority(a, b)
   }
 
-  /** Devices of the inviter, and all people, that went on from one use and had not seen another. */
-  const supportFor = (
-    use: GraphNode,
-    rivals: readonly GraphNode[],
-    invite: GraphNode | undefined,
-    set: Places,
-  ): { readonly inviters: number; readonly people: number } => {
-    const inviter = invite === undefined ? undefined : judgedFirst(invite).person
-    const voices = [...witnesses.of(use).values()].flat().filter((witness) => {
-      if (!hasPlace(set, witness.place)) return false
-      const { admission } = judgedFirst(witness)
-      const since = invite ?? use
-      if (admission === undefined || !hasPlace(since.past, admission.place)) return false
-      return !rivals.some((rival) => rival !== use && hasPlace(witness.past, rival.place))
-    })
-    const ofInviter = voices.filter((witness) => judgedFirst(witness).person === inviter)
-    return {
-      inviters: new Set(ofInviter.map(({ entry }) => entry.author)).size,
-      people: new Set(voices.map((witness) => judgedFirst(witness).person)).size,
+  /**
+   * Which of the rivals each device went on from first, of the devices that were there
+   * before: by how many of the inviter's, and by how many people.
+   */
+  const supportOf = (rivals: readonly GraphNode[], set: Places): ReadonlyMap<GraphNode, Support> => {
+    const firstSeen = new Map<DeviceId, { readonly witness: GraphNode; readonly seen: readonly GraphNode[] }>()
+    for (const rival of rivals) {
+      const since = inviteOf(rival) ?? rival
+      for (const list of witnesses.of(rival).values()) {
+        for (const witness of list) {
+          const { admission } = judgedFirst(witness)
+          if (!hasPlace(set, witness.place) || admission === undefined || !hasPlace(since.past, admission.place))
+            continue
+          const { author } = witness.entry
+          const known = firstSeen.get(author)
+          const order = known === undefined ? -1 : inCommonOrder(witness, known.witness)
+          if (order < 0) firstSeen.set(author, { witness, seen: [rival] })
+          else if (order === 0) firstSeen.set(author, { witness, seen: [...(known?.seen ?? []), rival] })
+        }
+      }
     }
+    const support = new Map<GraphNode, Support>()
+    for (const { witness, seen } of firstSeen.values()) {
+      const [rival, another] = seen
+      // who learnt of several at once has nothing to say
+      if (rival === undefined || another !== undefined) continue
+      const { person } = judgedFirst(witness)
+      const invite = inviteOf(rival)
+      const found = support.get(rival) ?? { inviters: 0, people: new Set() }
+      const isInviter = invite !== undefined && judgedFirst(invite).person === person
+      support.set(rival, {
+        inviters: found.inviters + Number(isInviter),
+        people: person === undefined ? found.people : new Set([...found.people, person]),
+      })
+    }
+    return support
   }
 
   const inviteOf = (use: GraphNode): GraphNode | undefined => {
@@ -179,24 +200,19 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
       const rankIn = (decision: GraphNode): Rank => ranks.get(decision) ?? rankOf(decision, set)
       return decisions.toSorted((a, b) => byRank(rankIn(a), rankIn(b)) || inCommonOrder(a, b))
     },
-    rivalsInRank(rivalry, rivals, set) {
-      const support = new Map(
-        rivals.map((rival) => {
-          const invite = rivalry.rule === 'first-use-wins' ? inviteOf(rival) : undefined
-          const others = rivals.filter((other) => areRivals(rivalry, rival, other))
-          return [rival, { ...supportFor(rival, others, invite, set), isProven: isProven(rival) }] as const
-        }),
-      )
-      const none = { inviters: 0, people: 0, isProven: false }
+    rivalsInRank(rivals, set) {
+      const support = supportOf(rivals, set)
       return rivals.toSorted((a, b) => {
-        const [one, other] = [support.get(a) ?? none, support.get(b) ?? none]
+        const [one, other] = [support.get(a) ?? NO_SUPPORT, support.get(b) ?? NO_SUPPORT]
         // anybody who has seen a certificate could write its device down as theirs
-        const proof = Number(other.isProven) - Number(one.isProven)
-        return proof || other.inviters - one.inviters || other.people - one.people || inCommonOrder(a, b)
+        const proof = Number(isProven(b)) - Number(isProven(a))
+        return proof || other.inviters - one.inviters || other.people.size - one.people.size || inCommonOrder(a, b)
       })
     },
   }
 }
+
+const NO_SUPPORT: Support = { inviters: 0, people: new Set() }
 
 function deviceOf({ entry: { certificate } }: GraphNode): DeviceId[] {
   return certificate === undefined ? [] : [certificate.device]

@@ -1,5 +1,5 @@
-import { keysOf, type FactKey } from './facts.ts'
-import { areConcurrent, type GraphNode } from './graph.ts'
+import { isDecision, keysOf, type FactKey } from './facts.ts'
+import type { GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { createPlaceQueue } from './place-queue.ts'
 import type { RuleName } from './rule-names.ts'
@@ -15,6 +15,9 @@ export interface SettlementPorts {
   consulted(node: GraphNode): readonly FactKey[]
   /** Who looked this up, in the order of their places. */
   consultersOf(key: FactKey): readonly GraphNode[]
+  /** What a decision would take without having seen it, and the other way round. */
+  takenBy(decision: GraphNode): readonly GraphNode[]
+  takersOf(node: GraphNode): readonly GraphNode[]
   /** The rule against a node in the light of a settlement that has everything below it. */
   judge(node: GraphNode, settlement: Settlement): RuleName | undefined
 }
@@ -35,15 +38,22 @@ export interface Settlement {
   truncate(size: number): void
 }
 
-/** A settlement while it is being made: decisions are added one by one. */
-export interface Draft extends Settlement {
-  /** The decision stands; from now on no other takes it. */
+/**
+ * A settlement while it is being made: each decision is asked in its turn, and then
+ * stands or not. Only what rights stand on is judged meanwhile.
+ */
+export interface Draft {
+  /** True when nothing was taken and nothing fell. */
+  readonly isEmpty: boolean
+  /** A decision in its turn: does its right still hold? */
+  ruleAgainst(decision: GraphNode): RuleName | undefined
+  /** As things stand so far. */
+  readonly settlement: Settlement
+  /** The decision stands, and takes what it did not see; from now on no other takes it. */
   stand(decision: GraphNode): void
-  /** It takes what it did not see. */
-  take(decision: GraphNode): void
   /** It does not count, by a rule that is not of its right. */
   fall(node: GraphNode, rule: RuleName): void
-  /** Everything that makes this settlement: the same parts make the same one. */
+  /** Everything that makes the settlement, when all were asked: the same parts make the same one. */
   parts(): SettlementParts
 }
 
@@ -57,75 +67,117 @@ export interface SettlementParts {
 
 const NONE: readonly GraphNode[] = []
 
-/** A settlement with nothing decided yet. */
-export function createDraft(ports: SettlementPorts): Draft {
-  return settle(ports, { takers: [], final: new Set(), fallen: new Map() })
+/** The settlement of these parts, over everything judged so far. */
+export function settle(ports: SettlementPorts, parts: SettlementParts): Settlement {
+  const state = createState(ports, () => true)
+  for (const [place, rule] of parts.fallen) state.change(place, rule)
+  for (const place of parts.final) state.final.add(place)
+  for (const decision of parts.takers) state.index(decision)
+  const fell = [...parts.fallen.keys()].flatMap((place) => ports.nodes[place] ?? [])
+  state.spread([...parts.takers.flatMap(ports.takenBy), ...fell.flatMap(state.dependentsOf)])
+  return state.settlement
 }
 
-/** The settlement of these parts, over everything judged so far. */
-export function settle(ports: SettlementPorts, parts: SettlementParts): Draft {
+/** Begins a settlement. */
+export function createDraft(ports: SettlementPorts): Draft {
+  const takers: GraphNode[] = []
+  const fallen = new Map<number, RuleName>()
+  const stands: GraphNode[] = []
+  // decisions are asked in their turn, not when something touches them
+  const state = createState(ports, (node) => carriesRights(node) && !isDecision(node))
+
+  const change = (node: GraphNode, rule: RuleName): void => {
+    if (state.change(node.place, rule)) state.spread(state.dependentsOf(node))
+  }
+
+  return {
+    get isEmpty() {
+      return takers.length === 0 && fallen.size === 0
+    },
+    settlement: state.settlement,
+    ruleAgainst(decision) {
+      const known = state.settlement.ruleAgainst(decision)
+      if (known !== undefined || !state.isInQuestion(decision)) return known
+      const rule = ports.judge(decision, state.settlement)
+      if (rule !== undefined) change(decision, rule)
+      return rule
+    },
+    stand(decision) {
+      stands.push(decision)
+      const taken = ports.takenBy(decision)
+      if (taken.length === 0) return
+      takers.push(decision)
+      state.index(decision)
+      state.spread(taken)
+    },
+    fall(node, rule) {
+      fallen.set(node.place, rule)
+      change(node, rule)
+    },
+    parts() {
+      // what stands only because nobody who is heard before spoke against it
+      const isTaken = (node: GraphNode): boolean =>
+        state.isInQuestion(node) && ports.judge(node, state.settlement) !== undefined
+      return { takers, fallen, final: new Set(stands.filter(isTaken).map(({ place }) => place)) }
+    },
+  }
+}
+
+interface State {
+  readonly settlement: Settlement
+  readonly final: Set<number>
+  /** Notes that a node does not count; false when that was known. */
+  change(place: number, rule: RuleName): boolean
+  /** Makes a decision found as one that takes. */
+  index(decision: GraphNode): void
+  /** Has anything that it stands on changed, or does anything take it? */
+  isInQuestion(node: GraphNode): boolean
+  /** Judges these anew, and whatever stands on those that fall, in the order of places: what a verdict depends on is there before it. */
+  spread(first: readonly GraphNode[]): void
+  /** Who looked up what this one is found by, and saw it. */
+  dependentsOf(node: GraphNode): GraphNode[]
+}
+
+function createState(ports: SettlementPorts, isJudged: (node: GraphNode) => boolean): State {
   const { nodes } = ports
-  const takers = [...parts.takers]
-  const final = new Set(parts.final)
-  const fallen = new Map(parts.fallen)
-  const stands = new Set<number>()
-  const changed = new Map<number, RuleName>(fallen)
+  const final = new Set<number>()
+  const changed = new Map<number, RuleName>()
+  const standing = new Set<GraphNode>()
   const takersByKey = new Map<FactKey, GraphNode[]>()
-  /** Keys by which a change is seen. */
+  /** Keys of what does not count: who looked one up may have to be judged anew. */
   const active = new Set<FactKey>()
   let reached = ports.judged()
 
-  const activate = (node: GraphNode): void => {
-    for (const key of keysOf(node)) active.add(key)
-  }
-
-  const index = (decision: GraphNode): void => {
-    for (const key of keysOf(decision)) {
-      const list = takersByKey.get(key)
-      if (list === undefined) takersByKey.set(key, [decision])
-      else list.push(decision)
-    }
-    activate(decision)
-  }
-
-  /** Judges one node anew; true when it counted before and does not any more. */
-  const judgeAnew = (node: GraphNode): boolean => {
-    if (changed.has(node.place) || final.has(node.place) || !ports.isPossible(node)) return false
-    const rule = ports.judge(node, self)
-    if (rule === undefined) return false
-    if (stands.has(node.place)) {
-      final.add(node.place)
-      return false
-    }
-    changed.set(node.place, rule)
-    activate(node)
+  const change = (place: number, rule: RuleName): boolean => {
+    if (changed.has(place)) return false
+    changed.set(place, rule)
+    const node = nodes[place]
+    if (node !== undefined) for (const key of keysOf(node)) active.add(key)
     return true
   }
 
-  const dependentsOf = (node: GraphNode): GraphNode[] => lookedUp(node, (other) => hasPlace(other.past, node.place))
-  const affectedBy = (decision: GraphNode): GraphNode[] => lookedUp(decision, (node) => areConcurrent(node, decision))
-  const lookedUp = (node: GraphNode, isMeant: (other: GraphNode) => boolean): GraphNode[] =>
-    keysOf(node).flatMap((key) => ports.consultersOf(key).filter(isMeant))
+  const isInQuestion = (node: GraphNode): boolean =>
+    ports.takersOf(node).some((taker) => standing.has(taker)) ||
+    (active.size > 0 && ports.consulted(node).some((key) => active.has(key)))
 
-  /** Goes on from nodes to those that looked them up, in the order of places: what a verdict depends on is there before it. */
-  const spread = (first: readonly GraphNode[]): void => {
-    const queue = createPlaceQueue()
-    for (const node of first) queue.add(node)
-    for (let node = queue.next(); node !== undefined; node = queue.next())
-      if (judgeAnew(node)) for (const other of dependentsOf(node)) queue.add(other)
+  /** True when it counted before and does not any more. */
+  const judgeAnew = (node: GraphNode): boolean => {
+    if (changed.has(node.place) || final.has(node.place) || !ports.isPossible(node)) return false
+    const rule = ports.judge(node, settlement)
+    return rule !== undefined && change(node.place, rule)
   }
 
   const extend = (): void => {
     const size = ports.judged()
     for (; reached < size; reached++) {
       const node = nodes[reached]
-      if (node !== undefined && ports.consulted(node).some((key) => active.has(key))) judgeAnew(node)
+      if (node !== undefined && isJudged(node) && isInQuestion(node)) judgeAnew(node)
     }
   }
 
-  const self: Draft = {
+  const settlement: Settlement = {
     get isEmpty() {
-      return takers.length === 0 && fallen.size === 0
+      return standing.size === 0 && changed.size === 0
     },
     takers: (key) => takersByKey.get(key) ?? NONE,
     ruleAgainst(node) {
@@ -136,27 +188,47 @@ export function settle(ports: SettlementPorts, parts: SettlementParts): Draft {
       reached = Math.min(reached, size)
       for (const place of changed.keys()) if (place >= size) changed.delete(place)
     },
-    stand(decision) {
-      stands.add(decision.place)
-    },
-    take(decision) {
-      takers.push(decision)
-      index(decision)
-      spread(affectedBy(decision))
-    },
-    fall(node, rule) {
-      fallen.set(node.place, rule)
-      if (changed.has(node.place)) return
-      changed.set(node.place, rule)
-      activate(node)
-      spread(dependentsOf(node))
-    },
-    parts: () => ({ takers, final, fallen }),
   }
 
-  for (const decision of takers) index(decision)
-  const fell = [...fallen.keys()].flatMap((place) => nodes[place] ?? [])
-  for (const node of fell) activate(node)
-  spread([...takers.flatMap(affectedBy), ...fell.flatMap(dependentsOf)])
-  return self
+  const dependentsOf = (node: GraphNode): GraphNode[] =>
+    keysOf(node).flatMap((key) => ports.consultersOf(key).filter((other) => hasPlace(other.past, node.place)))
+
+  return {
+    settlement,
+    final,
+    change,
+    isInQuestion,
+    dependentsOf,
+    index(decision) {
+      standing.add(decision)
+      for (const key of keysOf(decision)) {
+        const list = takersByKey.get(key)
+        if (list === undefined) takersByKey.set(key, [decision])
+        else list.push(decision)
+      }
+    },
+    spread(first) {
+      const queue = createPlaceQueue()
+      const put = (list: readonly GraphNode[]): void => {
+        for (const node of list) if (isJudged(node)) queue.add(node)
+      }
+      put(first)
+      for (let node = queue.next(); node !== undefined; node = queue.next())
+        if (judgeAnew(node)) put(dependentsOf(node))
+    },
+  }
+}
+
+/** True for what rights of other entries can stand on. */
+function carriesRights({ entry: { fields } }: GraphNode): boolean {
+  switch (fields.type) {
+    case 'certify':
+    case 'rename':
+    case 'rotate':
+    case 'share':
+    case 'unknown':
+      return false
+    default:
+      return true
+  }
 }
