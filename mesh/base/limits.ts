@@ -86,6 +86,24 @@ export const LEDGER_HEADS_MAX = 16
 export const LEDGER_WAITING_MAX = 4_096
 /** What entries that wait may take, in bytes. */
 export const LEDGER_WAITING_MAX_BYTES = 16 * 1024 * 1024
+/** Largest entry of any other type than those that carry keys or name people, in bytes. */
+export const LEDGER_SMALL_ENTRY_MAX_BYTES = 4 * 1024
+/** Entries the devices of one person may have in the ledger, beside what age adds. */
+export const LEDGER_ALLOWANCE_ENTRIES = 512
+/** What they may take, in bytes. */
+export const LEDGER_ALLOWANCE_BYTES = 4 * 1024 * 1024
+/** Entries more for each day since the person came. */
+export const LEDGER_ALLOWANCE_ENTRIES_PER_DAY = 4
+/** Bytes more for each day since the person came. */
+export const LEDGER_ALLOWANCE_BYTES_PER_DAY = 64 * 1024
+/** Entries of each device that the others of its person cannot use up. */
+export const LEDGER_RESERVED_ENTRIES = 16
+/** Devices of one person beyond which none has such a reserve. */
+export const LEDGER_RESERVED_DEVICES_MAX = 32
+/** Entries taken of a device that is known to be removed and says that it did not know. */
+export const LEDGER_LATE_ENTRIES_MAX = 64
+/** How much more of others' entries a person may bring in than it may write. */
+export const LEDGER_SPONSORED_FACTOR = 8
 /** Most recipients of one epoch's key. */
 export const LEDGER_RECIPIENTS_MAX = 1_024
 /** Most epochs whose keys one entry shares. */

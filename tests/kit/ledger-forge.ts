@@ -211,4 +211,3 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     },
   },
 ]
-

@@ -115,7 +115,7 @@ describe('an entry that is', () => {
     expect(alice.ledger.entries().length).toBe(size)
   })
 
-  test('beyond the right of its author has no effect on anybody', async () => {
+  test('beyond the right of its author has no effect on anybody, and is kept by nobody', async () => {
     const invitation = inviteDraft(random.bytes(16), mallory.id, {
       person: { name: 'Friend' },
       role: 'owner',
@@ -141,8 +141,12 @@ describe('an entry that is', () => {
       { type: 'room', people: [alice.person(), bob.person()], history: 'all' },
     ]
     const entries = await Promise.all(drafts.map((draft) => signed(mallory, draft)))
+    const size = alice.ledger.entries().length
     await expectNoEffect(entries.map(({ bytes }) => bytes))
-    for (const { hash } of entries) expect(alice.ledger.state().ignored.get(hash)).toBe('not-allowed')
+    const { refused } = await alice.ledger.take(entries.map(({ bytes }) => bytes))
+    expect(refused.map(({ code }) => code)).toEqual(entries.map(() => 'unauthorized'))
+    expect(alice.ledger.entries().length).toBe(size)
+    expect(await alice.store.readLog(`ledger/${alice.ledger.mesh}`, 0)).toHaveLength(size)
   })
 
   test('a recovery key its author does not hold, or of another mesh, person or sealing key, is refused', async () => {

@@ -22,6 +22,8 @@ interface History {
   readonly entries: Uint8Array[]
 }
 
+const HOUR_MS = 60 * 60_000
+
 /** A ledger as years of five devices make it: names, keys and roles, now and then two at once. */
 async function longHistory(count: number, isContested: boolean): Promise<History> {
   const alice = await foundMesh(await createTestDevice(random, 'alice'), random)
@@ -52,7 +54,7 @@ async function longHistory(count: number, isContested: boolean): Promise<History
     return { type: 'rename', device: member.id, name: `name ${String(index)}` }
   }
   const write = (member: TestMember, index: number): Promise<LedgerEntry> =>
-    signEntry(member.key, draft(member, index), { parents: heads, at: index, mesh })
+    signEntry(member.key, draft(member, index), { parents: heads, at: index * HOUR_MS, mesh })
   for (let index = 1; entries.length < count; index++) {
     const member = members[index % members.length] ?? alice
     const others = members[(index + 1) % members.length] ?? alice

@@ -1,6 +1,6 @@
 import type { DeviceId, PersonId, RoomId } from '../../base/index.ts'
 import type { EntryFields, UnknownFields } from './entry.ts'
-import { isDecision, type FactKey, type FactsOf } from './facts.ts'
+import { carriesRights, isDecision, type FactKey, type FactsOf } from './facts.ts'
 import { areConcurrent, type GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
@@ -20,6 +20,10 @@ export interface Rivalry {
 export interface Conflicts {
   /** What a decision would take without having seen it. */
   takenBy(decision: GraphNode): readonly GraphNode[]
+  /** Of that, what rights stand on, other decisions aside. */
+  takenRights(decision: GraphNode): readonly GraphNode[]
+  /** All that some decision would take. */
+  taken(): Iterable<GraphNode>
   /** The decisions that would take an entry without having seen it. */
   takersOf(node: GraphNode): readonly GraphNode[]
   /** Decisions that would take something. */
@@ -37,12 +41,14 @@ type JudgedFirst = (node: GraphNode) => Judged
 /** An empty record of conflicts. `nodes` is the graph's own growing list. */
 export function createConflicts(nodes: readonly GraphNode[], facts: FactsOf, judgedFirst: JudgedFirst): Conflicts {
   const taken = new Map<GraphNode, GraphNode[]>()
+  const rights = new Map<GraphNode, GraphNode[]>()
   const takers = new Map<GraphNode, GraphNode[]>()
   const rivalries = new Map<FactKey, Rivalry & { readonly since: number }>()
 
   const note = (decision: GraphNode, node: GraphNode): void => {
     if (node === decision || !touches(decision, node, judgedFirst, facts)) return
     push(taken, decision, node)
+    if (carriesRights(node)) push(rights, decision, node)
     push(takers, node, decision)
   }
 
@@ -60,6 +66,8 @@ export function createConflicts(nodes: readonly GraphNode[], facts: FactsOf, jud
 
   return {
     takenBy: (decision) => taken.get(decision) ?? NONE,
+    takenRights: (decision) => rights.get(decision) ?? NONE,
+    taken: () => takers.keys(),
     takersOf: (node) => takers.get(node) ?? NONE,
     get decisions() {
       return taken.keys()
@@ -75,7 +83,7 @@ export function createConflicts(nodes: readonly GraphNode[], facts: FactsOf, jud
       addRivalries(node)
     },
     truncate(size) {
-      for (const lists of [taken, takers]) cut(lists, size)
+      for (const lists of [taken, rights, takers]) cut(lists, size)
       for (const { key, since } of rivalries.values()) if (since >= size) rivalries.delete(key)
     },
   }

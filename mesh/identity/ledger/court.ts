@@ -69,7 +69,9 @@ export function createCourt(graph: Graph): Court {
     isPossible,
     consulted: (node) => consulted[node.place] ?? NO_KEYS,
     consultersOf: (key) => consulters.get(key) ?? NO_NODES,
-    takenBy: (decision) => conflicts.takenBy(decision),
+    takesAny: (decision) => conflicts.takenBy(decision).length > 0,
+    takenRights: (decision) => conflicts.takenRights(decision),
+    taken: () => conflicts.taken(),
     takersOf: (node) => conflicts.takersOf(node),
     judge: (node, settlement) => judgeUnder(node, settlement, facts, false).rule,
   }

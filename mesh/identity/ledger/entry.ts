@@ -7,6 +7,7 @@ import {
   LEDGER_HEADS_MAX,
   LEDGER_PEOPLE_PER_ROOM_MAX,
   LEDGER_RECIPIENTS_MAX,
+  LEDGER_SMALL_ENTRY_MAX_BYTES,
   MeshError,
   type DeviceId,
   type EntryHash,
@@ -209,6 +210,8 @@ export async function openEntry(signed: Uint8Array, mesh: MeshId | undefined): P
   const message = withContext(outer.body)
   if (!(await verifySignature(head.author, message, outer.signature)))
     throw new MeshError('integrity', 'A ledger entry is not signed by the device it names as its author.')
+  if (outer.body.byteLength > maxBytesOf(head.type))
+    throw new MeshError('too-large', 'A ledger entry is larger than anything of its type.', { fault: 'peer' })
   const hashed = asId<EntryHash>(toHex(sha256(message)))
   const fields = isKnown(head.type) ? cleaned(decode(outer.body, FIELDS[head.type], bounds)) : UNKNOWN
   const certificate = 'certificate' in fields ? await openCertificate(fields.certificate) : undefined
@@ -225,6 +228,14 @@ export async function openEntry(signed: Uint8Array, mesh: MeshId | undefined): P
   checkForm(entry)
   await checkProofs(entry, mesh ?? (fields.type === 'create' ? asId<MeshId>(hashed) : undefined))
   return entry
+}
+
+/** Types that carry a box for each of many, or name many people. */
+const LARGE: ReadonlySet<string> = new Set<EntryType>(['rotate', 'share', 'room', 'room-people'])
+
+/** What nobody reads takes room all the same: whoever pads an entry with unknown fields has only so much. */
+function maxBytesOf(type: string): number {
+  return LARGE.has(type) ? LEDGER_ENTRY_MAX_BYTES : LEDGER_SMALL_ENTRY_MAX_BYTES
 }
 
 const UNKNOWN: UnknownFields = { type: 'unknown' }

@@ -85,6 +85,21 @@ export function isDecision(node: GraphNode): boolean {
   }
 }
 
+/** True for what rights of other entries stand on, decisions aside. */
+export function carriesRights(node: GraphNode): boolean {
+  switch (node.entry.fields.type) {
+    case 'create':
+    case 'admit':
+    case 'invite':
+    case 'room':
+      return true
+    case 'room-people':
+      return !isDecision(node)
+    default:
+      return false
+  }
+}
+
 /** What an entry is found by: whoever asked for one of these depends on it. */
 export function keysOf(node: GraphNode): FactKey[] {
   const keys = keysOfFields(node)

@@ -25,10 +25,12 @@ export interface LedgerChange {
 
 /** What became of entries told by another device. */
 export interface TakeResult {
-  /** New and durable; whether they count is in `state().ignored`. */
+  /** New and durable; whether they count is in `state().ignored`. What is void by what it saw is refused. */
   readonly added: readonly EntryHash[]
   /** How many wait for entries they link. */
   readonly waiting: number
+  /** More than their authors may fill now: taken when they have room again, or when another's entry links them. */
+  readonly deferred: readonly EntryHash[]
   /** What was not taken, by place in the list. */
   readonly refused: readonly { readonly index: number; readonly code: ErrorCode; readonly reason: string }[]
 }

@@ -19,10 +19,12 @@ import { createCourt } from './court.ts'
 import { openEntry, signEntry, type EntryFields, type LedgerEntry } from './entry.ts'
 import { fold } from './fold.ts'
 import { createGraph, inCommonOrder, type GraphNode } from './graph.ts'
+import { createIntake, type Intaken } from './intake.ts'
 import type { Cancellable, Ledger, LedgerChange, LedgerPorts, TakeResult } from './ledger-types.ts'
 import { hasPlace } from './past.ts'
 import { RULES, type RuleName } from './rule-names.ts'
 import type { LedgerState } from './state.ts'
+import { openLedgerLog } from './ledger-log.ts'
 import { createWaiting } from './waiting.ts'
 
 /** Entries verified at once: enough to keep the platform's threads busy, few enough to stop between. */
@@ -55,7 +57,7 @@ export async function createLedger(ports: LedgerPorts, mesh: NewMesh, options: C
  */
 export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Cancellable = {}): Promise<Ledger> {
   const { store, clock, log, key } = ports
-  const logName = `ledger/${mesh}`
+  const disk = await openLedgerLog(store, mesh, options)
   const graph = createGraph()
   const court = createCourt(graph)
   const waiting = createWaiting()
@@ -77,16 +79,20 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     return result
   }
 
-  const stateNow = (): LedgerState => {
-    state ??= fold({
+  const foldNow = (): LedgerState =>
+    fold({
       mesh,
       nodes: graph.nodes,
       verdicts: court.verdict(),
       isPossible: (node) => court.judgedFirst(node).rule === undefined,
       personOf: (node) => court.judgedFirst(node).person,
     })
-    return state
-  }
+  const stateNow = (): LedgerState => (state ??= foldNow())
+  // looked at in the middle of a change, the state that is shown stays the one before it
+  const intake = createIntake({
+    ...{ graph, court, waiting, clock },
+    stateNow: () => (graph.size === visible ? stateNow() : foldNow()),
+  })
 
   const commit = (): void => {
     visible = graph.size
@@ -94,46 +100,12 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     state = undefined
   }
 
-  const undo = (size: number): void => {
-    court.remove(graph.nodes.slice(size))
-    graph.truncate(size)
-  }
-
-  /** Adds an entry whose parents are there, unless its author never belonged or knew it did no more. */
-  const admitEntry = (entry: LedgerEntry): RuleName | undefined => {
-    const size = graph.size
-    const { rule } = court.add(graph.add(entry))
-    if (rule !== 'not-admitted' && rule !== 'removed') return undefined
-    // what it saw is the same everywhere, so everybody refuses it and nobody links it
-    undo(size)
-    return rule
-  }
-
-  /** Adds what is ready, each before those that link it. Nothing is durable yet: see `persist`. */
-  const addReady = (incoming: readonly LedgerEntry[]): { added: LedgerEntry[]; refused: Map<EntryHash, RuleName> } => {
-    const added: LedgerEntry[] = []
-    const refused = new Map<EntryHash, RuleName>()
-    const all = [...waiting.all().map(({ entry }) => entry), ...incoming]
-    const children = childrenOf(all)
-    const ready = all.filter((entry) => graph.isReady(entry)).reverse()
-    for (let entry = ready.pop(); entry !== undefined; entry = ready.pop()) {
-      if (graph.find(entry.hash) !== undefined) continue
-      const rule = admitEntry(entry)
-      if (rule === undefined) added.push(entry)
-      else refused.set(entry.hash, rule)
-      if (rule !== undefined) continue
-      for (const child of children.get(entry.hash) ?? []) if (graph.isReady(child)) ready.push(child)
-    }
-    return { added, refused }
-  }
-
   const persist = async (added: readonly LedgerEntry[], signal: AbortSignal | undefined): Promise<void> => {
     const now = clock.now()
     const stored = new Set(waiting.all().flatMap(({ entry, isStored }) => (isStored ? [entry.hash] : [])))
     const fresh = added.filter(({ hash }) => !stored.has(hash))
     if (fresh.length > 0) {
-      await store.append(
-        logName,
+      await disk.append(
         fresh.map((entry) => encode({ entry: entry.bytes, seenAt: now })),
         { signal },
       )
@@ -142,25 +114,19 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
   }
 
   /** Adds, writes, and only then shows. Nothing of it stays when the disk does not take it. */
-  const addDurably = async (
-    incoming: readonly LedgerEntry[],
-    signal: AbortSignal | undefined,
-  ): Promise<{ added: LedgerEntry[]; refused: Map<EntryHash, RuleName> }> => {
+  const addDurably = async (incoming: readonly LedgerEntry[], signal: AbortSignal | undefined): Promise<Intaken> => {
     const before = stateNow()
     const size = graph.size
-    const result = addReady(incoming)
+    const result = intake.add(incoming)
     try {
       await persist(result.added, signal)
     } catch (error) {
-      undo(size)
+      intake.undo(size)
       throw error
     }
-    for (const { hash } of result.added) waiting.delete(hash)
-    for (const hash of result.refused.keys()) waiting.delete(hash)
-    for (const entry of incoming) {
-      const isHeld = graph.find(entry.hash) === undefined && !result.refused.has(entry.hash)
-      if (isHeld) waiting.add({ entry, isStored: false })
-    }
+    const out = new Set([...result.added.map(({ hash }) => hash), ...result.refused.keys(), ...result.deferred])
+    for (const hash of out) waiting.delete(hash)
+    for (const entry of incoming) if (!out.has(entry.hash)) waiting.add({ entry, isStored: false })
     if (result.added.length > 0) {
       commit()
       changes.emit({ added: result.added, state: stateNow(), before })
@@ -196,10 +162,11 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     for (const entry of opened) {
       if (!(entry instanceof MeshError) && graph.find(entry.hash) === undefined) fresh.set(entry.hash, entry)
     }
-    const { added, refused } = await addDurably([...fresh.values()], signal)
+    const { added, refused, deferred } = await addDurably([...fresh.values()], signal)
     return {
       added: added.map(({ hash }) => hash),
       waiting: waiting.size,
+      deferred,
       refused: opened.flatMap((entry, index) => {
         if (entry instanceof MeshError) return [{ index, code: entry.code, reason: entry.message }]
         const rule = refused.get(entry.hash)
@@ -213,17 +180,24 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     const before = stateNow()
     const entry = await signDraft(draft, signal)
     const size = graph.size
-    const { rule } = court.add(graph.add(entry))
+    const node = graph.add(entry)
+    const { rule } = court.add(node)
     if (rule !== undefined) {
-      undo(size)
+      intake.undo(size)
       throw new MeshError(codeOf(rule), RULES[rule], { detail: { rule } })
+    }
+    if (!intake.mayAppend(node)) {
+      intake.undo(size)
+      // nothing is acknowledged that the others would not take
+      throw new MeshError('busy', 'Your devices changed the mesh very often of late. Try again tomorrow.')
     }
     try {
       await persist([entry], signal)
     } catch (error) {
-      undo(size)
+      intake.undo(size)
       throw error
     }
+    intake.settled()
     commit()
     changes.emit({ added: [entry], state: stateNow(), before })
     return entry
@@ -259,17 +233,30 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
   }
 
   const load = async (signal: AbortSignal | undefined): Promise<void> => {
-    const stored = await store.readLog(logName, 0, { signal })
+    const stored = await disk.read({ signal })
     const entries = new Map<EntryHash, LedgerEntry>()
     for (let start = 0; start < stored.length; start += VERIFIED_AT_ONCE) {
       throwIfAborted(signal)
       for (const entry of await Promise.all(stored.slice(start, start + VERIFIED_AT_ONCE).map(readStored)))
         if (entry !== undefined) entries.set(entry.hash, entry)
     }
-    addReady([...entries.values()])
+    const { refused } = intake.add([...entries.values()], { isOwn: true })
     commit()
-    for (const entry of entries.values())
-      if (graph.find(entry.hash) === undefined) waiting.add({ entry, isStored: true })
+    if (refused.size > 0) await leaveOut(refused, signal)
+    for (const entry of entries.values()) {
+      const isHeld = graph.find(entry.hash) === undefined && !refused.has(entry.hash)
+      if (isHeld) waiting.add({ entry, isStored: true })
+    }
+  }
+
+  /** An earlier version kept what is void. What nothing links goes from the disk; the rest proves what links it. */
+  const leaveOut = async (
+    refused: ReadonlyMap<EntryHash, RuleName>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> => {
+    const kept = graph.nodes.map(({ entry }) => encode({ entry: entry.bytes, seenAt: seenAt.get(entry.hash) ?? 0 }))
+    log.info('void entries of the ledger were taken off the disk', { mesh, entries: refused.size })
+    await disk.replace(kept, { signal })
   }
 
   const shown = (hash: EntryHash): GraphNode | undefined => {
@@ -308,18 +295,6 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     receivedAt: (hash) => (shown(hash) === undefined ? undefined : seenAt.get(hash)),
     damage: () => ({ corrupt, waiting: waiting.size }),
   }
-}
-
-function childrenOf(entries: readonly LedgerEntry[]): Map<EntryHash, LedgerEntry[]> {
-  const children = new Map<EntryHash, LedgerEntry[]>()
-  for (const entry of entries) {
-    for (const parent of entry.parents) {
-      const list = children.get(parent)
-      if (list === undefined) children.set(parent, [entry])
-      else list.push(entry)
-    }
-  }
-  return children
 }
 
 /** What a rule is called among the codes. */

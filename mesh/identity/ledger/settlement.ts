@@ -1,4 +1,4 @@
-import { isDecision, keysOf, type FactKey } from './facts.ts'
+import { carriesRights, keysOf, type FactKey } from './facts.ts'
 import type { GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { createPlaceQueue } from './place-queue.ts'
@@ -15,8 +15,12 @@ export interface SettlementPorts {
   consulted(node: GraphNode): readonly FactKey[]
   /** Who looked this up, in the order of their places. */
   consultersOf(key: FactKey): readonly GraphNode[]
-  /** What a decision would take without having seen it, and the other way round. */
-  takenBy(decision: GraphNode): readonly GraphNode[]
+  /** True when a decision would take something without having seen it. */
+  takesAny(decision: GraphNode): boolean
+  /** What it would take of that which rights stand on, other decisions aside. */
+  takenRights(decision: GraphNode): readonly GraphNode[]
+  /** All that some decision would take. */
+  taken(): Iterable<GraphNode>
   takersOf(node: GraphNode): readonly GraphNode[]
   /** The rule against a node in the light of a settlement that has everything below it. */
   judge(node: GraphNode, settlement: Settlement): RuleName | undefined
@@ -74,7 +78,8 @@ export function settle(ports: SettlementPorts, parts: SettlementParts): Settleme
   for (const place of parts.final) state.final.add(place)
   for (const decision of parts.takers) state.index(decision)
   const fell = [...parts.fallen.keys()].flatMap((place) => ports.nodes[place] ?? [])
-  state.spread([...parts.takers.flatMap(ports.takenBy), ...fell.flatMap(state.dependentsOf)])
+  const taken = parts.takers.length === 0 ? [] : [...ports.taken()].filter(state.isInQuestion)
+  state.spread([...taken, ...fell.flatMap(state.dependentsOf)])
   return state.settlement
 }
 
@@ -84,7 +89,7 @@ export function createDraft(ports: SettlementPorts): Draft {
   const fallen = new Map<number, RuleName>()
   const stands: GraphNode[] = []
   // decisions are asked in their turn, not when something touches them
-  const state = createState(ports, (node) => carriesRights(node) && !isDecision(node))
+  const state = createState(ports, carriesRights)
 
   const change = (node: GraphNode, rule: RuleName): void => {
     if (state.change(node.place, rule)) state.spread(state.dependentsOf(node))
@@ -104,11 +109,10 @@ export function createDraft(ports: SettlementPorts): Draft {
     },
     stand(decision) {
       stands.push(decision)
-      const taken = ports.takenBy(decision)
-      if (taken.length === 0) return
+      if (!ports.takesAny(decision)) return
       takers.push(decision)
       state.index(decision)
-      state.spread(taken)
+      state.spread(ports.takenRights(decision))
     },
     fall(node, rule) {
       fallen.set(node.place, rule)
@@ -216,19 +220,5 @@ function createState(ports: SettlementPorts, isJudged: (node: GraphNode) => bool
       for (let node = queue.next(); node !== undefined; node = queue.next())
         if (judgeAnew(node)) put(dependentsOf(node))
     },
-  }
-}
-
-/** True for what rights of other entries can stand on. */
-function carriesRights({ entry: { fields } }: GraphNode): boolean {
-  switch (fields.type) {
-    case 'certify':
-    case 'rename':
-    case 'rotate':
-    case 'share':
-    case 'unknown':
-      return false
-    default:
-      return true
   }
 }
