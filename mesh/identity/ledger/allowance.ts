@@ -32,7 +32,9 @@ export interface Standing {
  * nobody is cut off from what others took.
  */
 export interface Allowances {
-  /** Counts what is in the graph below this place. */
+  /** Learns whose devices these are, and how old each is; they are on nobody's account yet. */
+  learn(nodes: readonly GraphNode[]): void
+  /** Puts what is in the graph below this place on its authors' accounts. */
   follow(place: number): void
   /** Uncounts these, which were added last. */
   remove(nodes: readonly GraphNode[]): void
@@ -99,25 +101,19 @@ export function createAllowances(ports: {
   const timeOf = (node: GraphNode): number =>
     node.parents.reduce((time, parent) => Math.max(time, times[parent] ?? 0), node.entry.at)
 
-  const daysOf = (node: GraphNode, person: PersonId): number => {
-    const time = Math.min(times[node.place] ?? timeOf(node), ports.now())
-    return Math.max(0, (time - (foundedAt.get(person) ?? time)) / DAY_MS)
-  }
-
-  const allowanceOf = (node: GraphNode, person: PersonId): Amount => {
-    const days = daysOf(node, person)
+  const allowanceOf = (person: PersonId): Amount => {
+    const now = ports.now()
+    const days = Math.max(0, (now - (foundedAt.get(person) ?? now)) / DAY_MS)
     return {
       entries: LEDGER_ALLOWANCE_ENTRIES + days * LEDGER_ALLOWANCE_ENTRIES_PER_DAY,
       bytes: LEDGER_ALLOWANCE_BYTES + days * LEDGER_ALLOWANCE_BYTES_PER_DAY,
     }
   }
 
-  const count = (node: GraphNode): void => {
+  const learn = (node: GraphNode): void => {
     times[node.place] = timeOf(node)
-    const { person } = judgedFirst(node)
-    if (person === undefined) return
-    written.add(node, person)
     const { fields, certificate } = node.entry
+    if (judgedFirst(node).rule !== undefined) return
     if ((fields.type !== 'admit' && fields.type !== 'create') || certificate === undefined) return
     const theirs = personOfAdmission(node)
     if (!foundedAt.has(theirs)) foundedAt.set(theirs, times[node.place] ?? 0)
@@ -129,13 +125,21 @@ export function createAllowances(ports: {
     amount.entries >= allowance.entries * factor || amount.bytes >= allowance.bytes * factor
 
   /** What the devices of a person wrote that still belong, and what all of them did. */
-  const spentBy = (person: PersonId, standing: Standing): { readonly active: Amount; readonly ever: Amount } => {
-    const ever = written.of(person)
+  const spentBy = (
+    person: PersonId,
+    taken: Tally,
+    standing: Standing,
+  ): { readonly active: Amount; readonly ever: Amount } => {
+    const sumOf = (id: DeviceId | PersonId): Amount => ({
+      entries: written.of(id).entries + taken.of(id).entries,
+      bytes: written.of(id).bytes + taken.of(id).bytes,
+    })
+    const ever = sumOf(person)
     let { entries, bytes } = ever
     for (const device of devicesOf.get(person) ?? []) {
       if (!standing.isRemoved(device)) continue
-      entries -= written.of(device).entries
-      bytes -= written.of(device).bytes
+      entries -= sumOf(device).entries
+      bytes -= sumOf(device).bytes
     }
     return { active: { entries, bytes }, ever }
   }
@@ -146,10 +150,16 @@ export function createAllowances(ports: {
     written.of(node.entry.author).entries + taken.of(node.entry.author).entries < LEDGER_RESERVED_ENTRIES
 
   return {
+    learn(some) {
+      for (const node of some) learn(node)
+    },
     follow(place) {
       for (; reached < place; reached++) {
         const node = nodes[reached]
-        if (node !== undefined) count(node)
+        if (node === undefined) continue
+        learn(node)
+        const { person } = judgedFirst(node)
+        if (person !== undefined) written.add(node, person)
       }
     },
     remove(gone) {
@@ -174,14 +184,9 @@ export function createAllowances(ports: {
     mayTake(node, taken, standing) {
       const { person } = judgedFirst(node)
       if (person === undefined) return true
-      const allowance = allowanceOf(node, person)
-      const { active, ever } = spentBy(person, standing)
-      const more = taken.of(person)
-      const withMore = (amount: Amount): Amount => ({
-        entries: amount.entries + more.entries,
-        bytes: amount.bytes + more.bytes,
-      })
-      if (!isOver(withMore(active), allowance, 1) && !isOver(withMore(ever), allowance, 2)) return true
+      const allowance = allowanceOf(person)
+      const { active, ever } = spentBy(person, taken, standing)
+      if (!isOver(active, allowance, 1) && !isOver(ever, allowance, 2)) return true
       return hasReserve(node, person, taken)
     },
     mayBring(node, brought) {
@@ -189,7 +194,7 @@ export function createAllowances(ports: {
       if (person === undefined) return false
       const before = broughtBy.get(person) ?? NOTHING
       const sum = { entries: before.entries + brought.entries, bytes: before.bytes + brought.bytes }
-      return !isOver(sum, allowanceOf(node, person), LEDGER_SPONSORED_FACTOR)
+      return !isOver(sum, allowanceOf(person), LEDGER_SPONSORED_FACTOR)
     },
     bring(node, brought) {
       const { person } = judgedFirst(node)

@@ -98,6 +98,7 @@ export function createIntake(ports: IntakePorts): Intake {
     const isLate = nodes.some((node) => wasRemoved(node.entry.author))
     if (!isLate && allowances.isAmple(nodes)) return doubts
     const after = ports.stateNow()
+    allowances.learn(nodes)
     const taken = createTally()
     for (const node of nodes) {
       if (doubts.has(node)) continue
