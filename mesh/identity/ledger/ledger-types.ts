@@ -75,6 +75,8 @@ export interface Ledger {
   missingFor(heads: readonly EntryHash[]): readonly Uint8Array[]
   /** Entries that others link and this device lacks. */
   wanted(): readonly EntryHash[]
+  /** True when the entry was refused or put off within the hour: nobody need be asked for it now. */
+  wasLeftOut(hash: EntryHash): boolean
   /** When this device first saw the entry, by its own clock, ms since 1970. */
   receivedAt(hash: EntryHash): number | undefined
   damage(): LedgerDamage

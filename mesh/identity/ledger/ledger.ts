@@ -5,6 +5,7 @@ import {
   createEvents,
   LEDGER_ENTRY_MAX_BYTES,
   LEDGER_HEADS_MAX,
+  LEDGER_WAITING_MAX,
   MeshError,
   throwIfAborted,
   type ErrorCode,
@@ -31,6 +32,8 @@ import { createWaiting } from './waiting.ts'
 const VERIFIED_AT_ONCE = 64
 
 const record = z.object({ entry: bytes(LEDGER_ENTRY_MAX_BYTES), seenAt: whole() })
+/** What was left out is asked for again after this long, in ms. */
+const ASK_AGAIN_MS = 60 * 60_000
 const RECORD_MAX_BYTES = LEDGER_ENTRY_MAX_BYTES + 64
 
 /** What a new mesh begins with. */
@@ -62,6 +65,8 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
   const court = createCourt(graph)
   const waiting = createWaiting()
   const seenAt = new Map<EntryHash, number>()
+  /** What was not taken, and when; the oldest is forgotten. */
+  const leftOut = new Map<EntryHash, number>()
   const changes = createEvents<LedgerChange>((error) => {
     log.error('a listener of the ledger failed', { error })
   })
@@ -113,6 +118,13 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     for (const { hash } of fresh) seenAt.set(hash, now)
   }
 
+  const noteLeftOut = (hash: EntryHash): void => {
+    leftOut.delete(hash)
+    leftOut.set(hash, clock.now())
+    const [oldest] = leftOut.keys()
+    if (leftOut.size > LEDGER_WAITING_MAX && oldest !== undefined) leftOut.delete(oldest)
+  }
+
   /** Adds, writes, and only then shows. Nothing of it stays when the disk does not take it. */
   const addDurably = async (incoming: readonly LedgerEntry[], signal: AbortSignal | undefined): Promise<Intaken> => {
     const before = stateNow()
@@ -126,6 +138,7 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     }
     const out = new Set([...result.added.map(({ hash }) => hash), ...result.refused.keys(), ...result.deferred])
     for (const hash of out) waiting.delete(hash)
+    for (const hash of [...result.refused.keys(), ...result.deferred]) noteLeftOut(hash)
     for (const entry of incoming) if (!out.has(entry.hash)) waiting.add({ entry, isStored: false })
     if (result.added.length > 0) {
       commit()
@@ -291,6 +304,10 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     wanted() {
       const linked = waiting.all().flatMap(({ entry }) => entry.parents)
       return [...new Set(linked)].filter((hash) => shown(hash) === undefined && !waiting.has(hash))
+    },
+    wasLeftOut(hash) {
+      const at = leftOut.get(hash)
+      return at !== undefined && Math.abs(clock.now() - at) < ASK_AGAIN_MS
     },
     receivedAt: (hash) => (shown(hash) === undefined ? undefined : seenAt.get(hash)),
     damage: () => ({ corrupt, waiting: waiting.size }),

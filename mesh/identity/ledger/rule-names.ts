@@ -13,9 +13,9 @@ export const RULES = {
   'unknown-subject': 'What the entry speaks of is not there in what the entry saw.',
   'already-there': 'What the entry brings was already there in what the entry saw.',
   'already-removed': 'What the entry removes was already removed in what the entry saw.',
-  'first-use-wins': 'Of two uses of one invitation the first counts: lower depth, then smaller hash.',
+  'first-use-wins': 'Of several uses of one invitation the one counts that the mesh went on from, else the first.',
   'first-admission-wins':
-    'Of two admissions of one device to different people the proven one counts, then the first: lower depth, then smaller hash.',
+    'Of admissions of one device to different people the proven one counts, then the one the mesh went on from, then the first.',
   'invitation-not-open': 'An invitation that was used, taken back, or whose maker was removed admits nobody.',
   'not-the-recovery-key':
     'Only the recovery key in force brings a device back, and a device that was removed only by a proof for a new certificate.',
