@@ -148,17 +148,22 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     rank: (address) => options.preset.rank?.(address),
     capability,
   })
-  const spare = (id: DeviceId): void => {
-    links.spare(id)
-  }
+  const spare = (id: DeviceId): (() => void) => links.spare(id)
   const admissions = createAdmissions({ membership, clock, random, log, spare, earlier })
-  const knocks = createKnocks({ membership, clock, log, spare })
+  const knocks = createKnocks({ membership, clock, log, spare: (id) => links.spare(id, 'knocking') })
   const mayRelay = (id: DeviceId): boolean =>
     membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
     mayDial: (id) => links.mayDial(id),
     mayRelay,
     mayConnect: (source, destination) => mayRelay(source) && mayRelay(destination),
+    guard: {
+      clock,
+      random,
+      subject: (id) => membership.subject(id),
+      isExpected: (id) => membership.admitted(id) !== undefined || links.mayDial(id),
+      waits: (id) => links.spared(id),
+    },
   })
 
   const views = createViews({ self, clock, membership, links, capability })

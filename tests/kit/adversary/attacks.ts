@@ -27,6 +27,9 @@ export interface Attack {
   round(field: Field): Promise<void>
 }
 
+/** In a test attacker and attacked share one processor: so many frames, then somebody else. */
+const FRAMES_A_TURN = 16
+
 /** Lets everybody else have a turn. */
 const turn = (): Promise<void> =>
   new Promise((resolve) => {
@@ -48,7 +51,7 @@ const going = ({ signal }: Field, stream: RawStream): boolean => !signal.aborted
 async function flood(field: Field, stream: RawStream, frame: (count: number) => object): Promise<void> {
   for (let count = 1; going(field, stream); count++) {
     await stream.write(frame(count), field.signal)
-    if (count % 64 === 0) await turn()
+    if (count % FRAMES_A_TURN === 0) await turn()
   }
 }
 
@@ -107,7 +110,9 @@ export const ATTACKS: readonly Attack[] = [
       stream.deafen()
       for (let count = 1; going(field, stream); count++) {
         await stream.write(field.sample.next(field.adversary, count), field.signal)
-        if (count % 512 === 0) {
+        if (count % FRAMES_A_TURN !== 0) continue
+        await turn()
+        if (count % (FRAMES_A_TURN * 8) === 0) {
           stream.listen()
           await turn()
           stream.deafen()

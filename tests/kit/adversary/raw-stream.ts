@@ -28,9 +28,17 @@ const FRAME_MAX_BYTES = 4 * 1024 * 1024
 /** Wraps a stream. */
 export function rawStream(stream: Stream): RawStream {
   const frames = lpStream(stream, { maxDataLength: FRAME_MAX_BYTES })
-  const drained = async (isFull: boolean, signal?: AbortSignal): Promise<void> => {
-    if (isFull) await stream.onDrain(signal === undefined ? {} : { signal })
-  }
+  // libp2p's own onDrain waits once and never again
+  const drained = (isFull: boolean, signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve, reject) => {
+      if (!isFull) {
+        resolve()
+        return
+      }
+      stream.addEventListener('drain', () => { resolve() }, { once: true }) // prettier-ignore
+      stream.addEventListener('close', () => { reject(new MeshError('peer-gone', 'Cut.')) }, { once: true }) // prettier-ignore
+      signal?.addEventListener('abort', () => { reject(new MeshError('aborted', 'Over.')) }, { once: true }) // prettier-ignore
+    })
   return {
     stream,
     get isOpen() {
