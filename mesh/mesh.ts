@@ -45,7 +45,7 @@ import {
   type PeerNode,
 } from './net/index.ts'
 import { createPendingJoins } from './pending-joins.ts'
-import { shareKnocks } from './pending-knocks.ts'
+import { askWhoKnocks, shareKnocks } from './pending-knocks.ts'
 import { createPeople } from './people.ts'
 import { createRecovering } from './recovering.ts'
 import { returnToKeeper } from './returning.ts'
@@ -150,7 +150,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   })
   const spare = (id: DeviceId): (() => void) => links.spare(id)
   const admissions = createAdmissions({ membership, clock, random, log, spare, earlier })
-  const knocks = createKnocks({ membership, clock, log, spare: (id) => links.spare(id, 'knocking') })
+  const knocks = createKnocks({
+    ...{ membership, clock, random, log },
+    spare: (id) => links.spare(id, 'knocking'),
+    ask: (key, cancel) => askWhoKnocks({ membership, links, clock, log }, key, cancel),
+  })
   const mayRelay = (id: DeviceId): boolean =>
     membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {

@@ -13,8 +13,9 @@ export const PENDING_JOIN_MS = 10 * 60_000
 /** Devices that may wait for their pictures at once. */
 export const PENDING_JOINS_MAX = 8
 
-/** Devices that may wait for their words to be typed. */
-export const KNOCKS_MAX = 8
+/** Devices that may wait for their words to be typed, and how many of them others are told unasked. */
+export const KNOCKS_MAX = 1_024
+export const KNOCKS_TOLD_MAX = 8
 /** Wrong words that may be typed within {@link PENDING_JOIN_MS}. */
 export const KNOCK_TRIES_MAX = 5
 
@@ -71,8 +72,9 @@ export const AWAITED_CONNECTIONS_MAX = 64
 export const HANDSHAKES_PENDING_MAX = 128
 export const HANDSHAKES_PER_SECOND = 50
 export const HANDSHAKES_BURST_SECONDS = 4
-/** Streams of one stranger's connection that are served at once. */
+/** Streams of one stranger's connection that are served at once, and what each is charged beforehand, in ms of work: signatures are checked for anybody. */
 export const STRANGER_STREAMS_MAX = 8
+export const STRANGER_STREAM_WORK_MS = 4
 /** Streams of one connection, and those among them that have not named their protocol. */
 export const STREAMS_MAX = 512
 export const STREAMS_UNNAMED_MAX = 32

@@ -22,6 +22,7 @@ import type { Member, Membership } from '../identity/index.ts'
 import { isPlainAddress, type AddressBook } from './address-book.ts'
 import { dialFirst, isLastResort } from './dial.ts'
 import type { PeerNode } from './node.ts'
+import { createPace } from './pace.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
 import { farewellOf, haveOf } from './protocols/ledger/exchange.ts'
 import { batches, fetchLedger, type LedgerHost } from './protocols/ledger/ledger.ts'
@@ -290,27 +291,15 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const neighbours = (): Neighbour[] =>
     online().map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
 
-  let toldNeighboursAt = -Infinity
-  let tellsLater = false
   /** At once, then every so often: who comes and goes without end does not make this device speak to all without end. */
-  const tellNeighbours = (): void => {
-    if (stopped || tellsLater) return
-    const waitMs = toldNeighboursAt + NEIGHBOURS_EVERY_MS - clock.monotonic()
-    if (waitMs > 0) {
-      tellsLater = true
-      clock.schedule(waitMs, () => {
-        tellsLater = false
-        tellNeighbours()
-      })
-      return
-    }
-    toldNeighboursAt = clock.monotonic()
+  const tellNeighbours = createPace(clock, NEIGHBOURS_EVERY_MS, () => {
+    if (stopped) return
     const all = neighbours()
     for (const link of online()) {
       for (const session of link.sessions)
         session.send({ type: 'neighbours', neighbours: all.filter((one) => one.id !== link.id) })
     }
-  }
+  })
 
   const admitted = (id: DeviceId): boolean => membership.admitted(id) !== undefined
 

@@ -1,12 +1,19 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import v8 from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { silentLogger } from '../../mesh/base/index.ts'
 import { createProtocols } from '../../mesh/net/index.ts'
-import { ADVERSARY_ROLES, ATTACKS, runAttack, SAMPLES, startAdversary, targetOf } from '../kit/adversary/index.ts'
+import {
+  ADVERSARY_ROLES,
+  ATTACKS,
+  runAttack,
+  SAMPLES,
+  startAdversary,
+  targetOf,
+  type Adversary,
+} from '../kit/adversary/index.ts'
 import { createTestEngine } from '../kit/engine.ts'
+import { heldBytes } from '../kit/memory.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
 import { until } from '../kit/wait.ts'
 
@@ -14,14 +21,11 @@ import { until } from '../kit/wait.ts'
 // protocol that is registered; a new protocol is attacked as soon as it is there.
 
 /** How long each attack goes on, against all protocols at once. */
-const ATTACK_MS = 150
+const ATTACK_MS = 100
 /** An honest question takes some ms; one process does everybody's work here, the attacker's too. */
 const ANSWER_MS = 10_000
 const STALL_MAX_MS = 2_000
 const GROWTH_MAX_BYTES = 64 * 1024 * 1024
-
-v8.setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 const protocols = createProtocols(
   {
@@ -56,23 +60,21 @@ async function answer(): Promise<string> {
   return 'nothing'
 }
 
-function heldBytes(): number {
-  collect()
-  const { heapUsed, external, arrayBuffers } = process.memoryUsage()
-  return heapUsed + external + arrayBuffers
-}
-
 test('every protocol that is registered is attacked', () => {
   expect(protocols.map(({ id }) => id).filter((id) => SAMPLES[id] === undefined)).toEqual([])
 })
 
 describe.each(ADVERSARY_ROLES)('%s', (role) => {
+  let adversary: Adversary
+  beforeAll(async () => {
+    adversary = await startAdversary(role, targetOf(alice))
+  })
+  afterAll(() => adversary.stop())
   afterEach(async () => {
     await until(() => alice.sees(bob)?.state === 'online', { what: 'Alice to have her link with Bob' })
   })
 
   test.each(ATTACKS)('$name: others are answered meanwhile, nothing piles up, nothing stalls', async (attack) => {
-    const adversary = await startAdversary(role, targetOf(alice))
     const before = heldBytes()
     const delay = monitorEventLoopDelay({ resolution: 5 })
     const over = new AbortController()
@@ -92,7 +94,6 @@ describe.each(ADVERSARY_ROLES)('%s', (role) => {
       expect(grownBytes).toBeLessThan(GROWTH_MAX_BYTES)
     } finally {
       over.abort(new Error('over'))
-      await adversary.stop()
     }
   })
 })

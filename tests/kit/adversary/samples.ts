@@ -1,6 +1,7 @@
 import { CONTROL } from '../../../mesh/net/protocols/control/messages.ts'
 import { INFER } from '../../../mesh/net/protocols/infer/messages.ts'
 import { JOIN } from '../../../mesh/net/protocols/join/messages.ts'
+import { KNOCKS } from '../../../mesh/net/protocols/knocks/messages.ts'
 import { LEDGER } from '../../../mesh/net/protocols/ledger/messages.ts'
 import { SYNC } from '../../../mesh/net/protocols/sync/messages.ts'
 import type { Adversary } from './adversary.ts'
@@ -37,6 +38,10 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   [JOIN.id]: {
     first: (adversary) => adversary.knock(),
     next: (adversary) => adversary.knock(),
+  },
+  [KNOCKS.id]: {
+    first: () => ({ type: 'find', key: new Uint8Array(32) }),
+    next: () => ({ type: 'find', key: new Uint8Array(32) }),
   },
   [LEDGER.id]: {
     first: () => ({ type: 'have', hashes: [] }),
