@@ -2,11 +2,19 @@ import type { Connection } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../helper/ports/clock.ts'
-import { PENDING_JOIN_MS, STRANGER_CONNECTION_MS, STRANGER_DEVICE_CONNECTIONS_MAX } from '../../mesh/base/index.ts'
+import {
+  BUDGET_GUEST_BURST_SECONDS,
+  BUDGET_GUEST_FRAMES,
+  PENDING_JOIN_MS,
+  STRANGER_CONNECTION_MS,
+  STRANGER_DEVICE_CONNECTIONS_MAX,
+  STREAMS_UNNAMED_MAX,
+} from '../../mesh/base/index.ts'
 import { CONTROL } from '../../mesh/net/protocols/control/messages.ts'
 import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
 import { lengthPrefix } from '../../mesh/net/frame-reader.ts'
 import { startAdversary, targetOf, type Adversary, type AdversaryRole } from '../kit/adversary/index.ts'
+import { encode } from '../../mesh/wire/index.ts'
 import { createVirtualClock } from '../kit/clock.ts'
 import { createTestEngine } from '../kit/engine.ts'
 import { heldBytes } from '../kit/memory.ts'
@@ -40,6 +48,11 @@ async function answer(): Promise<string> {
   return 'nothing'
 }
 
+const sleepUntil = (atMs: number): Promise<undefined> =>
+  new Promise((resolve) => {
+    setTimeout(() => { resolve(undefined) }, Math.max(0, atMs - performance.now())) // prettier-ignore
+  })
+
 const openOf = (adversary: Adversary): readonly Connection[] =>
   adversary.node.getConnections().filter((connection) => connection.status === 'open')
 
@@ -58,16 +71,26 @@ test('a guest that sends beats and reads no echo fills no memory, and others are
   const stream = await guest.control(await guest.dial())
   const before = heldBytes()
   stream.deafen()
-  const over = AbortSignal.timeout(3_000)
+  const beat = encode({ type: 'beat', n: 1 })
+  const many = Buffer.concat(Array.from({ length: 2_000 }, () => [lengthPrefix(beat.byteLength), beat]).flat())
+  const over = AbortSignal.timeout(4_000)
   const beats = (async () => {
-    for (let n = 1; !over.aborted; n++) {
-      await stream.write({ type: 'beat', n }, over)
-      if (n % 64 === 0) await new Promise((resolve) => setImmediate(resolve))
+    while (!over.aborted) {
+      await stream.bytes(many, over)
+      await new Promise((resolve) => setImmediate(resolve))
     }
   })().catch(() => undefined)
   expect(await answer()).toBe('answered')
   await beats
   expect(heldBytes() - before).toBeLessThan(12 * MIB)
+  stream.listen()
+  let echoes = 0
+  for (const endAtMs = performance.now() + 3_000; performance.now() < endAtMs && stream.isOpen;) {
+    const frame = await Promise.race([stream.read().catch(() => undefined), sleepUntil(endAtMs)])
+    if (frame?.['type'] === 'echo') echoes += 1
+  }
+  // at its rate, however many were sent
+  expect(echoes).toBeLessThan(BUDGET_GUEST_FRAMES * (BUDGET_GUEST_BURST_SECONDS + 15))
   expect(await answer()).toBe('answered')
 })
 
@@ -120,12 +143,17 @@ test('a frame of the muxer that declares two gigabytes costs the connection', as
 test('streams that name no protocol are few, whatever is sent on them', async () => {
   const guest = await attacker('guest')
   const connection = await guest.dial()
+  await guest.control(connection)
   const { muxer } = connection as unknown as {
     muxer: { createStream(): Promise<{ status: string; send(data: Uint8Array): boolean }> }
   }
   const streams = await Promise.all(Array.from({ length: 200 }, () => muxer.createStream()))
   for (const stream of streams) if (stream.status === 'open') stream.send(new Uint8Array([19]))
-  await until(() => streams.filter(({ status }) => status === 'open').length <= 32, { what: 'the surplus to be reset' })
+  await until(
+    () =>
+      connection.status === 'open' && streams.filter(({ status }) => status === 'open').length <= STREAMS_UNNAMED_MAX,
+    { what: 'the surplus to be reset' },
+  )
 })
 
 test('strangers that knock keep nobody out who shows words, wherever they are typed', async () => {
