@@ -4,6 +4,7 @@ import { JOIN } from '../../../mesh/net/protocols/join/messages.ts'
 import { KNOCKS } from '../../../mesh/net/protocols/knocks/messages.ts'
 import { LEDGER } from '../../../mesh/net/protocols/ledger/messages.ts'
 import { SYNC } from '../../../mesh/net/protocols/sync/messages.ts'
+import type { ProtocolShape } from '../../../mesh/net/protocol.ts'
 import type { Adversary } from './adversary.ts'
 
 /** What a well-formed caller of a protocol says: its first frame, then one it may say over and over. */
@@ -60,3 +61,6 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
     }),
   },
 }
+
+/** The protocols of {@link SAMPLES}. */
+export const SHAPES: readonly ProtocolShape[] = [CONTROL, INFER, JOIN, KNOCKS, LEDGER, SYNC]
