@@ -19,7 +19,7 @@ test('frames below the bound pass in whatever pieces they come, one above it doe
     const all = Buffer.concat([...frames, last])
     const follow = followLengths(1_000)
     const verdicts: boolean[] = []
-    for (let at = 0; at < all.byteLength; ) {
+    for (let at = 0; at < all.byteLength;) {
       const size = 1 + randomInt(random, 700)
       verdicts.push(follow(all.subarray(at, at + size)))
       at += size
