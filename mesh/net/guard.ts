@@ -149,11 +149,11 @@ export function createGuard(rules: GuardRules): Guard {
       },
     },
     attach(node) {
-      node.addEventListener('connection:open', ({ detail }) => {
-        onOpen(node, detail)
+      node.addEventListener('connection:open', (event: { readonly detail: Connection }) => {
+        onOpen(node, event.detail)
       })
-      node.addEventListener('connection:close', ({ detail }) => {
-        onClose(node, detail)
+      node.addEventListener('connection:close', (event: { readonly detail: Connection }) => {
+        onClose(node, event.detail)
       })
     },
   }

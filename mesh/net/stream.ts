@@ -200,7 +200,7 @@ async function taken(stream: Stream, clock: Clock, signal: AbortSignal | undefin
       }
       // what comes after an event is done in a microtask of libp2p's
       const later = (): void => {
-        queueMicrotask(look)
+        void Promise.resolve().then(look)
       }
       const end = <Value>(settle: (value: Value) => void, value?: Value): void => {
         for (const event of WRITE_EVENTS) stream.removeEventListener(event, later)

@@ -44,6 +44,7 @@ export const underAttack: Benchmark = {
     }
     try {
       const calm: number[] = []
+      const [busyBefore, calmAt] = [await busyMs(helper.pid), performance.now()]
       for (let count = -4; count < CALM_ASKS; count++) {
         const tookMs = await asker.ask()
         if (count >= 0) calm.push(tookMs)
@@ -51,6 +52,8 @@ export const underAttack: Benchmark = {
       }
       const calmMs = percentile(calm, 0.95)
       add('ask p95, calm', calmMs, 'ms', { samples: calm.length })
+      const busy = (((await busyMs(helper.pid)) - busyBefore) / (performance.now() - calmAt)) * 1_000
+      add('processor of the helper each second, calm', busy, 'ms')
       const memoryBefore = await memoryOf(helper.pid)
       const diskBefore = await sizeOf(data.path)
       let memoryMost = memoryBefore
@@ -59,11 +62,13 @@ export const underAttack: Benchmark = {
         say(`${role} attacks for ${String(ATTACK_MS / 1_000)} s`)
         const attack = await startAttack(role, helper)
         const asked: number[] = []
+        const [busyBefore, attackedAt] = [await busyMs(helper.pid), performance.now()]
         while (!attack.isOver()) {
           asked.push(await asker.ask())
           memoryMost = Math.max(memoryMost, await memoryOf(helper.pid))
           await sleep(PAUSE_MS)
         }
+        const busy = (((await busyMs(helper.pid)) - busyBefore) / (performance.now() - attackedAt)) * 1_000
         const { rounds, ended, device } = await attack.result
         say(`  ${String(rounds)} rounds, ${String(ended)} of them ended by the helper; ${String(asked.length)} asks`)
         const value = percentile(asked, 0.95)
@@ -73,6 +78,7 @@ export const underAttack: Benchmark = {
           ratio: Math.round((value / calmMs) * 100) / 100,
           difference: Math.round((value - calmMs) * 100) / 100,
         })
+        add(`processor of the helper each second, ${role} attacks`, busy, 'ms')
         if (role !== 'stranger' && role !== 'link-holder' && role !== 'removed')
           await helper.cli(['remove', device, '--json'])
         add(`until the helper is calm, ${role} gone`, await untilCalm(helper.pid), 'ms')

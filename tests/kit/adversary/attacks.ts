@@ -1,5 +1,6 @@
 import type { Connection } from '@libp2p/interface'
 import { systemRandom } from '../../../helper/ports/random.ts'
+import { MeshError } from '../../../mesh/base/index.ts'
 import type { ProtocolShape } from '../../../mesh/net/protocol.ts'
 import { CONTROL } from '../../../mesh/net/protocols/control/messages.ts'
 import { JOIN } from '../../../mesh/net/protocols/join/messages.ts'
@@ -201,7 +202,8 @@ export async function runAttack(
   at: { readonly adversary: Adversary; readonly protocol: ProtocolShape; readonly signal: AbortSignal },
 ): Promise<{ readonly rounds: number; readonly ended: number }> {
   const sample = SAMPLES[at.protocol.id]
-  if (sample === undefined) throw new Error(`tests/kit/adversary/samples.ts knows no frames of ${at.protocol.id}.`)
+  if (sample === undefined)
+    throw new MeshError('bug', `tests/kit/adversary/samples.ts knows no frames of ${at.protocol.id}.`)
   if (attack.only?.includes(at.protocol.id) === false) return { rounds: 0, ended: 0 }
   let current: Promise<Connection> | undefined
   const connection: Field['connection'] = async () => {
