@@ -4,6 +4,6 @@
  */
 export { ADVERSARY_ROLES, startAdversary, type Adversary, type AdversaryRole, type Target } from './adversary.ts'
 export { ATTACKS, runAttack, type Attack, type Field } from './attacks.ts'
-export { rawStream, type AnyFrame, type RawStream } from './raw-stream.ts'
+export type { AnyFrame, RawStream } from './raw-stream.ts'
 export { SAMPLES, SHAPES, type Sample } from './samples.ts'
 export { targetOf } from './target.ts'
