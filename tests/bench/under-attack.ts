@@ -13,6 +13,8 @@ import { percentile } from './measure.ts'
 
 /** How long the attacker of each role goes on. */
 const ATTACK_MS = Number(process.env['PLEXUS_ATTACK_SECONDS'] ?? '60') * 1_000
+/** Only these, for a shorter run: `PLEXUS_ATTACK_ROLES=guest,stranger`. */
+const ROLES = ADVERSARY_ROLES.filter((role) => process.env['PLEXUS_ATTACK_ROLES']?.split(',').includes(role) ?? true)
 const CALM_ASKS = 40
 const PAUSE_MS = 100
 const MAX_TOKENS = 16
@@ -36,8 +38,12 @@ export const underAttack: Benchmark = {
     const data = await makeTempDir('plexus-attack-data-')
     const model = join(models.path, 'tiny.gguf')
     await writeTinyGguf(model, { says: 'abcdefghij', contextTokens: 2_048 })
+    const freshAt = performance.now()
     let helper = await startHelper({ model, dataDir: data.path, args: ['--name', 'Helper'] })
+    const freshMs = Math.round(performance.now() - freshAt)
+    const firstAt = performance.now()
     const asker = await startAsker(await invite(helper))
+    const firstJoinMs = Math.round(performance.now() - firstAt)
     const figures: Figure[] = []
     const add = (name: string, value: number, unit: Figure['unit'], more: Partial<Figure> = {}): void => {
       figures.push({ name, value: Math.round(value * 100) / 100, unit, samples: 1, ...more })
@@ -58,7 +64,7 @@ export const underAttack: Benchmark = {
       const diskBefore = await sizeOf(data.path)
       let memoryMost = memoryBefore
 
-      for (const role of ADVERSARY_ROLES) {
+      for (const role of ROLES) {
         say(`${role} attacks for ${String(ATTACK_MS / 1_000)} s`)
         const attack = await startAttack(role, helper)
         const asked: number[] = []
@@ -88,12 +94,18 @@ export const underAttack: Benchmark = {
       add('disk, grown', ((await sizeOf(data.path)) - diskBefore) / MIB, 'MiB')
       const joinedAt = performance.now()
       const next = await startAsker(await invite(helper))
-      add('next join', performance.now() - joinedAt, 'ms')
+      add('join after it all', performance.now() - joinedAt, 'ms', {
+        reference: { name: 'the first join', value: firstJoinMs },
+        ratio: Math.round(((performance.now() - joinedAt) / firstJoinMs) * 100) / 100,
+      })
       await next.close()
       await helper.kill()
       const startedAt = performance.now()
       helper = await startHelper({ dataDir: data.path, args: ['--name', 'Helper'] })
-      add('restart', performance.now() - startedAt, 'ms')
+      add('restart after it all', performance.now() - startedAt, 'ms', {
+        reference: { name: 'the first start', value: freshMs },
+        ratio: Math.round(((performance.now() - startedAt) / freshMs) * 100) / 100,
+      })
       return figures
     } finally {
       await asker.close()
