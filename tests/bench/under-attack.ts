@@ -8,7 +8,7 @@ import { makeTempDir, startHelper, type HelperProcess } from '../kit/helper-proc
 import { writeTinyGguf } from '../kit/gguf.ts'
 import type { AskerCommand } from './asker.ts'
 import type { AttackCommand, AttackNews } from './attacker.ts'
-import type { Benchmark, Figure } from './figures.ts'
+import { compare, type Benchmark, type Figure } from './figures.ts'
 import { percentile } from './measure.ts'
 
 /** How long the attacker of each role goes on. */
@@ -48,6 +48,9 @@ export const underAttack: Benchmark = {
     const add = (name: string, value: number, unit: Figure['unit'], more: Partial<Figure> = {}): void => {
       figures.push({ name, value: Math.round(value * 100) / 100, unit, samples: 1, ...more })
     }
+    const against = (name: string, value: number, reference: NonNullable<Figure['reference']>, samples = 1): void => {
+      figures.push(compare(name, value, 'ms', reference, samples))
+    }
     try {
       const calm: number[] = []
       const [busyBefore, calmAt] = [await busyMs(helper.pid), performance.now()]
@@ -77,13 +80,7 @@ export const underAttack: Benchmark = {
         const busy = (((await busyMs(helper.pid)) - busyBefore) / (performance.now() - attackedAt)) * 1_000
         const { rounds, ended, device } = await attack.result
         say(`  ${String(rounds)} rounds, ${String(ended)} of them ended by the helper; ${String(asked.length)} asks`)
-        const value = percentile(asked, 0.95)
-        add(`ask p95, ${role} attacks`, value, 'ms', {
-          samples: asked.length,
-          reference: { name: 'calm', value: Math.round(calmMs * 100) / 100 },
-          ratio: Math.round((value / calmMs) * 100) / 100,
-          difference: Math.round((value - calmMs) * 100) / 100,
-        })
+        against(`ask p95, ${role} attacks`, percentile(asked, 0.95), { name: 'calm', value: calmMs }, asked.length)
         add(`processor of the helper each second, ${role} attacks`, busy, 'ms')
         if (role !== 'stranger' && role !== 'link-holder' && role !== 'removed')
           await helper.cli(['remove', device, '--json'])
@@ -94,18 +91,12 @@ export const underAttack: Benchmark = {
       add('disk, grown', ((await sizeOf(data.path)) - diskBefore) / MIB, 'MiB')
       const joinedAt = performance.now()
       const next = await startAsker(await invite(helper))
-      add('join after it all', performance.now() - joinedAt, 'ms', {
-        reference: { name: 'the first join', value: firstJoinMs },
-        ratio: Math.round(((performance.now() - joinedAt) / firstJoinMs) * 100) / 100,
-      })
+      against('join after it all', performance.now() - joinedAt, { name: 'the first join', value: firstJoinMs })
       await next.close()
       await helper.kill()
       const startedAt = performance.now()
       helper = await startHelper({ dataDir: data.path, args: ['--name', 'Helper'] })
-      add('restart after it all', performance.now() - startedAt, 'ms', {
-        reference: { name: 'the first start', value: freshMs },
-        ratio: Math.round(((performance.now() - startedAt) / freshMs) * 100) / 100,
-      })
+      against('restart after it all', performance.now() - startedAt, { name: 'the first start', value: freshMs })
       return figures
     } finally {
       await asker.close()
