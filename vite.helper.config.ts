@@ -19,6 +19,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
 const BENCH: Readonly<Record<string, string>> = {
   run: at('tests/bench/run.ts'),
   asker: at('tests/bench/asker.ts'),
+  attacker: at('tests/bench/attacker.ts'),
   'llama-worker': at('helper/engines/llama/worker.ts'),
 }
 

@@ -45,7 +45,7 @@ import {
   type PeerNode,
 } from './net/index.ts'
 import { createPendingJoins } from './pending-joins.ts'
-import { shareKnocks } from './pending-knocks.ts'
+import { askWhoKnocks, shareKnocks } from './pending-knocks.ts'
 import { createPeople } from './people.ts'
 import { createRecovering } from './recovering.ts'
 import { returnToKeeper } from './returning.ts'
@@ -148,17 +148,26 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     rank: (address) => options.preset.rank?.(address),
     capability,
   })
-  const spare = (id: DeviceId): void => {
-    links.spare(id)
-  }
+  const spare = (id: DeviceId): (() => void) => links.spare(id)
   const admissions = createAdmissions({ membership, clock, random, log, spare, earlier })
-  const knocks = createKnocks({ membership, clock, log, spare })
+  const knocks = createKnocks({
+    ...{ membership, clock, random, log },
+    spare: (id) => links.spare(id, 'knocking'),
+    ask: (key, cancel) => askWhoKnocks({ membership, links, clock, log }, key, cancel),
+  })
   const mayRelay = (id: DeviceId): boolean =>
     membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
     mayDial: (id) => links.mayDial(id),
     mayRelay,
     mayConnect: (source, destination) => mayRelay(source) && mayRelay(destination),
+    guard: {
+      clock,
+      random,
+      subject: (id) => membership.subject(id),
+      isExpected: (id) => membership.admitted(id) !== undefined || links.mayDial(id),
+      waits: (id) => links.spared(id),
+    },
   })
 
   const views = createViews({ self, clock, membership, links, capability })

@@ -1,7 +1,15 @@
-import type { DeviceId, EventHub } from './base/index.ts'
+import {
+  asMeshError,
+  DIAL_TIMEOUT_MS,
+  deadline,
+  type Clock,
+  type DeviceId,
+  type EventHub,
+  type Logger,
+} from './base/index.ts'
 import { authorize, type Membership } from './identity/index.ts'
 import type { MeshEvent } from './mesh-types.ts'
-import type { Knocks, Links } from './net/index.ts'
+import { findKnockAt, type Knocks, type Links } from './net/index.ts'
 
 interface KnockPorts {
   readonly membership: Membership
@@ -36,4 +44,37 @@ export function shareKnocks(ports: KnockPorts): void {
   links.frames.subscribe(({ from, frame }) => {
     if (frame.type === 'knocks') void knocks.hear(from, frame.knocks)
   })
+}
+
+/** Asks every linked device of this mesh that may hear of knocks who knocks there with a key. */
+export async function askWhoKnocks(
+  ports: {
+    readonly membership: Membership
+    readonly links: Links
+    readonly clock: Clock
+    readonly log: Logger
+  },
+  key: Uint8Array,
+  cancel: { readonly signal?: AbortSignal | undefined },
+): Promise<{ readonly from: DeviceId; readonly proof: NonNullable<Awaited<ReturnType<typeof findKnockAt>>> }[]> {
+  const { membership, links, clock, log } = ports
+  const limit = deadline(clock, DIAL_TIMEOUT_MS, 'Asking the other devices', cancel.signal)
+  const asked = membership
+    .members()
+    .filter(({ id }) => authorize(membership.subject(id), 'admit', 'own-device').allowed)
+    .filter(({ id }) => links.view(id).state === 'online')
+    .map(async ({ id: from }) => {
+      try {
+        const proof = await findKnockAt(links.connection(from), key, { clock }, { signal: limit.signal })
+        return proof === undefined ? [] : [{ from, proof }]
+      } catch (error) {
+        log.debug('a device did not say who knocks there', { device: from, code: asMeshError(error).code })
+        return []
+      }
+    })
+  try {
+    return (await Promise.all(asked)).flat()
+  } finally {
+    limit.clear()
+  }
 }

@@ -15,6 +15,9 @@ import { readRelayOptions, RELAY_HELP, type RelayOptions } from './options.ts'
 import { createDeviceQuota } from './quotas.ts'
 import { relayService } from './relay.ts'
 
+/** Connections of all devices. */
+const CONNECTIONS_MAX = 1_024
+
 async function startRelay(options: RelayOptions): Promise<PeerNode> {
   const ports = { clock: systemClock, random: systemRandom }
   const dataDir = options.dataDir ?? envPaths('plexus-relay', { suffix: '' }).data
@@ -37,7 +40,13 @@ async function startRelay(options: RelayOptions): Promise<PeerNode> {
         services: { relay: relayService(options.quotas) },
       },
       key.privateKey,
-      { mayDial: () => false, mayRelay: () => true, mayConnect: (source) => quota.take(source) },
+      {
+        mayDial: () => false,
+        mayRelay: () => true,
+        mayConnect: (source) => quota.take(source),
+        // nobody has places of their own here, and everybody may cost as much as a guest
+        guard: { ...ports, subject: () => 'guest', isExpected: () => false, strangersMax: CONNECTIONS_MAX },
+      },
     )
   } catch (error) {
     throw listenError(error)

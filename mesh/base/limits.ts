@@ -13,8 +13,9 @@ export const PENDING_JOIN_MS = 10 * 60_000
 /** Devices that may wait for their pictures at once. */
 export const PENDING_JOINS_MAX = 8
 
-/** Devices that may wait for their words to be typed. */
-export const KNOCKS_MAX = 8
+/** Devices that may wait for their words to be typed, and how many of them others are told unasked. */
+export const KNOCKS_MAX = 1_024
+export const KNOCKS_TOLD_MAX = 8
 /** Wrong words that may be typed within {@link PENDING_JOIN_MS}. */
 export const KNOCK_TRIES_MAX = 5
 
@@ -24,6 +25,72 @@ export const RECOVERY_WRONG_MS = 1_000
 export const RECOVERY_WRONG_MAX = 8
 /** Longest text of recovery words or parts that is read, in characters. */
 export const RECOVERY_TEXT_MAX_LENGTH = 2_000
+
+// budgets: what a device may cost this one each second, at its role; see mesh/net/budgets
+/** One connection of a stranger: frames, bytes in, streams opened, ms of the processor, and for how many seconds it may have them at once. */
+export const BUDGET_STRANGER_FRAMES = 20
+export const BUDGET_STRANGER_BYTES = 256 * 1024
+export const BUDGET_STRANGER_STREAMS = 4
+export const BUDGET_STRANGER_WORK_MS = 50
+export const BUDGET_STRANGER_BURST_SECONDS = 8
+/** All strangers together, removed devices among them. */
+export const BUDGET_STRANGERS_FRAMES = 200
+export const BUDGET_STRANGERS_BYTES = 2 * 1024 * 1024
+export const BUDGET_STRANGERS_STREAMS = 50
+export const BUDGET_STRANGERS_WORK_MS = 150
+export const BUDGET_STRANGERS_BURST_SECONDS = 4
+/** One device of a guest. */
+export const BUDGET_GUEST_FRAMES = 100
+export const BUDGET_GUEST_BYTES = 1024 * 1024
+export const BUDGET_GUEST_STREAMS = 10
+export const BUDGET_GUEST_WORK_MS = 150
+export const BUDGET_GUEST_BURST_SECONDS = 10
+/** One helper-only device. */
+export const BUDGET_HELPER_FRAMES = 500
+export const BUDGET_HELPER_BYTES = 8 * 1024 * 1024
+export const BUDGET_HELPER_STREAMS = 20
+export const BUDGET_HELPER_WORK_MS = 300
+export const BUDGET_HELPER_BURST_SECONDS = 10
+/** One device of a member or an owner. */
+export const BUDGET_MEMBER_FRAMES = 1_000
+export const BUDGET_MEMBER_BYTES = 16 * 1024 * 1024
+export const BUDGET_MEMBER_STREAMS = 50
+export const BUDGET_MEMBER_WORK_MS = 500
+export const BUDGET_MEMBER_BURST_SECONDS = 20
+/** Longest wait for what one thing cost, in ms; below {@link SILENT_MS}, so that a budget cuts no link. */
+export const BUDGET_WAIT_MAX_MS = 2_000
+/** Bytes of frames that are not whole, of all strangers. */
+export const STRANGERS_UNREAD_MAX_BYTES = 8 * 1024 * 1024
+
+/** Inbound connections of one admitted device, of one that is not, and of all that are not. */
+export const DEVICE_CONNECTIONS_MAX = 8
+export const STRANGER_DEVICE_CONNECTIONS_MAX = 2
+export const STRANGER_CONNECTIONS_MAX = 64
+/** Connections of strangers that wait for people, beside those. */
+export const AWAITED_CONNECTIONS_MAX = 64
+/** Connections that are being set up: at once, from one host each second, and for how many seconds at once. */
+export const HANDSHAKES_PENDING_MAX = 128
+export const HANDSHAKES_PER_SECOND = 50
+export const HANDSHAKES_BURST_SECONDS = 4
+/** Streams of one stranger's connection that are served at once, and what each is charged beforehand, in ms of work: signatures are checked for anybody. */
+export const STRANGER_STREAMS_MAX = 8
+export const STRANGER_STREAM_WORK_MS = 4
+/** Streams of one connection, and those among them that have not named their protocol. */
+export const STREAMS_MAX = 512
+export const STREAMS_UNNAMED_MAX = 32
+/** Bytes of a stream that has not named its protocol, and of a ping or an introduction. */
+export const UNNAMED_STREAM_MAX_BYTES = 64 * 1024
+export const LIBRARY_STREAM_MAX_BYTES = 64 * 1024
+/** Bytes of one stream that may be on their way here before anybody reads. */
+export const STREAM_WINDOW_MAX_BYTES = 1024 * 1024
+/** Bytes that wait for a device that reads nothing: of one stream, and of its connection; beyond, it is cut. */
+export const STREAM_UNSENT_MAX_BYTES = 4 * 1024 * 1024
+export const CONNECTION_UNSENT_MAX_BYTES = 8 * 1024 * 1024
+/** A device that takes nothing of a frame for this long is cut, in ms. */
+export const WRITE_STALL_MS = 60_000
+/** The same for the control stream of a link, in ms, and bytes that may wait there. */
+export const CONTROL_STALL_MS = 10_000
+export const CONTROL_UNSENT_MAX_BYTES = 2 * 1024 * 1024
 
 /** Heartbeat of the control stream, in ms. */
 export const HEARTBEAT_MS = 1_000

@@ -31,4 +31,5 @@ export {
   type SyncChannel,
   type SyncHost,
 } from './protocols/sync/sync.ts'
+export { findKnockAt } from './protocols/knocks/knocks.ts'
 export { isRelayed } from './stream.ts'

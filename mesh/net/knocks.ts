@@ -5,16 +5,19 @@ import {
   isMeshError,
   KNOCK_TRIES_MAX,
   KNOCKS_MAX,
+  KNOCKS_TOLD_MAX,
   MeshError,
   PENDING_JOIN_MS,
   type Clock,
   type DeviceId,
   type EventSource,
   type Logger,
+  type Random,
 } from '../base/index.ts'
 import {
   admissionProof,
   admitByInvitation,
+  authorize,
   checkKnock,
   inviteDraft,
   invitationIdOfKey,
@@ -26,8 +29,11 @@ import {
   type Membership,
 } from '../identity/index.ts'
 import { toHex } from '../wire/index.ts'
+import { createPace } from './pace.ts'
+import { createPlaces, sourceOf } from './places.ts'
 import type { KnockProof } from './protocols/control/messages.ts'
 import type { Knocking } from './protocols/join/join.ts'
+import type { KnocksHost } from './protocols/knocks/knocks.ts'
 
 /** A device that shows words and waits for somebody of this mesh to type them. */
 export interface Knock {
@@ -37,12 +43,16 @@ export interface Knock {
   readonly path: 'direct' | 'relayed'
 }
 
-/** Joining by words: the new device shows them, an admitted one types them. */
-export interface Knocks extends Knocking {
+/**
+ * Joining by words: the new device shows them, an admitted one types them. Anybody may
+ * knock, as often as they like: the words decide who is meant, not who came first.
+ */
+export interface Knocks extends Knocking, KnocksHost {
   /** Somebody knocked or is gone. */
   readonly changes: EventSource<void>
+  /** Some of those that wait, the newest first. */
   waiting(): readonly Knock[]
-  /** Those that have this very device on their line, for the other devices of the mesh. */
+  /** Some of those that have this very device on their line, the newest first, for the other devices of the mesh. */
   waitingHere(): readonly KnockProof[]
   hear(from: DeviceId, proofs: readonly KnockProof[]): Promise<void>
   /**
@@ -62,9 +72,18 @@ interface Cancellable {
 interface KnockPorts {
   readonly membership: Membership
   readonly clock: Clock
+  readonly random: Random
   readonly log: Logger
-  /** Keeps the connection of a device that waits. */
-  readonly spare: (id: DeviceId) => void
+  /** Keeps the connection of a device that waits, until the returned function is called. */
+  readonly spare: (id: DeviceId) => () => void
+  /** Asks the linked devices of this mesh that can say who knocks with a key. */
+  readonly ask: (key: Uint8Array, options: Cancellable) => Promise<readonly Told[]>
+}
+
+/** A knock as another device told it. */
+interface Told {
+  readonly from: DeviceId
+  readonly proof: KnockProof
 }
 
 interface Entry {
@@ -72,16 +91,23 @@ interface Entry {
   readonly proof: KnockProof
   /** The device that has it on its line; undefined: this one. */
   readonly at: DeviceId | undefined
-  readonly end: (outcome: 'admitted' | 'gone') => void
+  readonly end: (outcome: 'admitted' | 'gone' | 'crowded') => void
 }
+
+/** How often others hear who knocks, at most, in ms: a crowd makes no more noise than one. */
+const TELL_EVERY_MS = 250
 
 /** Who knocks, here and at the other devices of the mesh. */
 export function createKnocks(ports: KnockPorts): Knocks {
-  const { membership, clock, log } = ports
+  const { membership, clock, random, log } = ports
+  const places = createPlaces(KNOCKS_MAX, random)
   const entries = new Map<DeviceId, Entry>()
   const tries: number[] = []
   const changes = createEvents<void>((error) => {
     log.error('a listener of knocks failed', { error })
+  })
+  const changed = createPace(clock, TELL_EVERY_MS, () => {
+    changes.emit()
   })
 
   const believed = async (proof: KnockProof): Promise<Certificate> => {
@@ -92,27 +118,36 @@ export function createKnocks(ports: KnockPorts): Knocks {
   const put = (
     certificate: Certificate,
     proof: KnockProof,
-    at: DeviceId | undefined,
+    place: { readonly at: DeviceId | undefined; readonly source: string },
     ended: (outcome: string) => void,
   ): void => {
     const { device, name, kind } = certificate
     // the newest try counts: the first link may be dead
     entries.get(device)?.end('gone')
-    if (entries.size >= KNOCKS_MAX) throw new MeshError('busy', 'Several devices are joining at once. Try again soon.')
+    const leave = places.take({
+      source: place.source,
+      leave() {
+        entry.end('crowded')
+      },
+    })
     const entry: Entry = {
       knock: { device, name, kind, path: proof.path },
       proof,
-      at,
+      at: place.at,
       end(outcome) {
         if (entries.get(device) !== entry) return
         entries.delete(device)
-        changes.emit()
+        leave()
+        changed()
         ended(outcome)
       },
     }
     entries.set(device, entry)
-    changes.emit()
+    changed()
   }
+
+  const newest = (): Entry[] => [...entries.values()].reverse()
+  const withKey = (key: Uint8Array): Entry | undefined => newest().find((one) => toHex(one.proof.key) === toHex(key))
 
   membership.changes.subscribe(() => {
     for (const { knock, end } of [...entries.values()])
@@ -127,12 +162,32 @@ export function createKnocks(ports: KnockPorts): Knocks {
     tries.push(now)
   }
 
-  const secretFor = async (typed: string): Promise<{ entry: Entry; secret: Uint8Array }> => {
+  /** Takes in a knock that another device told of, if it is one. */
+  const believe = async ({ from, proof }: Told): Promise<void> => {
+    try {
+      const certificate = await believed(proof)
+      const before = entries.get(certificate.device)
+      // a device's own word counts more than another's about it
+      if (before !== undefined && (before.at !== from || toHex(before.proof.key) === toHex(proof.key))) return
+      if (membership.admitted(certificate.device) === undefined)
+        put(certificate, proof, { at: from, source: from }, () => undefined)
+    } catch (error) {
+      log.warn('a knock told by another device was not believed', { from, error: asMeshError(error).message })
+    }
+  }
+
+  /** It may knock at another device, which told of others only. */
+  const hearOf = async (key: Uint8Array, options: Cancellable): Promise<void> => {
+    for (const told of await ports.ask(key, options)) if (toHex(told.proof.key) === toHex(key)) await believe(told)
+  }
+
+  const secretFor = async (typed: string, options: Cancellable): Promise<{ entry: Entry; secret: Uint8Array }> => {
     const words = readWords(typed)
     countTry()
     const secret = await secretOfWords(words)
-    const key = toHex(invitationKey(secret).publicKey)
-    const entry = [...entries.values()].find((one) => toHex(one.proof.key) === key)
+    const key = invitationKey(secret).publicKey
+    if (withKey(key) === undefined) await hearOf(key, options)
+    const entry = withKey(key)
     if (entry === undefined)
       throw new MeshError('invitation-unknown', 'No device shows these words. Look again, or have it show new ones.')
     tries.pop()
@@ -141,29 +196,30 @@ export function createKnocks(ports: KnockPorts): Knocks {
 
   return {
     changes,
-    waiting: () => [...entries.values()].map((entry) => entry.knock),
-    waitingHere: () => [...entries.values()].flatMap(({ proof, at }) => (at === undefined ? [proof] : [])),
+    waiting: () =>
+      newest()
+        .slice(0, KNOCKS_TOLD_MAX)
+        .map((entry) => entry.knock),
+    waitingHere: () =>
+      newest()
+        .flatMap(({ proof, at }) => (at === undefined ? [proof] : []))
+        .slice(0, KNOCKS_TOLD_MAX),
+    mayHear: (id) => authorize(membership.subject(id), 'admit', 'own-device').allowed,
+    withKey(key) {
+      const found = withKey(key)
+      return found?.at === undefined ? found?.proof : undefined
+    },
     async hear(from, proofs) {
       for (const entry of [...entries.values()]) {
         if (entry.at === from && !proofs.some((proof) => toHex(proof.key) === toHex(entry.proof.key))) entry.end('gone')
       }
-      for (const proof of proofs) {
-        try {
-          const certificate = await believed(proof)
-          const before = entries.get(certificate.device)
-          // a device's own word counts more than another's about it
-          if (before !== undefined && (before.at !== from || toHex(before.proof.key) === toHex(proof.key))) continue
-          if (membership.admitted(certificate.device) === undefined) put(certificate, proof, from, () => undefined)
-        } catch (error) {
-          log.warn('a knock told by another device was not believed', { from, error: asMeshError(error).message })
-        }
-      }
+      for (const proof of proofs) await believe({ from, proof })
     },
-    async find(typed) {
-      return (await secretFor(typed)).entry.knock
+    async find(typed, options = {}) {
+      return (await secretFor(typed, options)).entry.knock
     },
     async admit(typed, options = {}) {
-      const { entry, secret } = await secretFor(typed)
+      const { entry, secret } = await secretFor(typed, options)
       const own = membership.admitted(membership.self)
       if (own === undefined) throw new MeshError('removed', 'This device was removed and can admit nobody.')
       const ledger = membership.ledger()
@@ -188,17 +244,21 @@ export function createKnocks(ports: KnockPorts): Knocks {
       const proof = admissionProof(key.privateKey, ledger.mesh, entry.proof.certificate)
       await ledger.append(admitByInvitation(invitation, proof, entry.proof.certificate), options)
     },
-    async knock(given, { signal, path }) {
+    async knock(given, { signal, path, from }) {
       const proof: KnockProof = { ...given, path }
       const certificate = await believed(proof)
       if (certificate.device !== given.device)
         throw new MeshError('refused', 'This certificate is of another device.', { fault: 'peer' })
-      ports.spare(given.device)
+      // it was let in, and its first line was cut before it heard of it
+      if (membership.admitted(given.device) !== undefined) return membership.ledger().missingFor([])
+      const release = ports.spare(given.device)
       const limit = deadline(clock, PENDING_JOIN_MS, 'Waiting for the words to be typed', signal)
       try {
         await new Promise<void>((resolve, reject) => {
-          put(certificate, proof, undefined, (outcome) => {
+          put(certificate, proof, { at: undefined, source: sourceOf(from) }, (outcome) => {
             if (outcome === 'admitted') resolve()
+            else if (outcome === 'crowded')
+              reject(new MeshError('busy', 'Very many devices want to join here at once. Try again.'))
             else reject(new MeshError('timeout', 'Nobody typed the words in time. Show new ones.'))
           })
           const leave = (): void => {
@@ -209,6 +269,8 @@ export function createKnocks(ports: KnockPorts): Knocks {
         })
       } finally {
         limit.clear()
+        // nobody waits for it any more: its connection is a stranger's like any other
+        release()
       }
       return membership.ledger().missingFor([])
     },

@@ -22,6 +22,7 @@ import type { Member, Membership } from '../identity/index.ts'
 import { isPlainAddress, type AddressBook } from './address-book.ts'
 import { dialFirst, isLastResort } from './dial.ts'
 import type { PeerNode } from './node.ts'
+import { createPace } from './pace.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
 import { farewellOf, haveOf } from './protocols/ledger/exchange.ts'
 import { batches, fetchLedger, type LedgerHost } from './protocols/ledger/ledger.ts'
@@ -56,8 +57,13 @@ export interface Links {
   announce(): void
   /** How many devices have told that they have an entry of the ledger. */
   toldBy(entry: EntryHash): number
-  /** Keeps a stranger's connection while its pictures are compared. */
-  spare(id: DeviceId): void
+  /**
+   * Keeps a stranger's connection while people look at it, {@link PENDING_JOIN_MS} at most. Call the
+   * returned function when they do not any more. `knocking`: it has proven nothing.
+   */
+  spare(id: DeviceId, as?: 'proven' | 'knocking'): () => void
+  /** As what a stranger's connection is kept now. */
+  spared(id: DeviceId): 'proven' | 'knocking' | undefined
   /** A device was noticed at these addresses; dialled there if it was admitted and is not linked. */
   noticed(id: DeviceId, addresses: readonly string[]): void
   /** STUN servers of linked helpers, by the address this device reached each at: `stun:HOST:PORT`. */
@@ -105,6 +111,9 @@ interface LinksPorts {
 /** How long a removed device has to hear that it was, in ms. */
 const CUT_AFTER_MS = 500
 
+/** How often others are told who is linked here, in ms. */
+const NEIGHBOURS_EVERY_MS = 200
+
 const NONE: LinkView = {
   state: 'unreachable',
   path: 'none',
@@ -122,7 +131,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const { membership, book, clock, log, self } = ports
   const links = new Map<DeviceId, Link>()
   const dialAllowed = new Map<DeviceId, number>()
-  const spared = new Set<DeviceId>()
+  const spared = new Map<DeviceId, Set<{ readonly as: 'proven' | 'knocking' }>>()
   const onListenerError = (error: unknown): void => {
     log.error('a listener of links failed', { error })
   }
@@ -282,13 +291,15 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const neighbours = (): Neighbour[] =>
     online().map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
 
-  const tellNeighbours = (): void => {
+  /** At once, then every so often: who comes and goes without end does not make this device speak to all without end. */
+  const tellNeighbours = createPace(clock, NEIGHBOURS_EVERY_MS, () => {
+    if (stopped) return
     const all = neighbours()
     for (const link of online()) {
       for (const session of link.sessions)
         session.send({ type: 'neighbours', neighbours: all.filter((one) => one.id !== link.id) })
     }
-  }
+  })
 
   const admitted = (id: DeviceId): boolean => membership.admitted(id) !== undefined
 
@@ -565,9 +576,22 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       const has = (head: EntryHash): boolean => ledger.entry(head) !== undefined && ledger.saw(head, entry)
       return [...links.values()].filter((link) => admitted(link.id) && link.heads.some(has)).length
     },
-    spare(id) {
-      spared.add(id)
-      clock.schedule(PENDING_JOIN_MS, () => spared.delete(id))
+    spare(id, as = 'proven') {
+      const kept = spared.get(id) ?? new Set()
+      const mark = { as }
+      kept.add(mark)
+      spared.set(id, kept)
+      const release = (): void => {
+        cancel()
+        kept.delete(mark)
+        if (kept.size === 0 && spared.get(id) === kept) spared.delete(id)
+      }
+      const cancel = clock.schedule(PENDING_JOIN_MS, release)
+      return release
+    },
+    spared(id) {
+      const kept = [...(spared.get(id) ?? [])]
+      return kept.some(({ as }) => as === 'proven') ? 'proven' : kept[0]?.as
     },
     noticed,
     stunServers: () => [

@@ -1,11 +1,12 @@
 import { noise } from '@libp2p/noise'
-import { yamux } from '@libp2p/yamux'
 import { identify, type Identify } from '@libp2p/identify'
 import type { Connection, ConnectionGater, Libp2p, PrivateKey, Transport } from '@libp2p/interface'
 import { ping, type Ping } from '@libp2p/ping'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { DeviceId } from '../base/index.ts'
+import { boundedYamux } from './bounded-muxer.ts'
+import { createGuard, type GuardRules } from './guard.ts'
 
 /**
  * Dials one way and no other, beside dials that are under way: libp2p's own queue
@@ -25,6 +26,9 @@ export interface NodeServices extends Record<string, unknown> {
 
 /** A running libp2p node of ours. */
 export type PeerNode = Libp2p<NodeServices>
+
+/** Bounds of libp2p's that are not used. */
+const UNLIMITED = 1_000_000
 
 type Factories = NonNullable<Libp2pOptions<NodeServices>['services']>
 
@@ -54,6 +58,8 @@ export interface NodeRules {
   mayRelay(id: DeviceId): boolean
   /** Whom it connects with whom; asked for each relayed connection. */
   mayConnect(source: DeviceId, destination: DeviceId): boolean
+  /** Who has places here and what they may cost; absent: a bare node that counts nobody. */
+  readonly guard?: GuardRules | undefined
 }
 
 /**
@@ -74,14 +80,16 @@ export async function createNode(preset: NodePreset, privateKey: PrivateKey, rul
   }
 }
 
-function buildNode(
+async function buildNode(
   preset: NodePreset,
   listen: readonly string[],
   privateKey: PrivateKey,
   rules: NodeRules,
 ): Promise<PeerNode> {
   const idOf = (peer: { toString(): string }): DeviceId => peer.toString() as DeviceId
+  const guard = rules.guard === undefined ? undefined : createGuard(rules.guard)
   const connectionGater: ConnectionGater = {
+    ...guard?.gater,
     // private addresses are where one's own devices live; libp2p would refuse them in browsers
     denyDialMultiaddr: () => false,
     // a dial of libp2p's own (relay discovery) that fails would bar the helper as a relay for good
@@ -89,21 +97,22 @@ function buildNode(
     denyInboundRelayReservation: (peer) => !rules.mayRelay(idOf(peer)),
     denyOutboundRelayedConnection: (source, destination) => !rules.mayConnect(idOf(source), idOf(destination)),
   }
-  return createLibp2p<NodeServices>({
+  const node = await createLibp2p<NodeServices>({
     privateKey,
     nodeInfo: { name: 'plexus', userAgent: 'plexus' },
     start: false,
     addresses: { listen: [...listen] },
     transports: preset.transports as unknown as NonNullable<Libp2pOptions['transports']>,
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [boundedYamux()],
     connectionGater,
     // our own heartbeat watches links and knows about sleep; libp2p's would cut them on resume
     connectionMonitor: { enabled: false },
     connectionManager: {
-      inboundConnectionThreshold: 200,
-      maxIncomingPendingConnections: 200,
-      maxConnections: 500,
+      // libp2p would refuse whoever comes last, member or not: the guard counts in its place
+      inboundConnectionThreshold: UNLIMITED,
+      maxIncomingPendingConnections: UNLIMITED,
+      maxConnections: UNLIMITED,
       reconnectRetries: 0,
     },
     services: {
@@ -116,6 +125,8 @@ function buildNode(
       ...preset.services,
     } as unknown as Factories,
   })
+  guard?.attach(node)
+  return node
 }
 
 /** Where a node can be reached: multiaddrs that name its peer id. */

@@ -7,8 +7,11 @@ import {
   type DeviceId,
   type Logger,
   STRANGER_FRAME_MAX_BYTES,
+  STRANGER_STREAM_WORK_MS,
+  STRANGER_STREAMS_MAX,
 } from '../base/index.ts'
 import type { CallAction } from '../identity/index.ts'
+import { accountOf, type Account } from './budgets/index.ts'
 import { frameStream, type FrameStream } from './stream.ts'
 
 /** What a protocol is before it is bound to a device: enough to open a stream of it. */
@@ -22,7 +25,9 @@ export interface ProtocolShape {
 
 /**
  * A protocol of the peer: one descriptor and one line in `protocols/index.ts`.
- * The registry refuses callers that may not call before a byte of theirs is decoded.
+ * The registry refuses callers that may not call before a byte of theirs is decoded, and
+ * lets nobody cost this device more than the budget of their role: a protocol inherits
+ * both without code of its own.
  */
 export interface Protocol extends ProtocolShape {
   /** The right a caller needs; `anyone` for what judges its callers itself. */
@@ -61,18 +66,34 @@ export async function serveProtocols(
   }
 }
 
-async function serve(
+function serve(stream: Stream, connection: Connection, protocol: Protocol, gate: Gate, ports: Ports): Promise<void> {
+  const account = accountOf(connection)
+  if (account === undefined) return serveStream(stream, connection, protocol, gate, ports)
+  const isStranger = !gate.admitted(connection.remotePeer.toString() as DeviceId)
+  account.charge({ streams: 1, workMs: isStranger ? STRANGER_STREAM_WORK_MS : 0 })
+  if (isStranger && account.openStreams >= STRANGER_STREAMS_MAX) {
+    stream.abort(new MeshError('busy', 'A device that is not admitted has no more streams than this.'))
+    return Promise.resolve()
+  }
+  account.openStreams += 1
+  return serveStream(stream, connection, protocol, gate, ports, account).finally(() => {
+    account.openStreams -= 1
+  })
+}
+
+async function serveStream(
   stream: Stream,
   connection: Connection,
   protocol: Protocol,
   gate: Gate,
   ports: Ports,
+  account?: Account,
 ): Promise<void> {
   const caller = connection.remotePeer.toString() as DeviceId
   const admitted = gate.admitted(caller)
   // a stranger's frames are bounded tighter than a member's
   const maxFrameBytes = admitted ? protocol.maxFrameBytes : Math.min(protocol.maxFrameBytes, STRANGER_FRAME_MAX_BYTES)
-  const frames = frameStream(stream, caller, { clock: ports.clock, maxFrameBytes })
+  const frames = frameStream(stream, caller, { clock: ports.clock, maxFrameBytes, account })
   if (protocol.callers !== 'anyone' && !gate.mayCall(caller, protocol.callers)) {
     await frames.fail(
       admitted ? new MeshError('unauthorized', 'The role of this device does not allow it.') : gate.refusal(caller),
@@ -80,6 +101,7 @@ async function serve(
     return
   }
   try {
+    await account?.ready({ signal: frames.over })
     await protocol.handle(frames, { connection, signal: frames.over })
   } catch (error) {
     const known = asMeshError(error)
@@ -103,7 +125,11 @@ export async function openStream(
       maxOutboundStreams: protocol.maxStreams,
       runOnLimitedConnection: true,
     })
-    return frameStream(stream, peer, { clock: ports.clock, maxFrameBytes: protocol.maxFrameBytes })
+    return frameStream(stream, peer, {
+      clock: ports.clock,
+      maxFrameBytes: protocol.maxFrameBytes,
+      account: accountOf(connection),
+    })
   } catch (error) {
     if (error instanceof Error && error.name === 'UnsupportedProtocolError') {
       throw new MeshError('unsupported', 'The other device runs a version of Plexus that does not know this yet.', {

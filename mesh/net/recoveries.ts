@@ -24,8 +24,8 @@ interface RecoveryPorts {
   readonly membership: Membership
   readonly clock: Clock
   readonly log: Logger
-  /** Keeps the connection of a device that comes back. */
-  readonly spare: (id: DeviceId) => void
+  /** Keeps the connection of a device that comes back, until the returned function is called. */
+  readonly spare: (id: DeviceId) => () => void
 }
 
 /** Devices that come back by recovery words, at this device. The ledger says whose words are in force. */
@@ -66,19 +66,31 @@ export function createRecoveries(ports: RecoveryPorts): Recovering {
       await checkProof(key, proof, ledger.mesh, certificate)
       // not before the proof: it may have been replaced meanwhile
       const recovery = inForce(key)
-      ports.spare(device)
       const known = membership.admitted(device)
       if (known !== undefined && known.person !== recovery.person)
         throw new MeshError('conflict', 'This device belongs to another person of this mesh.')
       // again, because its answer was lost: nothing to write
-      if (known === undefined) {
-        const mayAdmit = authorize(membership.subject(membership.self), 'admit-proven', 'recovery').allowed
-        if (mayAdmit) await ledger.append(admitByRecovery(recovery, proof, certificate), { signal })
-        else await takeOwn(device, recovery, write, signal)
-        log.info('a device came back by recovery words', { person: recovery.person, device })
-      }
+      if (known === undefined) await writeDown({ device, certificate, proof }, recovery, write, signal)
       return ledger.missingFor([])
     },
+  }
+
+  async function writeDown(
+    given: Pick<Parameters<Recovering['bringBack']>[0], 'device' | 'certificate' | 'proof'>,
+    recovery: LedgerRecovery,
+    write: Parameters<Recovering['bringBack']>[1]['write'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { device, certificate, proof } = given
+    const release = ports.spare(device)
+    try {
+      const mayAdmit = authorize(membership.subject(membership.self), 'admit-proven', 'recovery').allowed
+      if (mayAdmit) await membership.ledger().append(admitByRecovery(recovery, proof, certificate), { signal })
+      else await takeOwn(device, recovery, write, signal)
+      log.info('a device came back by recovery words', { person: recovery.person, device })
+    } finally {
+      release()
+    }
   }
 
   /** A helper that may admit nobody keeps the door open all the same: the words are right enough. */

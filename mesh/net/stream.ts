@@ -1,5 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
+import { Uint8ArrayList } from 'uint8arraylist'
 import * as z from 'zod/mini'
 import {
   abortReason,
@@ -9,10 +9,13 @@ import {
   errorToWire,
   isAbort,
   MeshError,
+  WRITE_STALL_MS,
   type Clock,
   type DeviceId,
 } from '../base/index.ts'
 import { decode, encode, text } from '../wire/index.ts'
+import type { Account } from './budgets/index.ts'
+import { createFrameReader, lengthPrefix } from './frame-reader.ts'
 
 const errorFrame = z.object({
   type: z.literal('error'),
@@ -36,7 +39,11 @@ export interface FrameStream {
     schema: Schema,
     options?: { signal?: AbortSignal | undefined; timeoutMs?: number },
   ): Promise<z.output<Schema>>
-  /** Sends a frame and waits while the link is full. @returns bytes sent. @throws MeshError `peer-gone`, `aborted` */
+  /**
+   * Sends a frame and waits until the link has taken all of it. Whoever takes nothing for
+   * {@link WRITE_STALL_MS} is cut.
+   * @returns bytes sent. @throws MeshError `peer-gone`, `timeout`, `aborted`
+   */
   write(frame: unknown, options?: { signal?: AbortSignal | undefined }): Promise<number>
   /** Tells the other side why, as far as it can still hear, and ends the stream. */
   fail(error: unknown): Promise<void>
@@ -44,16 +51,27 @@ export interface FrameStream {
   close(): void
   /** Cuts the stream. */
   abort(reason: unknown): void
+  /** Charges the other side for work that its frames made here, in ms. */
+  charge(workMs: number): void
 }
 
-/** Wraps a stream. `maxFrameBytes` bounds what is read, before anything is decoded. */
+/**
+ * Wraps a stream. `maxFrameBytes` bounds what is read, before anything is decoded. With an
+ * account frames are charged to whoever sent them, and read no faster than it allows.
+ */
 export function frameStream(
   stream: Stream,
   peer: DeviceId,
-  options: { readonly clock: Clock; readonly maxFrameBytes: number },
+  options: { readonly clock: Clock; readonly maxFrameBytes: number; readonly account?: Account | undefined },
 ): FrameStream {
-  const { clock, maxFrameBytes } = options
-  const frames = lpStream(stream, { maxDataLength: maxFrameBytes, maxLengthLength: 4 })
+  const { clock, maxFrameBytes, account } = options
+  const frames = createFrameReader(
+    stream,
+    maxFrameBytes,
+    account?.hold((reason) => {
+      abort(reason)
+    }),
+  )
   const over = new AbortController()
   stream.addEventListener(
     'close',
@@ -67,24 +85,40 @@ export function frameStream(
     if (error instanceof MeshError) return error
     if (signal?.aborted === true) return abortReason(signal)
     if (isAbort(error)) return asMeshError(error)
-    const name = error instanceof Error ? error.name : ''
-    if (name === 'InvalidDataLengthError' || name === 'InvalidDataLengthLengthError') {
-      return new MeshError('too-large', `The other device sent a frame of more than ${String(maxFrameBytes)} bytes.`, {
-        cause: error,
-        fault: 'peer',
-      })
-    }
     return new MeshError('peer-gone', 'The link to the other device was cut.', { cause: error })
   }
 
   const write: FrameStream['write'] = async (frame, { signal } = {}) => {
     const data = encode(frame)
     try {
-      await frames.write(data, signal === undefined ? {} : { signal })
+      stream.send(new Uint8ArrayList(lengthPrefix(data.byteLength), data))
+      if (isFull(stream)) await taken(stream, clock, signal)
     } catch (error) {
-      throw failure(error, signal)
+      const known = failure(error, signal)
+      if (known.code === 'timeout') abort(known)
+      throw known
     }
     return data.byteLength
+  }
+
+  const charge = (workMs: number): void => {
+    account?.charge({ workMs })
+  }
+
+  /** Waits until the sender may say more, takes a frame, and reads it at the sender's cost. */
+  const take = async <Schema extends z.ZodMiniType>(
+    schema: Schema,
+    signal: AbortSignal | undefined,
+  ): Promise<z.output<Schema>> => {
+    if (account !== undefined && account.waitMs() > 0) await account.ready({ signal })
+    const data = await frames.next({ signal })
+    const startedAt = clock.monotonic()
+    account?.charge({ frames: 1, bytes: account.isMetered ? 0 : data.byteLength })
+    try {
+      return read(data, schema, maxFrameBytes)
+    } finally {
+      charge(clock.monotonic() - startedAt)
+    }
   }
 
   const abort = (reason: unknown): void => {
@@ -103,25 +137,13 @@ export function frameStream(
     write,
     abort,
     close,
+    charge,
     async read(schema, { signal, timeoutMs } = {}) {
       const limit =
         timeoutMs === undefined ? undefined : deadline(clock, timeoutMs, 'Waiting for the other device', signal)
       const inForce = limit?.signal ?? signal
       try {
-        const data = await frames.read(inForce === undefined ? {} : { signal: inForce })
-        const value = decode(data.subarray(), z.union([errorFrame, z.unknown()]), {
-          maxBytes: maxFrameBytes,
-          what: 'A frame',
-        })
-        const told = errorFrame.safeParse(value)
-        if (told.success) throw errorFromWire(told.data.error)
-        const checked = schema.safeParse(value)
-        if (checked.success) return checked.data
-        const [issue] = checked.error.issues
-        throw new MeshError(
-          'malformed',
-          `A frame has a wrong field: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim(),
-        )
+        return await take(schema, inForce)
       } catch (error) {
         throw failure(error, inForce)
       } finally {
@@ -142,6 +164,59 @@ export function frameStream(
     },
   }
 }
+
+/** A frame, decoded and checked. @throws MeshError `malformed`, or what the other side tells in it */
+function read<Schema extends z.ZodMiniType>(data: Uint8Array, schema: Schema, maxBytes: number): z.output<Schema> {
+  const value = decode(data, z.union([errorFrame, z.unknown()]), { maxBytes, what: 'A frame' })
+  const told = errorFrame.safeParse(value)
+  if (told.success) throw errorFromWire(told.data.error)
+  const checked = schema.safeParse(value)
+  if (checked.success) return checked.data
+  const [issue] = checked.error.issues
+  throw new MeshError(
+    'malformed',
+    `A frame has a wrong field: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim(),
+  )
+}
+
+/** Something that was sent waits here for the link. */
+function isFull(stream: Stream): boolean {
+  return stream.writeBufferLength > 0 || stream.writableNeedsDrain
+}
+
+/**
+ * Resolves when the link has taken everything. libp2p says "drain" with every byte of
+ * window that opens: who opened it byte by byte would have a frame piled up for each.
+ */
+async function taken(stream: Stream, clock: Clock, signal: AbortSignal | undefined): Promise<void> {
+  const limit = deadline(clock, WRITE_STALL_MS, 'Sending to the other device', signal)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const look = (): void => {
+        if (stream.writeStatus === 'closed')
+          end(reject, new MeshError('peer-gone', 'The link to the other device was cut.'))
+        else if (limit.signal.aborted) end(reject, abortReason(limit.signal))
+        else if (!isFull(stream)) end(resolve)
+      }
+      // what comes after an event is done in a microtask of libp2p's
+      const later = (): void => {
+        void Promise.resolve().then(look)
+      }
+      const end = <Value>(settle: (value: Value) => void, value?: Value): void => {
+        for (const event of WRITE_EVENTS) stream.removeEventListener(event, later)
+        limit.signal.removeEventListener('abort', look)
+        settle(value as Value)
+      }
+      for (const event of WRITE_EVENTS) stream.addEventListener(event, later)
+      limit.signal.addEventListener('abort', look, { once: true })
+      look()
+    })
+  } finally {
+    limit.clear()
+  }
+}
+
+const WRITE_EVENTS = ['drain', 'idle', 'close'] as const
 
 /** True when a connection runs through a relay all the way, not only for its set-up. */
 export function isRelayed(connection: Connection): boolean {

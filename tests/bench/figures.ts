@@ -4,7 +4,7 @@ import { percentile, type Measured } from './measure.ts'
 export interface Figure {
   readonly name: string
   readonly value: number
-  readonly unit: 'ms' | 'tokens/s' | 'tokens'
+  readonly unit: 'ms' | 'MiB' | 'tokens/s' | 'tokens'
   readonly reference?: { readonly name: string; readonly value: number }
   /** `value` over the reference. */
   readonly ratio?: number

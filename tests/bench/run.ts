@@ -7,9 +7,10 @@ import type { Benchmark, Figure } from './figures.ts'
 import { openRoom } from './open-room.ts'
 import { routedAnswer } from './routed-answer.ts'
 import { stopLatency } from './stop-latency.ts'
+import { underAttack } from './under-attack.ts'
 
 /** Every benchmark, one line each. */
-const BENCHMARKS: readonly Benchmark[] = [routedAnswer, stopLatency, openRoom]
+const BENCHMARKS: readonly Benchmark[] = [routedAnswer, stopLatency, openRoom, underAttack]
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
 const say = (line: string): void => {

@@ -32,7 +32,7 @@ function doorOf(member: TestMember): ReturnType<typeof createRecoveries> {
     subject: (id: TestDevice['id']): Subject =>
       state().people.get(state().devices.get(id)?.person as never)?.role ?? 'stranger',
   } as unknown as Membership
-  return createRecoveries({ membership, clock: member.clock, log: silentLogger, spare() {} })
+  return createRecoveries({ membership, clock: member.clock, log: silentLogger, spare: () => () => undefined })
 }
 
 async function world() {

@@ -8,6 +8,7 @@ import type { Protocol } from '../protocol.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission, type Knocking, type Recovering } from './join/join.ts'
+import { knocksProtocol, type KnocksHost } from './knocks/knocks.ts'
 import { ledgerProtocol } from './ledger/ledger.ts'
 import { syncProtocol, type SyncHost } from './sync/sync.ts'
 
@@ -16,7 +17,7 @@ export interface ProtocolHosts {
   readonly control: ControlHost
   readonly engines: EngineHost | undefined
   readonly admission: Admission
-  readonly knocking: Knocking
+  readonly knocking: Knocking & KnocksHost
   readonly recovering: Recovering
   /** Absent where no documents are shared. */
   readonly documents?: SyncHost | undefined
@@ -31,6 +32,7 @@ export function createProtocols(
     controlProtocol(hosts.control, ports),
     inferProtocol(hosts.engines, ports),
     joinProtocol(hosts.admission, hosts.knocking, hosts.recovering),
+    knocksProtocol(hosts.knocking),
     ledgerProtocol(hosts.control.ledger),
     ...(hosts.documents === undefined ? [] : [syncProtocol(hosts.documents)]),
   ]

@@ -1,6 +1,8 @@
 import type { Connection } from '@libp2p/interface'
 import {
   asMeshError,
+  CONTROL_STALL_MS,
+  CONTROL_UNSENT_MAX_BYTES,
   DIAL_TIMEOUT_MS,
   HEARTBEAT_MS,
   LEDGER_PROOF_MAX_ENTRIES,
@@ -12,6 +14,7 @@ import {
   type EntryHash,
   type Logger,
 } from '../../../base/index.ts'
+import { createOutbox } from '../../outbox.ts'
 import { FIRST_FRAME, openStream, type Gate, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
 import { batches, type LedgerHost } from '../ledger/ledger.ts'
@@ -23,7 +26,10 @@ export interface ControlSession {
   readonly connection: Connection
   /** Smoothed round trip in ms; null before the first echo. */
   readonly rttMs: number | null
-  /** Sends a frame; when that fails the session ends by itself. */
+  /**
+   * Sends a frame when its turn comes; of frames that say a state only the newest is sent.
+   * When that fails, or the device takes nothing, the session ends by itself.
+   */
   send(frame: ControlFrame): void
   /** Asks for a sign of life now; without one within {@link WAKE_PROBE_MS} the link is cut. */
   probe(): void
@@ -55,30 +61,31 @@ export function controlProtocol(host: ControlHost, ports: Ports): Protocol {
     callers: 'anyone',
     async handle(stream, { connection, signal }) {
       const told = await stream.read(hello, FIRST_FRAME)
-      if (!host.admitted(stream.peer) && host.isOfThisMesh(told)) await takeProof(stream, host, signal)
+      if (!host.admitted(stream.peer) && host.isOfThisMesh(told)) await takeProof(stream, host, ports.clock, signal)
       if (!host.admitted(stream.peer)) {
         const refusal = host.refusal(stream.peer)
         // a removed device is shown the signed entries that say so: it need not take our word
         if (refusal.code === 'removed')
-          for (const entries of batches(host.farewell(stream.peer))) await stream.write({ type: 'entries', entries })
+          for (const entries of batches(host.farewell(stream.peer)))
+            await stream.write({ type: 'entries', entries }, { signal })
         throw refusal
       }
-      await stream.write(host.hello())
+      await stream.write(host.hello(), { signal })
       await runSession(stream, connection, told, host, ports)
     },
   }
 }
 
 /** Asks an unknown caller for what its ledger has beyond this one; bounded, as it may be anybody. */
-async function takeProof(stream: FrameStream, host: ControlHost, signal: AbortSignal): Promise<void> {
-  await stream.write({ type: 'have', hashes: host.ledger.have() })
+async function takeProof(stream: FrameStream, host: ControlHost, clock: Clock, signal: AbortSignal): Promise<void> {
+  await stream.write({ type: 'have', hashes: host.ledger.have() }, { signal })
   let left = LEDGER_PROOF_MAX_ENTRIES
   for (;;) {
     const frame = await stream.read(proofFrame, FIRST_FRAME)
     if (frame.type === 'end') return
     left -= frame.entries.length
     if (left < 0) throw new MeshError('too-large', 'The ledger is too far ahead to be taken from a stranger.')
-    await host.ledger.take(stream.peer, frame.entries, { signal })
+    await takeEntries(stream, host, frame.entries, clock, signal)
   }
 }
 
@@ -154,10 +161,20 @@ async function runSession(
     stream.abort(reason)
   }
 
+  const outbox = createOutbox<ControlFrame>({
+    clock,
+    send: (frame) => stream.write(frame, { signal: stream.over }),
+    // one of each: who sends beats and reads nothing has one echo waiting, not all of them
+    kindOf: ({ type }) => (type === 'entries' ? undefined : type),
+    sizeOf: (frame) => (frame.type === 'entries' ? frame.entries.reduce((sum, entry) => sum + entry.byteLength, 0) : 0),
+    maxBytes: CONTROL_UNSENT_MAX_BYTES,
+    stallMs: CONTROL_STALL_MS,
+    onFailure: (reason) => {
+      end(asMeshError(reason, 'peer-gone'))
+    },
+  })
   const send = (frame: ControlFrame): void => {
-    stream.write(frame).catch((error: unknown) => {
-      end(asMeshError(error, 'peer-gone'))
-    })
+    outbox.put(frame)
   }
 
   const sendBeat = (): void => {
@@ -208,7 +225,7 @@ async function runSession(
       if (frame.type === 'beat') send({ type: 'echo', n: frame.n })
       else if (frame.type === 'echo') {
         if (frame.n === beat) rttMs = smooth(rttMs, heardAt - beatSentAt)
-      } else if (frame.type === 'entries') await host.ledger.take(stream.peer, frame.entries, { signal: stream.over })
+      } else if (frame.type === 'entries') await takeEntries(stream, host, frame.entries, clock, stream.over)
       host.heard(session, frame)
     }
   } catch (error) {
@@ -218,6 +235,22 @@ async function runSession(
   } finally {
     cancelTick()
     cancelProbe()
+  }
+}
+
+/** Takes entries in at the cost of who sent them: judging them is work. */
+async function takeEntries(
+  stream: FrameStream,
+  host: ControlHost,
+  entries: readonly Uint8Array[],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const startedAt = clock.monotonic()
+  try {
+    await host.ledger.take(stream.peer, entries, { signal })
+  } finally {
+    stream.charge(clock.monotonic() - startedAt)
   }
 }
 

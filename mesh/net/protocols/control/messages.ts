@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { ADDRESSES_MAX, FRAME_MAX_BYTES, KNOCKS_MAX, LEDGER_HEADS_MAX, MODELS_MAX } from '../../../base/index.ts'
+import { ADDRESSES_MAX, FRAME_MAX_BYTES, KNOCKS_TOLD_MAX, LEDGER_HEADS_MAX, MODELS_MAX } from '../../../base/index.ts'
 import { NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
 import {
   address,
@@ -67,7 +67,7 @@ const pendingJoin = z.object({
 })
 
 /** A device that shows words and waits for somebody of the mesh to type them. */
-const knock = z.object({
+export const knock = z.object({
   certificate: signedCertificate,
   key: exactBytes(32),
   proof: exactBytes(64),
@@ -108,7 +108,7 @@ export const controlFrame = z.discriminatedUnion('type', [
   entriesFrame,
   z.object({ type: z.literal('heads'), heads: list(entryHash, LEDGER_HEADS_MAX) }),
   z.object({ type: z.literal('pending'), joins: list(pendingJoin, 16) }),
-  z.object({ type: z.literal('knocks'), knocks: list(knock, KNOCKS_MAX) }),
+  z.object({ type: z.literal('knocks'), knocks: list(knock, KNOCKS_TOLD_MAX) }),
   z.object({ type: z.literal('bye') }),
 ])
 

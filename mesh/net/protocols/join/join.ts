@@ -55,7 +55,8 @@ export interface Admission {
 export interface Knocking {
   /**
    * Waits until somebody of this mesh typed the words, and resolves with the ledger, parents first.
-   * @throws MeshError `busy`, `timeout`, `refused`, `integrity`
+   * A newcomer always finds a place; in a crowd it may lose it, and comes again with the same words.
+   * @throws MeshError `busy` (it lost its place), `timeout`, `refused`, `integrity`
    */
   knock(
     given: {
@@ -64,7 +65,12 @@ export interface Knocking {
       readonly key: Uint8Array
       readonly proof: Uint8Array
     },
-    options: { readonly signal: AbortSignal; readonly path: 'direct' | 'relayed' },
+    options: {
+      readonly signal: AbortSignal
+      readonly path: 'direct' | 'relayed'
+      /** The address it comes from. */
+      readonly from: string
+    },
   ): Promise<readonly Uint8Array[]>
 }
 
@@ -120,7 +126,10 @@ export function joinProtocol(admission: Admission, knocking: Knocking, recoverin
         return admission.readmit(device, said.certificate, { signal })
       case 'knock':
         await stream.write({ type: 'waiting' }, { signal })
-        return knocking.knock({ ...said, device }, { signal, path: isRelayed(connection) ? 'relayed' : 'direct' })
+        return knocking.knock(
+          { ...said, device },
+          { signal, path: isRelayed(connection) ? 'relayed' : 'direct', from: connection.remoteAddr.toString() },
+        )
       case 'recover': {
         const mesh = await recovering.meshOf(said.key, { signal })
         await stream.write({ type: 'mesh', mesh: fromHex(mesh) }, { signal })

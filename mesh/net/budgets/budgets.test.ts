@@ -1,0 +1,101 @@
+import { expect, test } from 'vitest'
+import {
+  BUDGET_GUEST_BURST_SECONDS,
+  BUDGET_GUEST_FRAMES,
+  BUDGET_STRANGERS_BURST_SECONDS,
+  BUDGET_STRANGERS_FRAMES,
+  BUDGET_WAIT_MAX_MS,
+  STRANGERS_UNREAD_MAX_BYTES,
+  randomInt,
+  type DeviceId,
+} from '../../base/index.ts'
+import type { Subject } from '../../identity/index.ts'
+import { createVirtualClock } from '../../../tests/kit/clock.ts'
+import { createSeededRandom } from '../../../tests/kit/random.ts'
+import { createBucket, createBudgets } from './index.ts'
+
+const rate = { perSecond: 10, burstSeconds: 3 }
+const id = (name: string): DeviceId => name as DeviceId
+
+test('a bucket lets a burst through, then its rate, over any time and in any portions', () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    const clock = createVirtualClock()
+    const random = createSeededRandom(seed)
+    const bucket = createBucket(rate, clock, 60_000)
+    let used = 0
+    for (let step = 0; step < 400; step++) {
+      if (bucket.waitMs() === 0) {
+        const amount = 1 + randomInt(random, 5)
+        bucket.take(amount)
+        used += amount
+      }
+      clock.advance(randomInt(random, 300))
+    }
+    const most = rate.perSecond * rate.burstSeconds + (clock.monotonic() / 1_000) * rate.perSecond
+    expect(used).toBeLessThanOrEqual(most + 5)
+    expect(used).toBeGreaterThanOrEqual(Math.min(most, 400) * 0.5)
+  }
+})
+
+test('what one thing cost makes nobody wait longer than a link bears', () => {
+  const clock = createVirtualClock()
+  const bucket = createBucket(rate, clock, BUDGET_WAIT_MAX_MS)
+  bucket.take(1_000_000)
+  expect(bucket.waitMs()).toBe(BUDGET_WAIT_MAX_MS)
+  clock.advance(BUDGET_WAIT_MAX_MS)
+  expect(bucket.waitMs()).toBe(0)
+})
+
+test('a device has one budget over all its connections, others have their own', () => {
+  const clock = createVirtualClock()
+  const budgets = createBudgets({ clock, subject: () => 'guest' })
+  const [first, second] = [budgets.account(id('mallory'), {}), budgets.account(id('mallory'), {})]
+  for (let count = 0; count <= BUDGET_GUEST_FRAMES * BUDGET_GUEST_BURST_SECONDS; count++) first.charge({ frames: 1 })
+  expect(second.waitMs()).toBeGreaterThan(0)
+  expect(budgets.account(id('honest'), {}).waitMs()).toBe(0)
+})
+
+test('strangers share one budget, however many they are; a member has none of their waiting', () => {
+  const clock = createVirtualClock()
+  const budgets = createBudgets({ clock, subject: (one) => (one === 'member' ? 'member' : 'stranger') })
+  for (let count = 0; count < BUDGET_STRANGERS_FRAMES * BUDGET_STRANGERS_BURST_SECONDS + 10; count++)
+    budgets.account(id(`s${String(count)}`), {}).charge({ frames: 1 })
+  expect(budgets.account(id('late'), {}).waitMs()).toBeGreaterThan(0)
+  expect(budgets.account(id('member'), {}).waitMs()).toBe(0)
+})
+
+test('a device that is removed has what strangers have, from that moment on', () => {
+  const clock = createVirtualClock()
+  let subject: Subject = 'member'
+  const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
+  account.charge({ frames: 500 })
+  expect(account.waitMs()).toBe(0)
+  subject = 'removed'
+  account.charge({ frames: 500 })
+  expect(account.waitMs()).toBeGreaterThan(0)
+})
+
+test('who waits goes on when the time has come', async () => {
+  const clock = createVirtualClock()
+  const account = createBudgets({ clock, subject: () => 'guest' }).account(id('mallory'), {})
+  account.charge({ workMs: 1_000_000 })
+  let isReady = false
+  const ready = account.ready({}).then(() => (isReady = true))
+  await clock.advanceAsync(BUDGET_WAIT_MAX_MS - 1)
+  expect(isReady).toBe(false)
+  await clock.advanceAsync(2)
+  await ready
+})
+
+test('when strangers leave too much unread, whoever left most is cut, and nobody that is admitted', () => {
+  const clock = createVirtualClock()
+  const budgets = createBudgets({ clock, subject: (one) => (one === 'member' ? 'member' : 'stranger') })
+  const cut: string[] = []
+  const hold = (name: string) => budgets.account(id(name), {}).hold(() => cut.push(name))
+  hold('member').set(STRANGERS_UNREAD_MAX_BYTES * 2)
+  hold('honest').set(1_000)
+  hold('mallory').set(STRANGERS_UNREAD_MAX_BYTES - 1_000)
+  expect(cut).toEqual([])
+  hold('late').set(300)
+  expect(cut).toEqual(['mallory'])
+})

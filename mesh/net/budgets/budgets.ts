@@ -1,0 +1,153 @@
+import {
+  BUDGET_WAIT_MAX_MS,
+  MeshError,
+  sleep,
+  STRANGERS_UNREAD_MAX_BYTES,
+  type Clock,
+  type DeviceId,
+} from '../../base/index.ts'
+import type { Subject } from '../../identity/index.ts'
+import { createBucket, type Bucket } from './bucket.ts'
+import { DEVICE_RATES, STRANGER, STRANGERS, type Rates, type Resource } from './rates.ts'
+
+/** What is used at once. */
+export type Spending = Partial<Readonly<Record<Resource, number>>>
+
+/** What one connection may cost this device, by the role its device has at this moment. */
+export interface Account {
+  /** Charges what was used; what goes beyond the budget is owed. */
+  charge(spending: Spending): void
+  /** How long until the budget allows more, in ms; 0: now. */
+  waitMs(): number
+  /** Resolves when the budget allows more. @throws MeshError `aborted` */
+  ready(options: { readonly signal?: AbortSignal | undefined }): Promise<void>
+  /** Counts what lies here unread of a frame; when strangers hold too much in all, whoever holds most is cut. */
+  hold(cut: (reason: MeshError) => void): Holding
+  /** The streams of this connection that are served now. */
+  openStreams: number
+  /** Bytes and work are charged where the connection itself is watched. */
+  isMetered: boolean
+}
+
+/** Unread bytes of one stream. */
+export interface Holding {
+  set(bytes: number): void
+}
+
+/** Budgets of all devices and connections of a peer. */
+export interface Budgets {
+  /** The account of a connection, or of anything that stands for it. The same key is the same account. */
+  account(device: DeviceId, key: object): Account
+}
+
+type Buckets = Readonly<Record<Resource, Bucket>>
+
+/** Most accounts of admitted devices kept; who comes back after it begins with a full bucket. */
+const DEVICES_MAX = 4_096
+
+/** Everybody begins with a full bucket. `subject` is asked at every charge: a removal counts at once. */
+export function createBudgets(ports: { readonly clock: Clock; readonly subject: (id: DeviceId) => Subject }): Budgets {
+  const { clock, subject } = ports
+  const pool = bucketsOf(STRANGERS, clock)
+  const devices = new Map<DeviceId, { readonly rates: Rates; readonly buckets: Buckets }>()
+  const accounts = new WeakMap<object, Account>()
+  const held = createHeld()
+
+  const ofDevice = (id: DeviceId, rates: Rates): Buckets => {
+    const known = devices.get(id)
+    const own = known?.rates === rates ? known : { rates, buckets: bucketsOf(rates, clock) }
+    // re-inserted, so that the map's order is the order of last use
+    devices.delete(id)
+    devices.set(id, own)
+    if (devices.size > DEVICES_MAX) {
+      const [oldest] = devices.keys()
+      if (oldest !== undefined) devices.delete(oldest)
+    }
+    return own.buckets
+  }
+
+  const open = (device: DeviceId): Account => {
+    const share = bucketsOf(STRANGER, clock)
+    const isStranger = (): boolean => DEVICE_RATES[subject(device)] === undefined
+    const inForce = (): readonly Buckets[] => {
+      const rates = DEVICE_RATES[subject(device)]
+      return rates === undefined ? [pool, share] : [ofDevice(device, rates)]
+    }
+    const account: Account = {
+      openStreams: 0,
+      isMetered: false,
+      charge(spending) {
+        for (const buckets of inForce())
+          for (const [resource, amount] of Object.entries(spending) as [Resource, number][])
+            buckets[resource].take(amount)
+      },
+      waitMs: () => Math.max(...inForce().map(waitOf)),
+      async ready(options) {
+        for (let wait = account.waitMs(); wait > 0; wait = account.waitMs()) await sleep(clock, wait, options)
+      },
+      hold: (cut) => held.open(isStranger, cut),
+    }
+    return account
+  }
+
+  return {
+    account(device, key) {
+      const known = accounts.get(key) ?? open(device)
+      accounts.set(key, known)
+      return known
+    },
+  }
+}
+
+function bucketsOf(rates: Rates, clock: Clock): Buckets {
+  const bucket = (resource: Resource): Bucket => createBucket(rates[resource], clock, BUDGET_WAIT_MAX_MS)
+  return { frames: bucket('frames'), bytes: bucket('bytes'), streams: bucket('streams'), workMs: bucket('workMs') }
+}
+
+function waitOf(buckets: Buckets): number {
+  return Math.max(...Object.values(buckets).map((bucket) => bucket.waitMs()))
+}
+
+interface Held {
+  bytes: number
+  readonly cut: (reason: MeshError) => void
+}
+
+/** Counts what strangers have sent of frames that are not whole. */
+function createHeld(): { open(isStranger: () => boolean, cut: Held['cut']): Holding } {
+  const all = new Set<Held>()
+  let total = 0
+  const change = (one: Held, bytes: number): void => {
+    total += bytes - one.bytes
+    one.bytes = bytes
+    if (bytes === 0) all.delete(one)
+    else all.add(one)
+  }
+  return {
+    open(isStranger, cut) {
+      const own: Held = { bytes: 0, cut }
+      return {
+        set(bytes) {
+          change(own, isStranger() ? bytes : 0)
+          while (total > STRANGERS_UNREAD_MAX_BYTES) {
+            const largest = [...all].reduce((a, b) => (b.bytes > a.bytes ? b : a))
+            change(largest, 0)
+            largest.cut(new MeshError('busy', 'Too much lies here unread of devices that are not admitted. Try again.'))
+          }
+        },
+      }
+    },
+  }
+}
+
+const bound = new WeakMap<object, Account>()
+
+/** Says which account a connection has, for all streams on it. */
+export function bindAccount(connection: object, account: Account): void {
+  bound.set(connection, account)
+}
+
+/** The account of a connection; undefined where nobody counts, in a bare node say. */
+export function accountOf(connection: object): Account | undefined {
+  return bound.get(connection)
+}

@@ -1,0 +1,90 @@
+import {
+  BUDGET_GUEST_BURST_SECONDS,
+  BUDGET_GUEST_BYTES,
+  BUDGET_GUEST_FRAMES,
+  BUDGET_GUEST_STREAMS,
+  BUDGET_GUEST_WORK_MS,
+  BUDGET_HELPER_BURST_SECONDS,
+  BUDGET_HELPER_BYTES,
+  BUDGET_HELPER_FRAMES,
+  BUDGET_HELPER_STREAMS,
+  BUDGET_HELPER_WORK_MS,
+  BUDGET_MEMBER_BURST_SECONDS,
+  BUDGET_MEMBER_BYTES,
+  BUDGET_MEMBER_FRAMES,
+  BUDGET_MEMBER_STREAMS,
+  BUDGET_MEMBER_WORK_MS,
+  BUDGET_STRANGER_BURST_SECONDS,
+  BUDGET_STRANGER_BYTES,
+  BUDGET_STRANGER_FRAMES,
+  BUDGET_STRANGER_STREAMS,
+  BUDGET_STRANGER_WORK_MS,
+  BUDGET_STRANGERS_BURST_SECONDS,
+  BUDGET_STRANGERS_BYTES,
+  BUDGET_STRANGERS_FRAMES,
+  BUDGET_STRANGERS_STREAMS,
+  BUDGET_STRANGERS_WORK_MS,
+} from '../../base/index.ts'
+import type { Subject } from '../../identity/index.ts'
+import type { Rate } from './bucket.ts'
+
+/** What a device can use up here: frames, bytes that come in, streams it opens, ms of this device's processor. */
+export type Resource = 'frames' | 'bytes' | 'streams' | 'workMs'
+/** A rate for each. */
+export type Rates = Readonly<Record<Resource, Rate>>
+
+function rates(frames: number, bytes: number, streams: number, workMs: number, burstSeconds: number): Rates {
+  const rate = (perSecond: number): Rate => ({ perSecond, burstSeconds })
+  return { frames: rate(frames), bytes: rate(bytes), streams: rate(streams), workMs: rate(workMs) }
+}
+
+/** All strangers together. */
+export const STRANGERS = rates(
+  BUDGET_STRANGERS_FRAMES,
+  BUDGET_STRANGERS_BYTES,
+  BUDGET_STRANGERS_STREAMS,
+  BUDGET_STRANGERS_WORK_MS,
+  BUDGET_STRANGERS_BURST_SECONDS,
+)
+
+/** One connection of a stranger. */
+export const STRANGER = rates(
+  BUDGET_STRANGER_FRAMES,
+  BUDGET_STRANGER_BYTES,
+  BUDGET_STRANGER_STREAMS,
+  BUDGET_STRANGER_WORK_MS,
+  BUDGET_STRANGER_BURST_SECONDS,
+)
+
+const GUEST = rates(
+  BUDGET_GUEST_FRAMES,
+  BUDGET_GUEST_BYTES,
+  BUDGET_GUEST_STREAMS,
+  BUDGET_GUEST_WORK_MS,
+  BUDGET_GUEST_BURST_SECONDS,
+)
+const HELPER_ONLY = rates(
+  BUDGET_HELPER_FRAMES,
+  BUDGET_HELPER_BYTES,
+  BUDGET_HELPER_STREAMS,
+  BUDGET_HELPER_WORK_MS,
+  BUDGET_HELPER_BURST_SECONDS,
+)
+const MEMBER = rates(
+  BUDGET_MEMBER_FRAMES,
+  BUDGET_MEMBER_BYTES,
+  BUDGET_MEMBER_STREAMS,
+  BUDGET_MEMBER_WORK_MS,
+  BUDGET_MEMBER_BURST_SECONDS,
+)
+
+/** What one admitted device may use, at its role; undefined: it is a stranger here. */
+export const DEVICE_RATES: Readonly<Record<Subject, Rates | undefined>> = {
+  owner: MEMBER,
+  member: MEMBER,
+  'helper-only': HELPER_ONLY,
+  guest: GUEST,
+  // what it held it holds; what it may cost is what anybody may
+  removed: undefined,
+  stranger: undefined,
+}

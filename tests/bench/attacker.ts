@@ -1,0 +1,64 @@
+import '../../helper/shims.ts'
+import process from 'node:process'
+import type { DeviceId } from '../../mesh/base/index.ts'
+import { ATTACKS, runAttack, SHAPES, startAdversary, type AdversaryRole } from '../kit/adversary/index.ts'
+
+/** What the benchmark may ask of this process. */
+export interface AttackCommand {
+  readonly role: AdversaryRole
+  readonly addresses: readonly string[]
+  /** A link that admits it; empty for a stranger. */
+  readonly link: string
+  readonly durationMs: number
+}
+
+/** What this process says meanwhile: who it is once it is in, that it waits to be removed, and what it did. */
+export type AttackNews =
+  | { readonly is: 'in'; readonly device: DeviceId; readonly wantsRemoval: boolean }
+  | { readonly is: 'over'; readonly rounds: number; readonly ended: number }
+  | { readonly is: 'failed'; readonly reason: string }
+
+const tell = (news: AttackNews): void => {
+  process.send?.(news)
+}
+
+/** One attack after the other on all protocols at once, until the time is over. */
+async function attack({ role, addresses, link, durationMs }: AttackCommand): Promise<void> {
+  const adversary = await startAdversary(role, {
+    addresses: () => addresses,
+    invite: () => Promise.resolve(link),
+    remove: (device) =>
+      new Promise((resolve) => {
+        process.once('message', () => {
+          resolve()
+        })
+        tell({ is: 'in', device, wantsRemoval: true })
+      }),
+  })
+  tell({ is: 'in', device: adversary.id, wantsRemoval: false })
+  let rounds = 0
+  let ended = 0
+  for (const one of ATTACKS) {
+    const over = AbortSignal.timeout(Math.ceil(durationMs / ATTACKS.length))
+    const done = await Promise.all(SHAPES.map((protocol) => runAttack(one, { adversary, protocol, signal: over })))
+    for (const each of done) {
+      rounds += each.rounds
+      ended += each.ended
+    }
+  }
+  tell({ is: 'over', rounds, ended })
+  await adversary.stop()
+}
+
+process.once('message', (command: AttackCommand) => {
+  attack(command)
+    .catch((error: unknown) => {
+      tell({ is: 'failed', reason: String(error) })
+    })
+    .finally(() => {
+      process.disconnect()
+    })
+})
+// an attacker does not mind what its own streams end with
+process.on('unhandledRejection', () => undefined)
+process.on('uncaughtException', () => undefined)

@@ -1,0 +1,233 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import process from 'node:process'
+import { MeshError } from '../../mesh/base/index.ts'
+import { ADVERSARY_ROLES, type AdversaryRole } from '../kit/adversary/index.ts'
+import { makeTempDir, startHelper, type HelperProcess } from '../kit/helper-process.ts'
+import { writeTinyGguf } from '../kit/gguf.ts'
+import type { AskerCommand } from './asker.ts'
+import type { AttackCommand, AttackNews } from './attacker.ts'
+import { compare, type Benchmark, type Figure } from './figures.ts'
+import { percentile } from './measure.ts'
+
+/** How long the attacker of each role goes on. */
+const ATTACK_MS = Number(process.env['PLEXUS_ATTACK_SECONDS'] ?? '60') * 1_000
+/** Only these, for a shorter run: `PLEXUS_ATTACK_ROLES=guest,stranger`. */
+const ROLES = ADVERSARY_ROLES.filter((role) => process.env['PLEXUS_ATTACK_ROLES']?.split(',').includes(role) ?? true)
+const CALM_ASKS = 40
+const PAUSE_MS = 100
+const MAX_TOKENS = 16
+const MIB = 1024 * 1024
+/** Ticks of the processor a second, as Linux counts them in /proc. */
+const TICKS_PER_SECOND = 100
+/** A processor that is busy for less than this is calm. */
+const CALM_FRACTION = 0.1
+
+const sleep = (durationMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, durationMs))
+
+/**
+ * One attacker at each role does everything it can to a real helper, while a person goes on
+ * asking it: what that costs the person, and what is left of it afterwards. Memory and
+ * processor are read where the system tells them, on Linux.
+ */
+export const underAttack: Benchmark = {
+  name: 'under attack',
+  async run({ say }) {
+    const models = await makeTempDir('plexus-attack-')
+    const data = await makeTempDir('plexus-attack-data-')
+    const model = join(models.path, 'tiny.gguf')
+    await writeTinyGguf(model, { says: 'abcdefghij', contextTokens: 2_048 })
+    const freshAt = performance.now()
+    let helper = await startHelper({ model, dataDir: data.path, args: ['--name', 'Helper'] })
+    const freshMs = Math.round(performance.now() - freshAt)
+    const firstAt = performance.now()
+    const asker = await startAsker(await invite(helper))
+    const firstJoinMs = Math.round(performance.now() - firstAt)
+    const figures: Figure[] = []
+    const add = (name: string, value: number, unit: Figure['unit'], more: Partial<Figure> = {}): void => {
+      figures.push({ name, value: Math.round(value * 100) / 100, unit, samples: 1, ...more })
+    }
+    const against = (name: string, value: number, reference: NonNullable<Figure['reference']>, samples = 1): void => {
+      figures.push(compare(name, value, 'ms', reference, samples))
+    }
+    try {
+      const calm: number[] = []
+      const [busyBefore, calmAt] = [await busyMs(helper.pid), performance.now()]
+      for (let count = -4; count < CALM_ASKS; count++) {
+        const tookMs = await asker.ask()
+        if (count >= 0) calm.push(tookMs)
+        await sleep(PAUSE_MS)
+      }
+      const calmMs = percentile(calm, 0.95)
+      add('ask p95, calm', calmMs, 'ms', { samples: calm.length })
+      const busy = (((await busyMs(helper.pid)) - busyBefore) / (performance.now() - calmAt)) * 1_000
+      add('processor of the helper each second, calm', busy, 'ms')
+      const memoryBefore = await memoryOf(helper.pid)
+      const diskBefore = await sizeOf(data.path)
+      let memoryMost = memoryBefore
+
+      for (const role of ROLES) {
+        say(`${role} attacks for ${String(ATTACK_MS / 1_000)} s`)
+        const attack = await startAttack(role, helper)
+        const asked: number[] = []
+        const [busyBefore, attackedAt] = [await busyMs(helper.pid), performance.now()]
+        while (!attack.isOver()) {
+          asked.push(await asker.ask())
+          memoryMost = Math.max(memoryMost, await memoryOf(helper.pid))
+          await sleep(PAUSE_MS)
+        }
+        const busy = (((await busyMs(helper.pid)) - busyBefore) / (performance.now() - attackedAt)) * 1_000
+        const { rounds, ended, device } = await attack.result
+        say(`  ${String(rounds)} rounds, ${String(ended)} of them ended by the helper; ${String(asked.length)} asks`)
+        against(`ask p95, ${role} attacks`, percentile(asked, 0.95), { name: 'calm', value: calmMs }, asked.length)
+        add(`processor of the helper each second, ${role} attacks`, busy, 'ms')
+        if (role !== 'stranger' && role !== 'link-holder' && role !== 'removed')
+          await helper.cli(['remove', device, '--json'])
+        add(`until the helper is calm, ${role} gone`, await untilCalm(helper.pid), 'ms')
+      }
+
+      add('memory, most of it beyond calm', (memoryMost - memoryBefore) / MIB, 'MiB')
+      add('disk, grown', ((await sizeOf(data.path)) - diskBefore) / MIB, 'MiB')
+      const joinedAt = performance.now()
+      const next = await startAsker(await invite(helper))
+      against('join after it all', performance.now() - joinedAt, { name: 'the first join', value: firstJoinMs })
+      await next.close()
+      await helper.kill()
+      const startedAt = performance.now()
+      helper = await startHelper({ dataDir: data.path, args: ['--name', 'Helper'] })
+      against('restart after it all', performance.now() - startedAt, { name: 'the first start', value: freshMs })
+      return figures
+    } finally {
+      await asker.close()
+      await helper.stop()
+      await Promise.all([models.remove(), rm(data.path, { recursive: true, force: true })])
+    }
+  },
+}
+
+async function invite(helper: HelperProcess, ...args: string[]): Promise<string> {
+  const { json, stderr } = await helper.cli(['invite', ...args, '--json'])
+  const url = (json as { url?: string } | undefined)?.url
+  if (url === undefined) throw new MeshError('bug', `The helper makes no link: ${stderr}`)
+  return url
+}
+
+interface Asker {
+  /** Asks a question; ms until its answer was whole. */
+  ask(): Promise<number>
+  close(): Promise<void>
+}
+
+async function startAsker(url: string): Promise<Asker> {
+  const child = fork(new URL('./asker.js', import.meta.url), { stdio: 'inherit' })
+  const order = (command: AskerCommand): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      child.once('message', (reply: { value?: unknown; error?: string }) => {
+        if (reply.error === undefined) resolve(reply.value)
+        else reject(new MeshError('bug', reply.error))
+      })
+      child.send(command)
+    })
+  await order({ do: 'join', url })
+  let count = 0
+  return {
+    async ask() {
+      const startedAt = performance.now()
+      await order({ do: 'ask', text: `${String(count++)}: tell me a word`, maxTokens: MAX_TOKENS })
+      return performance.now() - startedAt
+    },
+    close: () => gone(child),
+  }
+}
+
+async function gone(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  if (child.connected) child.disconnect()
+  await exited
+}
+
+interface Attack {
+  isOver(): boolean
+  readonly result: Promise<{ readonly rounds: number; readonly ended: number; readonly device: string }>
+}
+
+async function startAttack(role: AdversaryRole, helper: HelperProcess): Promise<Attack> {
+  const { tcp, peerId } = helper.ports
+  const wanted = role === 'removed' || role === 'link-holder' ? 'member' : role
+  const link = role === 'stranger' ? '' : await invite(helper, '--person', `Mallory ${role}`, '--role', wanted)
+  const child = fork(new URL('./attacker.js', import.meta.url), { stdio: 'inherit' })
+  const over = Promise.withResolvers<{ rounds: number; ended: number; device: string }>()
+  const begun = Promise.withResolvers<undefined>()
+  let isOver = false
+  let device = ''
+  const hear = async (news: AttackNews): Promise<void> => {
+    if (news.is === 'failed') throw new MeshError('bug', `The attacker failed: ${news.reason}`)
+    if (news.is === 'over') over.resolve({ ...news, device })
+    else {
+      ;({ device } = news)
+      if (!news.wantsRemoval) begun.resolve(undefined)
+      else {
+        await helper.cli(['remove', device, '--json'])
+        child.send('removed')
+      }
+    }
+  }
+  child.on('message', (news: AttackNews) => {
+    hear(news).catch((error: unknown) => {
+      over.reject(error)
+      begun.reject(error)
+    })
+  })
+  child.once('exit', () => {
+    over.reject(new MeshError('bug', 'The attacker ended by itself.'))
+  })
+  const finished = (): void => {
+    isOver = true
+  }
+  over.promise.then(finished, finished)
+  const command: AttackCommand = {
+    role,
+    link,
+    addresses: [`/ip4/127.0.0.1/tcp/${String(tcp)}/p2p/${peerId}`],
+    durationMs: ATTACK_MS,
+  }
+  child.send(command)
+  await begun.promise
+  return { isOver: () => isOver, result: over.promise.finally(() => gone(child)) }
+}
+
+async function memoryOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${String(pid)}/status`, 'utf8').catch(() => '')
+  return Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1] ?? Number.NaN) * 1024
+}
+
+async function busyMs(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000
+}
+
+/** How long until the process does next to nothing for half a second; at most 30 s. */
+async function untilCalm(pid: number): Promise<number> {
+  const startedAt = performance.now()
+  for (let before = await busyMs(pid); performance.now() - startedAt < 30_000;) {
+    await sleep(500)
+    const now = await busyMs(pid)
+    if (!(now - before > 500 * CALM_FRACTION)) break
+    before = now
+  }
+  return performance.now() - startedAt
+}
+
+/** Bytes of all files below a folder. */
+async function sizeOf(folder: string): Promise<number> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const sizes = entries.map(async (entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return sizeOf(path)
+    return (await stat(path).catch(() => undefined))?.size ?? 0
+  })
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+}
