@@ -163,8 +163,17 @@ export const SYNC_OPERATION_MAX_BYTES = 256 * 1024
 export const SYNC_OPERATIONS_MAX = 256
 /** Most ranges that one envelope erases. */
 export const SYNC_ERASES_MAX = 256
-/** Most documents one device keeps. */
-export const SYNC_DOCUMENTS_MAX = 16_384
+/** Most documents one device keeps for another person, and for each further device of its own; what it writes itself always has a place. */
+export const SYNC_DOCUMENTS_PER_PERSON_MAX = 16_384
+export const SYNC_DOCUMENTS_OWN_MAX = 65_536
+/** Documents that are asked for over one link and of which nothing has come yet. */
+export const SYNC_PROSPECTS_MAX = 256
+/** Further offers that one link may have waiting. */
+export const SYNC_OFFERS_WAITING_MAX = 4_096
+/** How long a link may bring nothing before others of its offers are tried, in ms. */
+export const SYNC_PROSPECT_MS = 60_000
+/** How long what a removed person left is kept by devices that never read it, in ms. */
+export const SYNC_OVER_MS = 30 * 24 * 60 * 60_000
 /** Most chains in one document, and of one author in it. */
 export const SYNC_CHAINS_MAX = 65_536
 export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
@@ -192,10 +201,16 @@ export const SYNC_BATCH_BYTES = 128 * 1024
 export const SYNC_BATCH_ENVELOPES = 256
 /** Documents named in one frame. */
 export const SYNC_OFFER_MAX = 256
+/** How long what devices say that they hold is gathered before it is written down, in ms, and after how many bytes of it all is written anew. */
+export const SYNC_HAVE_PAUSE_MS = 2_000
+export const SYNC_HAVE_REWRITE_BYTES = 32 * 1024
+/** What a device says that it holds beyond what is here: rows remembered over one link. */
+export const SYNC_HAVE_BEYOND_MAX = 16_384
 /** Streams of documents one connection may have open, each way. */
 export const SYNC_STREAMS_MAX = 4
-/** Pause before a session that ended is opened again, in ms. */
+/** Pause before a session that ended is opened again, in ms; the longest where the other device keeps breaking its rules. */
 export const SYNC_RETRY_MS = 2_000
+export const SYNC_RETRY_MAX_MS = 120_000
 /** How far ahead of this device's clock the stamp of a setting may be and still count, in ms. */
 export const SYNC_SETTING_AHEAD_MS = 24 * 60 * 60_000
 /** Quarantines kept. */

@@ -80,7 +80,11 @@ async function takeOne(
     batch.known += 1
     return
   }
-  if (quarantines.has(state.key, author) || !mayCome(envelope, via, name.scope, ports)) {
+  if (
+    quarantines.has(state.key, author) ||
+    !mayCome(envelope, via, name.scope, ports) ||
+    !state.place.isOpenTo(author)
+  ) {
     batch.refused += 1
     return
   }

@@ -6,10 +6,18 @@ import type { DocumentLog } from './document-log.ts'
 import type { Envelope } from './envelope.ts'
 import type { KindDescriptor } from './kinds.ts'
 import type { LogGrowth } from './log-growth.ts'
+import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
 import type { UpdateEntry } from './update.ts'
 import type { Waiting } from './waiting.ts'
+
+/** A document's place among those this device keeps: taken by its first envelope. */
+export interface Place {
+  isOpenTo(author: DeviceId): boolean
+  /** @throws MeshError `too-large`, or of the store */
+  take(author: DeviceId, options: Options): Promise<void>
+}
 
 /** What the parts of one document's replica share. Changed only in the document's turn. */
 export interface ReplicaState {
@@ -19,6 +27,7 @@ export interface ReplicaState {
   readonly ports: SyncPorts
   readonly quarantines: Quarantines
   readonly log: DocumentLog
+  readonly place: Place
   readonly chains: Chains
   readonly waiting: Waiting
   readonly changes: EventHub<DocumentChange>
