@@ -86,6 +86,22 @@ export const LEDGER_HEADS_MAX = 16
 export const LEDGER_WAITING_MAX = 4_096
 /** What entries that wait may take, in bytes. */
 export const LEDGER_WAITING_MAX_BYTES = 16 * 1024 * 1024
+/** Keys asked for at once of a device that holds them, how long its answer may take, and when it is asked again, in ms. */
+export const KEYS_PER_ASK_MAX = 256
+export const KEYS_ANSWER_TIMEOUT_MS = 10_000
+export const KEYS_AGAIN_FIRST_MS = 2_000
+export const KEYS_AGAIN_MAX_MS = 10 * 60_000
+/** Devices asked for keys at once. */
+export const KEYS_ASKED_AT_ONCE = 16
+/** Questions for keys that one device is answered at once, and the pause for each further one, in ms. */
+export const KEYS_ANSWERS_MAX = 16
+export const KEYS_ANSWER_EVERY_MS = 10_000
+/** How long a key that was given and does not open is waited for before another is made, in ms. */
+export const KEYS_WITHHELD_MS = 60_000
+/** How often a key is given to one recipient through the ledger before that takes longer each time, the first pause and the longest, in ms. */
+export const KEYS_FREE_SHARES = 3
+export const KEYS_SHARE_PAUSE_FIRST_MS = 60 * 60_000
+export const KEYS_SHARE_PAUSE_MAX_MS = 30 * 24 * 60 * 60_000
 /** Most recipients of one epoch's key. */
 export const LEDGER_RECIPIENTS_MAX = 1_024
 /** Most epochs whose keys one entry shares. */

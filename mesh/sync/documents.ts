@@ -165,6 +165,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   /** One pass over all at a time; asked for again meanwhile, it follows. */
   let sweeping: Promise<void> | undefined
   let again = false
+  const isAskedAgain = (): boolean => again
   const sweep = async (): Promise<void> => {
     do {
       again = false
@@ -177,7 +178,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
         if (stopped.signal.aborted) return
         await letGoOfOver(documentKey(name))
       }
-    } while (again)
+    } while (isAskedAgain())
   }
   const startSweep = (): void => {
     again = true

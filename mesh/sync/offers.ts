@@ -4,7 +4,6 @@ import type { DocumentName } from './document.ts'
 import type { Documents } from './documents.ts'
 import { documentKey } from './envelope.ts'
 import { documentName } from './names.ts'
-import type { Options } from './options.ts'
 import type { Replica } from './replica.ts'
 
 /** A document another device named, and what it said of its state. */

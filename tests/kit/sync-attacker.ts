@@ -1,10 +1,12 @@
 import type { Connection } from '@libp2p/interface'
 import { systemClock } from '../../helper/ports/clock.ts'
-import type { MeshId } from '../../mesh/base/index.ts'
+import { silentLogger, type MeshId } from '../../mesh/base/index.ts'
 import type { PersonRole } from '../../mesh/people-types.ts'
-import { parseInvitation } from '../../mesh/identity/index.ts'
+import { loadLedger, parseInvitation, type Ledger, type LedgerEntry } from '../../mesh/identity/index.ts'
+import { fetchLedger } from '../../mesh/net/protocols/ledger/ledger.ts'
 import { SYNC } from '../../mesh/net/protocols/sync/messages.ts'
 import { frameStream, type FrameStream } from '../../mesh/net/stream.ts'
+import { createMemoryStore } from './memory-store.ts'
 import type { TestPeer } from './peers.ts'
 import { readFrame, startRawNode, type RawNode } from './raw-node.ts'
 import { until } from './wait.ts'
@@ -19,6 +21,10 @@ export interface SyncAttacker {
   readonly sources: readonly FrameStream[]
   /** The newest of them that is open. */
   source(): Promise<FrameStream>
+  /** The ledger as this device has it now, to write into with its own key. */
+  ledger(): Promise<Ledger>
+  /** Tells the victim an entry. */
+  tell(entry: LedgerEntry): Promise<void>
   /** A stream on which this device takes documents from the victim. */
   take(): Promise<FrameStream>
   stop(): Promise<void>
@@ -50,6 +56,28 @@ export async function startSyncAttacker(victim: TestPeer, role: PersonRole): Pro
     mesh,
     sources,
     source: () => until(() => sources.findLast(({ over }) => !over.aborted), { what: 'a stream to give documents on' }),
+    async ledger() {
+      const ledger = await loadLedger(
+        { store: createMemoryStore(), clock: systemClock, key: raw.key, log: silentLogger },
+        mesh,
+      )
+      await fetchLedger(
+        connection,
+        {
+          have: () => [],
+          missing: () => [],
+          take: async (_from, entries) => {
+            await ledger.take(entries)
+          },
+        },
+        { clock: systemClock },
+        { signal: new AbortController().signal },
+      )
+      return ledger
+    },
+    async tell({ bytes }) {
+      await stream.write({ type: 'entries', entries: [bytes] })
+    },
     take: () => raw.open(connection, SYNC),
     stop: () => raw.stop(),
   }

@@ -8,6 +8,7 @@ import type { Protocol } from '../protocol.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission, type Knocking, type Recovering } from './join/join.ts'
+import { keysProtocol, type KeysHost } from './keys/keys.ts'
 import { ledgerProtocol } from './ledger/ledger.ts'
 import { syncProtocol, type SyncHost } from './sync/sync.ts'
 
@@ -20,6 +21,8 @@ export interface ProtocolHosts {
   readonly recovering: Recovering
   /** Absent where no documents are shared. */
   readonly documents?: SyncHost | undefined
+  /** Absent where no keys are held. */
+  readonly keys?: KeysHost | undefined
 }
 
 /** All protocols, bound to this device. */
@@ -33,5 +36,6 @@ export function createProtocols(
     joinProtocol(hosts.admission, hosts.knocking, hosts.recovering),
     ledgerProtocol(hosts.control.ledger),
     ...(hosts.documents === undefined ? [] : [syncProtocol(hosts.documents)]),
+    ...(hosts.keys === undefined ? [] : [keysProtocol(hosts.keys)]),
   ]
 }
