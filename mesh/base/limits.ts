@@ -196,9 +196,27 @@ export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
 /** Most bytes of one document that wait for a key or for what comes before them, and an author's share of it. */
 export const SYNC_WAITING_MAX_BYTES = 1024 * 1024
 export const SYNC_WAITING_PER_AUTHOR_MAX_BYTES = 256 * 1024
+/** The same over all documents. */
+export const SYNC_WAITING_ALL_MAX_BYTES = 16 * 1024 * 1024
+export const SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES = 1024 * 1024
+/** What another person's devices may make this one keep of their own: at once and each second, all in all and each day, in bytes. */
+export const SYNC_BUDGET_BURST_BYTES = 8 * 1024 * 1024
+export const SYNC_BUDGET_BYTES_PER_S = 64 * 1024
+export const SYNC_BUDGET_MAX_BYTES = 256 * 1024 * 1024
+export const SYNC_BUDGET_BYTES_PER_DAY = 128 * 1024 * 1024
+/** What an envelope counts beside its bytes. */
+export const SYNC_BUDGET_ENVELOPE_BYTES = 256
+/** What they may hand on of others: all in all and each day, in bytes. */
+export const SYNC_FORWARD_MAX_BYTES = 4 * 1024 * 1024 * 1024
+export const SYNC_FORWARD_BYTES_PER_DAY = 1024 * 1024 * 1024
+/** First and longest wait for the rest of what a device sent beyond that, in ms. */
+export const SYNC_DELAY_MIN_MS = 1_000
+export const SYNC_DELAY_MAX_MS = 60_000
 /** A document gets a new snapshot when its log has grown by this much since the last one, in envelopes or bytes. */
 export const SYNC_SNAPSHOT_ENVELOPES = 256
 export const SYNC_SNAPSHOT_BYTES = 1024 * 1024
+/** Of a large document no sooner than this after the last one, in ms, while it has not grown by half. */
+export const SYNC_SNAPSHOT_PAUSE_MS = 60_000
 /** A log that holds erased bytes is written anew when it has grown by this many envelopes since that was last done. */
 export const SYNC_REWRITE_ENVELOPES = 4_096
 /** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
@@ -234,4 +252,7 @@ export const SYNC_QUARANTINES_MAX = 1_024
 /** Largest presence, in bytes; how many of one author a second are heard; how long one holds, in ms. */
 export const AWARENESS_MAX_BYTES = 1_024
 export const AWARENESS_PER_SECOND = 5
+/** How many of one device are heard a second over all documents, and for how many of both that is remembered. */
+export const AWARENESS_OF_DEVICE_PER_SECOND = 50
+export const AWARENESS_HEARD_MAX = 4_096
 export const AWARENESS_HOLDS_MS = 30_000

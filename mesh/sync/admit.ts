@@ -34,6 +34,16 @@ export function isHeld(chains: Chains, { chain: number, head, hash }: Envelope):
   return head.sequence < chain.sequence || same(chain.tip, hash)
 }
 
+/**
+ * True when an author may begin another chain. In a document that is half full only those
+ * who have less than an equal share of the other half: nobody uses up all of it.
+ */
+export function hasRoomFor(author: DeviceId, chains: Chains): boolean {
+  if (chains.countOf(author) >= SYNC_CHAINS_PER_AUTHOR_MAX) return false
+  const half = SYNC_CHAINS_MAX / 2
+  return chains.all.size < half || chains.countOf(author) < Math.floor(half / Math.max(1, chains.authorCount()))
+}
+
 /** Judges a verified envelope by its place among those held. Pure. */
 export function judge(envelope: Envelope, chains: Chains, waiting: Waiting): Judgement {
   const { head } = envelope
@@ -44,7 +54,7 @@ export function judge(envelope: Envelope, chains: Chains, waiting: Waiting): Jud
   if (head.sequence === held) return violation('It signed two different envelopes for one place.')
   if (chain === undefined && chains.countOf(head.author) >= SYNC_CHAINS_PER_AUTHOR_MAX)
     return violation('It began too many chains.')
-  if (chain === undefined && chains.all.size >= SYNC_CHAINS_MAX) return { verdict: 'refused', reason: 'full' }
+  if (chain === undefined && !hasRoomFor(head.author, chains)) return { verdict: 'refused', reason: 'full' }
   if (head.sequence > held + 1) return WAITS
   if (!same(head.previous, chain?.tip ?? NO_ENVELOPE)) return violation('Its envelope does not follow the one before.')
   if (head.from !== (chain?.clock ?? 0)) return violation('Its envelope leaves a gap or goes back.')

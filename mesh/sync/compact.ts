@@ -1,4 +1,10 @@
-import { isMeshError, SYNC_REWRITE_ENVELOPES, SYNC_SNAPSHOT_BYTES, SYNC_SNAPSHOT_ENVELOPES } from '../base/index.ts'
+import {
+  isMeshError,
+  SYNC_REWRITE_ENVELOPES,
+  SYNC_SNAPSHOT_BYTES,
+  SYNC_SNAPSHOT_ENVELOPES,
+  SYNC_SNAPSHOT_PAUSE_MS,
+} from '../base/index.ts'
 import { isSpent } from './chains.ts'
 import type { SavedPart } from './document-log.ts'
 import { hollow, type Envelope } from './envelope.ts'
@@ -9,9 +15,13 @@ import type { ReplicaState } from './replica-state.ts'
 import { sealSnapshot } from './snapshots.ts'
 
 /** True when the log has grown enough since its last snapshot that opening the document would take longer for it. */
-export function isSnapshotDue({ grown, snapshotBytes }: ReplicaState): boolean {
-  const enough = Math.max(SYNC_SNAPSHOT_ENVELOPES, snapshotBytes / SNAPSHOT_BYTES_PER_ENVELOPE)
-  return grown.envelopes >= enough || grown.bytes >= enoughBytes(snapshotBytes)
+export function isSnapshotDue({ grown, snapshotBytes, indexBytes, snapshotAt, ports }: ReplicaState): boolean {
+  const sizeBytes = snapshotBytes + indexBytes
+  if (grown.bytes >= enoughBytes(sizeBytes)) return true
+  const enough = Math.max(SYNC_SNAPSHOT_ENVELOPES, sizeBytes / SNAPSHOT_BYTES_PER_ENVELOPE)
+  if (grown.envelopes < enough) return false
+  // small envelopes are cheap to send: a large document is not written for them again and again
+  return sizeBytes < SYNC_SNAPSHOT_BYTES || ports.clock.monotonic() - snapshotAt >= SYNC_SNAPSHOT_PAUSE_MS
 }
 
 /** Of a snapshot, for each envelope that is to come before the next: writing it stays in proportion to what it spares. */
@@ -56,6 +66,8 @@ async function partsNow(state: ReplicaState, options: Options): Promise<{ index:
   const through = state.lastPosition
   const index = { through, bytes: state.chains.save() }
   const content = await contentNow(state, options)
+  state.indexBytes = index.bytes.byteLength
+  state.snapshotAt = state.ports.clock.monotonic()
   state.snapshotBytes = content?.byteLength ?? state.snapshotBytes
   return content === undefined ? { index } : { index, content: { through, bytes: content } }
 }

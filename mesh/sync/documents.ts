@@ -8,6 +8,7 @@ import {
   type EventSource,
   type ScopeId,
 } from '../base/index.ts'
+import { loadBudgets } from './budgets.ts'
 import type { Document, DocumentKind, DocumentName, Quarantine } from './document.ts'
 import { dropDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
@@ -17,6 +18,7 @@ import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import { loadQuarantines } from './quarantines.ts'
 import { openReplica, type Replica } from './replica.ts'
+import { createWaitingTotals } from './waiting.ts'
 
 /** Something became durable here. */
 export interface StoredEvent {
@@ -77,6 +79,8 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   const { store, writers, signer, log, clock } = ports
   const quarantines = await loadQuarantines(ports, options)
   const names = await loadNames(ports, options)
+  const budgets = await loadBudgets(ports, options)
+  const waitingTotals = createWaitingTotals()
   const replicas = new Map<string, Loaded>()
   const stopped = new AbortController()
   const onError = (error: unknown): void => {
@@ -97,7 +101,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
     const onStored = (replica: Replica, from: DeviceId, envelopes: StoredEvent['envelopes']): void => {
       changes.emit({ replica, from, envelopes })
     }
-    const replica = await openReplica(name, { ports, quarantines, place, onStored }, {})
+    const replica = await openReplica(name, { ports, quarantines, budgets, waitingTotals, place, onStored }, {})
     // named by an earlier version for an offer alone, or by a write that a power cut stopped
     if (names.has(key) && replica.vector().size === 0) {
       await names.forget(key, {})
@@ -118,7 +122,10 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
 
   const letGo = (replica: Replica): void => {
     const { key } = replica
-    if (replicas.get(key)?.users === 0 && !names.has(key) && !replica.isOpen()) replicas.delete(key)
+    if (replicas.get(key)?.users === 0 && !names.has(key) && !replica.isOpen()) {
+      replicas.delete(key)
+      replica.forgetWaiting()
+    }
   }
 
   const adopt: Documents['adopt'] = async (name) => {

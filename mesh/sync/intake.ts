@@ -17,6 +17,8 @@ export interface Received {
   readonly waiting: number
   /** Not taken: rights, room, or a quarantined author. May be asked for again later. */
   readonly refused: number
+  /** Not taken, for its sender has used up what it may send for now: in how many ms to try again; 0 for none. */
+  readonly delayMs: number
 }
 
 /**
@@ -42,12 +44,13 @@ export async function takeIn(
   via: DeviceId,
   options: Options,
 ): Promise<Received> {
-  const batch = { staged: [] as Staged[], known: 0, waiting: 0, refused: 0 }
+  const batch: Batch = { staged: [], known: 0, waiting: 0, refused: 0, delayMs: 0 }
   const queue = envelopes.map((envelope) => ({ envelope, via }))
   try {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       await takeOne(state, next.envelope, next.via, batch, options)
-      if (queue.length === 0) queue.push(...ripe(state))
+      // what is delayed waits with the others, for the next time
+      if (queue.length === 0 && batch.delayMs === 0) queue.push(...ripe(state))
     }
   } catch (error) {
     takeBack(batch.staged)
@@ -65,7 +68,7 @@ function ripe({ waiting, chains }: ReplicaState): ReturnType<ReplicaState['waiti
     .flatMap(({ envelope }) => waiting.take(envelope.chain, envelope.head.sequence) ?? [])
 }
 
-type Batch = { staged: Staged[]; known: number; waiting: number; refused: number }
+type Batch = { staged: Staged[]; known: number; waiting: number; refused: number; delayMs: number }
 
 async function takeOne(
   state: ReplicaState,
@@ -107,6 +110,12 @@ async function stage(
   batch: Batch,
   options: Options,
 ): Promise<void> {
+  const delayMs = state.budgets.spend(envelope.head.author, via, envelope.bytes.byteLength)
+  if (delayMs > 0) {
+    batch.delayMs = Math.max(batch.delayMs, delayMs)
+    state.waiting.add({ envelope, via })
+    return
+  }
   const outcome = await contentOf(state, envelope, options)
   if (outcome === 'refused') batch.refused += 1
   else batch.staged.push({ envelope, entries: outcome, via, undo: state.chains.take(envelope, 0) })

@@ -4,6 +4,9 @@ import {
   FRAME_MAX_BYTES,
   isMeshError,
   MeshError,
+  sleep,
+  SYNC_DELAY_MAX_MS,
+  SYNC_DELAY_MIN_MS,
   SYNC_GRANT_BYTES,
   SYNC_PROSPECT_MS,
   SYNC_WINDOW_BYTES,
@@ -14,6 +17,7 @@ import {
 import type { ReaderChannel, SourceFrame } from '../net/index.ts'
 import { toHex } from '../wire/index.ts'
 import type { Documents } from './documents.ts'
+import type { Received } from './intake.ts'
 import { createOffers, type Offer } from './offers.ts'
 import type { Presence } from './presence.ts'
 import type { Replica } from './replica.ts'
@@ -46,6 +50,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
   let owed = 0
   let isOver = false
   let hasProgress = false
+  let isDelayed = false
   let cancelStuck: (() => void) | undefined
 
   const want = async (replica: Replica, digest: Uint8Array | undefined): Promise<void> => {
@@ -101,7 +106,18 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
   }
 
   const onEnvelopes = async (replica: Replica, envelopes: readonly Uint8Array[]): Promise<void> => {
-    const received = await replica.receive(envelopes, peer, { signal })
+    for (let pauseMs = SYNC_DELAY_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, SYNC_DELAY_MAX_MS)) {
+      const received = await replica.receive(envelopes, peer, { signal })
+      await onReceived(replica, received)
+      if (received.delayMs === 0) return
+      // nothing else is read meanwhile: the other device waits for room, and what it has is lost to nobody
+      if (!isDelayed) log.warn('a device sent more than it may for now; the rest is taken bit by bit', { peer })
+      isDelayed = true
+      await sleep(clock, Math.max(received.delayMs, pauseMs), { signal })
+    }
+  }
+
+  const onReceived = async (replica: Replica, received: Received): Promise<void> => {
     if (received.refused > 0 || received.waiting > 0) lacking.add(replica.key)
     const chains = new Set(received.stored.map(({ chain }) => chain))
     if (chains.size === 0) return

@@ -1,4 +1,5 @@
 import type { DeviceId, EventHub } from '../base/index.ts'
+import type { Budgets } from './budgets.ts'
 import type { Chains } from './chains.ts'
 import type { Content } from './content.ts'
 import type { DocumentChange, DocumentName } from './document.ts'
@@ -28,6 +29,7 @@ export interface ReplicaState {
   readonly quarantines: Quarantines
   readonly log: DocumentLog
   readonly place: Place
+  readonly budgets: Budgets
   readonly chains: Chains
   readonly waiting: Waiting
   readonly changes: EventHub<DocumentChange>
@@ -37,8 +39,11 @@ export interface ReplicaState {
   readonly unreadableBytes: Map<DeviceId, number>
   /** Last place in the log that is accounted for. */
   lastPosition: number
-  /** Size of the last snapshot of the content. */
+  /** Size of the last snapshot of the content, and of that of the heads. */
   snapshotBytes: number
+  indexBytes: number
+  /** When the last snapshot was made, by the monotonic clock. */
+  snapshotAt: number
   /** Added to the log since the last snapshot. */
   grown: LogGrowth
   /** Added to the log since it was last written anew without what was erased. */

@@ -1,4 +1,5 @@
 import { asMeshError, createEvents, MeshError, type DeviceId } from '../base/index.ts'
+import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
 import { createContent } from './content.ts'
@@ -17,7 +18,7 @@ import type { Place, ReplicaState } from './replica-state.ts'
 import { isComplete, nextBatch, type Batch } from './serving.ts'
 import { openSnapshot } from './snapshots.ts'
 import { createTurns } from './turns.ts'
-import { createWaiting } from './waiting.ts'
+import { createWaiting, type WaitingTotals } from './waiting.ts'
 import { createWriter } from './writer.ts'
 
 /** One document as this device keeps it, open or not. */
@@ -43,6 +44,8 @@ export interface Replica {
   compact(options: Options): Promise<void>
   /** Compacts now where something was erased since the log was last written anew: erased bytes leave the disk. */
   forgetErased(options: Options): Promise<void>
+  /** Lets go of what waits in memory. */
+  forgetWaiting(): void
   /** True while somebody has it open. */
   isOpen(): boolean
   /** Resolves when nothing is under way. */
@@ -54,6 +57,8 @@ interface ReplicaPorts {
   readonly ports: SyncPorts
   readonly quarantines: Quarantines
   readonly place: Place
+  readonly budgets: Budgets
+  readonly waitingTotals: WaitingTotals
   /** Told after envelopes became durable here. */
   readonly onStored: (replica: Replica, from: DeviceId, envelopes: Received['stored']) => void
 }
@@ -151,6 +156,9 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       turns.run(async () => {
         if (state.unforgotten.erasing > 0) await compact(state, how)
       }),
+    forgetWaiting() {
+      state.waiting.clear()
+    },
     isOpen: () => users > 0,
     idle: turns.idle,
   }
@@ -159,7 +167,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
 
 async function loadState(
   name: DocumentName,
-  { ports, quarantines, place }: Omit<ReplicaPorts, 'onStored'>,
+  { ports, quarantines, place, budgets, waitingTotals }: Omit<ReplicaPorts, 'onStored'>,
   options: Options,
 ): Promise<ReplicaState> {
   const key = documentKey(name)
@@ -175,8 +183,9 @@ async function loadState(
     quarantines,
     log,
     place,
+    budgets,
     chains,
-    waiting: createWaiting(),
+    waiting: createWaiting(waitingTotals),
     changes: createEvents<DocumentChange>((error) => {
       ports.log.error('a listener of a document failed', { error })
     }),
@@ -184,6 +193,8 @@ async function loadState(
     unreadableBytes: new Map(),
     lastPosition: through,
     snapshotBytes: 0,
+    indexBytes: index?.bytes.byteLength ?? 0,
+    snapshotAt: -Infinity,
     grown: NO_GROWTH,
     unforgotten: log.unforgotten(),
   }
