@@ -204,8 +204,9 @@ export const SYNC_BUDGET_BURST_BYTES = 8 * 1024 * 1024
 export const SYNC_BUDGET_BYTES_PER_S = 64 * 1024
 export const SYNC_BUDGET_MAX_BYTES = 256 * 1024 * 1024
 export const SYNC_BUDGET_BYTES_PER_DAY = 128 * 1024 * 1024
-/** What an envelope counts beside its bytes. */
+/** What an envelope counts beside its bytes, and what a document does. */
 export const SYNC_BUDGET_ENVELOPE_BYTES = 256
+export const SYNC_BUDGET_DOCUMENT_BYTES = 4_096
 /** What they may hand on of others: all in all and each day, in bytes. */
 export const SYNC_FORWARD_MAX_BYTES = 4 * 1024 * 1024 * 1024
 export const SYNC_FORWARD_BYTES_PER_DAY = 1024 * 1024 * 1024
@@ -219,6 +220,8 @@ export const SYNC_SNAPSHOT_BYTES = 1024 * 1024
 export const SYNC_SNAPSHOT_PAUSE_MS = 60_000
 /** A log that holds erased bytes is written anew when it has grown by this many envelopes since that was last done. */
 export const SYNC_REWRITE_ENVELOPES = 4_096
+/** And no sooner than this after it was, in ms. */
+export const SYNC_REWRITE_PAUSE_MS = 10 * 60_000
 /** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
 export const SYNC_DECODE_TIMEOUT_MS = 500
 export const SYNC_DECODE_HEAP_MIB = 256

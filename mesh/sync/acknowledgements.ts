@@ -66,6 +66,7 @@ export function createAcknowledgements({ store, clock, log, mayKeep }: Acknowled
     log.error('a listener of acknowledgements failed', { error })
   })
   const byDocument = new Map<string, Promise<Known>>()
+  let isStopped = false
 
   /** What counts of a saved row: chains that are here, as far as they are here, of devices that belong. */
   const takeIn = ({ document, devices }: Known, [device, rows]: SavedRow): void => {
@@ -167,7 +168,7 @@ export function createAcknowledgements({ store, clock, log, mayKeep }: Acknowled
       if (!isNew) return beyond
       known.devices.set(device, own)
       if (before === 0) known.changed.set(device, changed)
-      known.cancel ??= clock.schedule(SYNC_HAVE_PAUSE_MS, () => void flush(known))
+      if (!isStopped) known.cancel ??= clock.schedule(SYNC_HAVE_PAUSE_MS, () => void flush(known))
       changes.emit(document.key)
       return beyond
     },
@@ -186,6 +187,7 @@ export function createAcknowledgements({ store, clock, log, mayKeep }: Acknowled
       }
     },
     async stop() {
+      isStopped = true
       for (const loading of byDocument.values()) {
         const known = await loading.catch(() => undefined)
         if (known !== undefined) await flush(known)

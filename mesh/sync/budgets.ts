@@ -28,6 +28,8 @@ const PAYERS_MAX = 4_096
 export interface Budgets {
   /** Pays for an envelope about to be kept. @returns 0 when that is done; else in how many ms to try again */
   spend(author: DeviceId, via: DeviceId, bytes: number): number
+  /** Writes down what is left of them. */
+  close(): void
 }
 
 /** An amount that refills with time. */
@@ -53,7 +55,7 @@ export async function loadBudgets(
   /** Of the wall clock, for they last over restarts. */
   const lasting = new Map<string, Bucket>()
   const bursts = new Map<string, Bucket>()
-  let isDirty = false
+  let cancelSave: (() => void) | undefined
 
   const stored = await store.get(KEY, options)
   if (stored !== undefined) {
@@ -67,16 +69,14 @@ export async function loadBudgets(
   }
 
   const save = (): void => {
-    isDirty = false
+    cancelSave = undefined
     const rows = [...lasting].map(([payer, { level, at }]) => [payer, Math.max(0, Math.floor(level)), at] as const)
     store.put(KEY, encode(rows.slice(-PAYERS_MAX))).catch((error: unknown) => {
       log.info('the budgets of others were not kept', { reason: asMeshError(error).message })
     })
   }
   const saveSoon = (): void => {
-    if (isDirty) return
-    isDirty = true
-    clock.schedule(SAVE_EVERY_MS, save)
+    cancelSave ??= clock.schedule(SAVE_EVERY_MS, save)
   }
 
   const bucketOf = (buckets: Map<string, Bucket>, payer: string, { max, perMs }: Terms, now: number): Bucket => {
@@ -108,6 +108,11 @@ export async function loadBudgets(
       if (short !== undefined) short.level -= cost
       saveSoon()
       return 0
+    },
+    close() {
+      if (cancelSave === undefined) return
+      cancelSave()
+      save()
     },
   }
 }

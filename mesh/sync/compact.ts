@@ -1,6 +1,7 @@
 import {
   isMeshError,
   SYNC_REWRITE_ENVELOPES,
+  SYNC_REWRITE_PAUSE_MS,
   SYNC_SNAPSHOT_BYTES,
   SYNC_SNAPSHOT_ENVELOPES,
   SYNC_SNAPSHOT_PAUSE_MS,
@@ -28,8 +29,10 @@ export function isSnapshotDue({ grown, snapshotBytes, indexBytes, snapshotAt, po
 const SNAPSHOT_BYTES_PER_ENVELOPE = 16 * 1024
 
 /** True when the log holds what was erased, and has grown enough since it was last written anew. */
-export function isRewriteDue({ unforgotten, snapshotBytes }: ReplicaState): boolean {
+export function isRewriteDue({ unforgotten, snapshotBytes, rewrittenAt, ports }: ReplicaState): boolean {
   if (unforgotten.erasing === 0) return false
+  // the whole log is written: nobody has that done again and again by erasing a little
+  if (ports.clock.monotonic() - rewrittenAt < SYNC_REWRITE_PAUSE_MS) return false
   return unforgotten.envelopes >= SYNC_REWRITE_ENVELOPES || unforgotten.bytes >= enoughBytes(snapshotBytes)
 }
 
@@ -60,6 +63,7 @@ export async function compact(state: ReplicaState, options: Options): Promise<vo
   await rewrite(state, options)
   state.grown = NO_GROWTH
   state.unforgotten = NO_GROWTH
+  state.rewrittenAt = state.ports.clock.monotonic()
 }
 
 async function partsNow(state: ReplicaState, options: Options): Promise<{ index: SavedPart; content?: SavedPart }> {

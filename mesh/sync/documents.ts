@@ -95,6 +95,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
 
   const openOne = async (key: string, name: DocumentName): Promise<Replica> => {
     const place = {
+      isTaken: () => names.has(key),
       isOpenTo: (author: DeviceId) => names.has(key) || names.hasPlaceFor(author),
       take: (author: DeviceId, how: Options) => names.claim(name, author, how),
     }
@@ -254,6 +255,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
     stop() {
       stopped.abort()
       stopKeys()
+      budgets.close()
     },
   }
 }

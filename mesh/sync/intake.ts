@@ -1,4 +1,9 @@
-import { MeshError, SYNC_WAITING_PER_AUTHOR_MAX_BYTES, type DeviceId } from '../base/index.ts'
+import {
+  MeshError,
+  SYNC_BUDGET_DOCUMENT_BYTES,
+  SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
+  type DeviceId,
+} from '../base/index.ts'
 import { isHeld, judge, mayCome } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
@@ -110,7 +115,9 @@ async function stage(
   batch: Batch,
   options: Options,
 ): Promise<void> {
-  const delayMs = state.budgets.spend(envelope.head.author, via, envelope.bytes.byteLength)
+  const isFirst = !state.place.isTaken() && batch.staged.length === 0
+  const cost = envelope.bytes.byteLength + (isFirst ? SYNC_BUDGET_DOCUMENT_BYTES : 0)
+  const delayMs = state.budgets.spend(envelope.head.author, via, cost)
   if (delayMs > 0) {
     batch.delayMs = Math.max(batch.delayMs, delayMs)
     state.waiting.add({ envelope, via })

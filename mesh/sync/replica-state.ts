@@ -15,6 +15,7 @@ import type { Waiting } from './waiting.ts'
 
 /** A document's place among those this device keeps: taken by its first envelope. */
 export interface Place {
+  isTaken(): boolean
   isOpenTo(author: DeviceId): boolean
   /** @throws MeshError `too-large`, or of the store */
   take(author: DeviceId, options: Options): Promise<void>
@@ -44,6 +45,8 @@ export interface ReplicaState {
   indexBytes: number
   /** When the last snapshot was made, by the monotonic clock. */
   snapshotAt: number
+  /** When the log was last written anew, by the monotonic clock. */
+  rewrittenAt: number
   /** Added to the log since the last snapshot. */
   grown: LogGrowth
   /** Added to the log since it was last written anew without what was erased. */

@@ -195,6 +195,7 @@ async function loadState(
     snapshotBytes: 0,
     indexBytes: index?.bytes.byteLength ?? 0,
     snapshotAt: -Infinity,
+    rewrittenAt: -Infinity,
     grown: NO_GROWTH,
     unforgotten: log.unforgotten(),
   }

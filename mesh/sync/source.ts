@@ -111,7 +111,11 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
       const told = want.beyond.get(chain)
       if (told !== undefined) rows.set(chain, told)
     }
-    for (const chain of rows.keys()) want.beyond.delete(chain)
+    for (const [chain, told] of rows) {
+      want.beyond.delete(chain)
+      const held = Math.min(told, want.replica.heldOf(chain))
+      if (held > (want.sent.get(chain) ?? 0)) want.sent.set(chain, held)
+    }
     beyondCount -= rows.size
     if (rows.size > 0) note(want, rows).catch(fail)
   }
@@ -189,12 +193,14 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
       unoffered.set(key, name.data)
       return
     }
-    const sent = digest === undefined ? new Map(vector ?? []) : new Map(replica.vector())
+    const rows = digest === undefined ? (vector ?? []) : [...replica.vector()]
+    // chains that are not here are remembered within bounds only
+    const sent = new Map(rows.filter(([chain]) => replica.heldOf(chain) > 0))
     const want = { replica, sent, beyond: new Map<number, number>(), isDirty: !replica.isComplete(sent) }
     const before = wanted.get(key)
     if (before !== undefined) forget(key, before)
     wanted.set(key, want)
-    await note(want, sent)
+    await note(want, rows)
   }
 
   const listen = async (): Promise<void> => {
