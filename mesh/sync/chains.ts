@@ -33,8 +33,8 @@ export interface Chains {
   readonly all: ReadonlyMap<number, Chain>
   get(number: number): Chain | undefined
   countOf(author: DeviceId): number
-  /** How many authors have a chain. */
-  authorCount(): number
+  /** How many chains each author has. */
+  authors(): ReadonlyMap<DeviceId, number>
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
   take(envelope: Envelope, position: number): () => void
   vector(): Vector
@@ -137,7 +137,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
     all,
     get: (number) => all.get(number),
     countOf: (author) => counts.get(author) ?? 0,
-    authorCount: () => counts.size,
+    authors: () => counts,
     take(envelope, position) {
       digest = undefined
       const { head } = envelope

@@ -4,11 +4,12 @@ export type Clocks = readonly (readonly [first: number, count: number])[]
 /** The clocks with some more; n log n in what is added, however many ranges an author makes of it. */
 export function withClocks(clocks: Clocks, added: Clocks): Clocks {
   if (added.length === 0) return clocks
-  const merged: [number, number][] = []
-  const take = ([first, count]: readonly [number, number]): void => {
+  const merged: (readonly [first: number, count: number])[] = []
+  const take = (range: readonly [number, number]): void => {
     const last = merged.at(-1)
-    if (last === undefined || first > last[0] + last[1]) merged.push([first, count])
-    else last[1] = Math.max(last[1], first + count - last[0])
+    const end = range[0] + range[1]
+    if (last === undefined || range[0] > last[0] + last[1]) merged.push(range)
+    else if (end > last[0] + last[1]) merged[merged.length - 1] = [last[0], end - last[0]]
   }
   const sorted = [...added].sort(([a], [b]) => a - b)
   let next = 0

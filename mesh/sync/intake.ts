@@ -66,10 +66,10 @@ export async function takeIn(
 }
 
 /** Waiting envelopes whose turn has come. */
-function ripe({ waiting, chains }: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
+function ripe({ waiting, chains, ports }: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
   return waiting
     .all()
-    .filter(({ envelope }) => judge(envelope, chains, waiting).verdict !== 'waits')
+    .filter(({ envelope }) => judge(envelope, chains, waiting, ports.writers).verdict !== 'waits')
     .flatMap(({ envelope }) => waiting.take(envelope.chain, envelope.head.sequence) ?? [])
 }
 
@@ -96,7 +96,7 @@ async function takeOne(
     batch.refused += 1
     return
   }
-  const judgement = judge(envelope, chains, waiting)
+  const judgement = judge(envelope, chains, waiting, ports.writers)
   if (judgement.verdict === 'waits') {
     waiting.add({ envelope, via })
     batch.waiting += 1

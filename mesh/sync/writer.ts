@@ -39,7 +39,7 @@ export function createWriter(state: ReplicaState): Writer {
     const { run, chain: number } = chainFor(epoch)
     const chain = state.chains.get(number)
     // what no other device would take is not acknowledged here
-    if (chain === undefined && !hasRoomFor(ports.signer.id, state.chains))
+    if (chain === undefined && !hasRoomFor(ports.signer.id, state.chains, ports.writers))
       throw new MeshError('too-large', 'This device has begun to write here too often for the others to take more.')
     const from = chain?.clock ?? 0
     const entries: UpdateEntry[] = piece.values.map((bytes, index) => ({ key: entryKey(number, from + index), bytes }))
