@@ -94,16 +94,19 @@ test.each(['helper-only', 'member'] as const)(
       await source.write({ type: 'offers', offers })
     }
     const room = await makesRoom(alice)
-    await until(() => alice.mesh.rooms.rooms.list().some(({ id }) => id === room), { what: 'the room' })
+    await until(() => alice.mesh.rooms.rooms.list().some(({ id }) => id === room), {
+      what: 'the room',
+      timeoutMs: 60_000,
+    })
     // what there may be is asked for, so many at once; nothing came of any
-    await until(() => wants.length >= SYNC_PROSPECTS_MAX, { what: 'the offers to be taken in' })
+    await until(() => wants.length >= SYNC_PROSPECTS_MAX, { what: 'the offers to be taken in', timeoutMs: 60_000 })
     expect(wants).toHaveLength(SYNC_PROSPECTS_MAX)
     expect(wants.every((id) => id.startsWith(prefix))).toBe(true)
     expect(recordsOf(alice) - before).toBeLessThan(32)
     await alice.mesh.remove(mallory.raw.id)
     await makesRoom(alice)
   },
-  60_000,
+  120_000,
 )
 
 async function countWants(stream: FrameStream, wants: string[]): Promise<void> {
@@ -140,14 +143,17 @@ test('what an earlier version wrote down for offers alone is gone after a start,
   const again = await startPeer('Alice', { store: alice.store })
   running.push(again)
   const named = (): number => [...again.store.data.records.keys()].filter((key) => key.startsWith('sync/name/')).length
-  await until(() => named() === 1, { what: 'the empty documents to be gone' })
+  await until(() => named() === 1, { what: 'the empty documents to be gone', timeoutMs: 60_000 })
   await again.mesh.rooms.rooms.open(room)
   const texts = (again.mesh.rooms.rooms.get(room)?.items ?? []).flatMap((item) =>
     item.kind === 'message' ? [item.text] : [],
   )
   expect(texts).toEqual(['Still here.'])
-  await until(() => sizeOf(again, 'sync/have/') < 2_000, { what: 'what was said of no chain to be gone' })
-})
+  await until(() => sizeOf(again, 'sync/have/') < 2_000, {
+    what: 'what was said of no chain to be gone',
+    timeoutMs: 60_000,
+  })
+}, 120_000)
 
 const nameOfRoom = (room: RoomId): DocumentName =>
   ({ id: room, kind: 'operations', scope: `room:${room}` }) as unknown as DocumentName
@@ -180,4 +186,4 @@ test('what a device says that it holds costs bytes in proportion, and chains tha
   expect(toldBytes).toBeLessThan(10_000)
   expect(writtenBytes('sync/have/')).toBeLessThan(2_000)
   expect(worst).toBeLessThan(2_000)
-}, 60_000)
+}, 120_000)

@@ -18,7 +18,7 @@ const textsOf = (peer: TestPeer, room: RoomId): string[] =>
   (peer.mesh.rooms.rooms.get(room)?.items ?? []).flatMap((item) => (item.kind === 'message' ? [item.text] : []))
 
 async function enter(peer: TestPeer, room: RoomId): Promise<void> {
-  await until(() => peer.mesh.rooms.rooms.list().some(({ id }) => id === room), { what: 'the room' })
+  await until(() => peer.mesh.rooms.rooms.list().some(({ id }) => id === room), { what: 'the room', timeoutMs: 30_000 })
   await peer.mesh.rooms.rooms.open(room)
 }
 
@@ -34,7 +34,7 @@ async function scene(): Promise<{ alice: TestPeer; bob: TestPeer; mallory: SyncA
   const room = await alice.mesh.rooms.rooms.create({ name: 'Cabin', people, history: 'all' })
   await alice.mesh.rooms.rooms.say(room, 'Who has the key?')
   await enter(bob, room)
-  await until(() => textsOf(bob, room).length === 1, { what: 'the first message' })
+  await until(() => textsOf(bob, room).length === 1, { what: 'the first message', timeoutMs: 30_000 })
   return { alice, bob, mallory, room }
 }
 
@@ -59,10 +59,16 @@ test('a key that was withheld by a box that does not open comes from another hol
   const stage = await scene()
   const { alice, bob, room } = stage
   const epoch = await withholds(stage, bob)
-  await until(() => bob.mesh.ledger().some(({ hash }) => hash === epoch), { what: 'the key to be told' })
+  await until(() => bob.mesh.ledger().some(({ hash }) => hash === epoch), {
+    what: 'the key to be told',
+    timeoutMs: 30_000,
+  })
   const entriesBefore = alice.mesh.ledger().length
   await alice.mesh.rooms.rooms.say(room, 'Under the stone.')
-  await until(() => textsOf(bob, room).includes('Under the stone.'), { what: 'the message to be read' })
+  await until(() => textsOf(bob, room).includes('Under the stone.'), {
+    what: 'the message to be read',
+    timeoutMs: 30_000,
+  })
   // alone, with what is on its disk
   await until(() => bob.mesh.ledger().some(({ type, by }) => type === 'share' && by === bob.mesh.self), { what: 'the key to be kept' }) // prettier-ignore
   await Promise.all([bob.stop(), alice.stop()])
@@ -73,4 +79,4 @@ test('a key that was withheld by a box that does not open comes from another hol
   expect(textsOf(again, room)).toEqual(['Who has the key?', 'Under the stone.'])
   // one entry for it, by the one who kept it
   expect(again.mesh.ledger().length - entriesBefore).toBeLessThanOrEqual(1)
-}, 60_000)
+}, 120_000)
