@@ -11,6 +11,7 @@ import {
   type DocumentId,
   type EventSource,
   type Logger,
+  type MeshId,
   type ScopeId,
 } from './base/index.ts'
 import type { ChatDocument, ChatDocuments, ChatEntry } from './state/index.ts'
@@ -41,6 +42,24 @@ export interface ChatPlace {
   readonly keys: string
 }
 
+/** Enough of the mesh's name that no two of a person's are alike. */
+const MESH_NAME_LENGTH = 12
+
+/** What the ids of documents of chats begin with in a mesh. */
+export function chatPrefix(mesh: MeshId): string {
+  return `chat-${mesh.slice(0, MESH_NAME_LENGTH)}-`
+}
+
+/** True for the id of a document that a chat of this mesh can have. */
+export function isChatDocument(id: DocumentId, mesh: MeshId): boolean {
+  const prefix = chatPrefix(mesh)
+  return id.startsWith(prefix) && isChatId(id.slice(prefix.length))
+}
+
+function isChatId(text: string): boolean {
+  return text.length <= CHAT_ID_MAX_LENGTH && /^[a-z0-9]/.test(text)
+}
+
 interface ChatDocumentsPorts {
   readonly self: DeviceId
   readonly documents: Documents
@@ -67,7 +86,7 @@ export function createChatDocuments(ports: ChatDocumentsPorts): ChatDocuments {
     const place = ports.place()
     if (place?.scope !== name.scope || name.kind !== 'operations' || !name.id.startsWith(place.prefix)) return undefined
     const chat = name.id.slice(place.prefix.length)
-    return /^[a-z0-9]/.test(chat) ? asId<ChatId>(chat) : undefined
+    return isChatId(chat) ? asId<ChatId>(chat) : undefined
   }
 
   return {

@@ -1,5 +1,5 @@
 import { asId, createEvents, type Clock, type Logger, type ScopeId, type Store } from './base/index.ts'
-import { createChatDocuments, type ChatPlace } from './chat-documents.ts'
+import { chatPrefix, createChatDocuments, type ChatPlace } from './chat-documents.ts'
 import type { MeshChats } from './chats-types.ts'
 import { authorize, personScope, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
@@ -14,9 +14,6 @@ interface ChatsPorts {
   readonly epochs: KeptEpochs
   readonly sharing: Sharing
 }
-
-/** Enough of the mesh's name that no two of a person's are alike. */
-const MESH_NAME_LENGTH = 12
 
 /** The chats of this device's person in the documents of the mesh it is in. */
 export function createMeshChats(ports: ChatsPorts): MeshChats & Pick<ChatMirror, 'start' | 'stop'> {
@@ -37,7 +34,7 @@ export function createMeshChats(ports: ChatsPorts): MeshChats & Pick<ChatMirror,
     const known = (state.epochs.get(scope) ?? []).filter(({ id }) => epochs.get(scope, id) !== undefined)
     return {
       scope: asId<ScopeId>(scope),
-      prefix: `chat-${mesh.slice(0, MESH_NAME_LENGTH)}-`,
+      prefix: chatPrefix(mesh),
       keys: String(known.length),
     }
   }

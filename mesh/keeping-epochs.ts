@@ -53,6 +53,12 @@ export interface KeptEpochs extends Keyring {
    * device: from then on it needs the words no more. @throws MeshError of the store
    */
   openWith(recovery: NonNullable<EpochsPorts['recovery']>, options?: Cancellable): Promise<void>
+  /** See {@link Epochs.missing}, of the mesh this device is in. */
+  missing(): ReturnType<Epochs['missing']>
+  /** See {@link Epochs.give}. */
+  give: Epochs['give']
+  /** See {@link Epochs.take}. */
+  take: Epochs['take']
   close(): void
 }
 
@@ -149,6 +155,9 @@ export async function keepEpochs(ports: KeepingPorts, options: Cancellable = {})
     maintain,
     // until the keys of the mesh one went to are open, those of the last one are nobody's
     meshTags: () => (membership.ledger().mesh === mesh ? epochs.meshTags() : []),
+    missing: () => (membership.ledger().mesh === mesh ? epochs.missing() : new Map()),
+    give: (scope, to, wanted) => epochs.give(scope, to, wanted),
+    take: (scope, given, takeOptions) => epochs.take(scope, given, takeOptions),
     async openWith(recovery, openOptions = {}) {
       await follow()
       const ledger = membership.ledger()

@@ -13,6 +13,7 @@ import {
 } from './base/index.ts'
 import { createArchives } from './archives.ts'
 import { createAsk } from './ask.ts'
+import { createKeyAsking } from './asking-keys.ts'
 import { createMeshChats } from './chats.ts'
 import type { EngineHost } from './engine/index.ts'
 import {
@@ -244,6 +245,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     membership: goingMembership,
   })
 
+  const askingKeys = createKeyAsking({ membership, epochs, links, clock, log })
   const hosts = {
     control: links.host,
     engines,
@@ -251,10 +253,12 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     knocking: knocks,
     recovering: createRecoveries({ membership, clock, log, spare }),
     documents: sharing.syncer.host,
+    keys: askingKeys.host,
   }
   await serveProtocols(node, createProtocols(hosts, { clock, log }), links.host, { clock, log })
   links.start()
   sharing.start()
+  askingKeys.start()
   startChats()
   const life = new AbortController()
   archives.resume({ signal: life.signal }).catch((error: unknown) => {
@@ -318,6 +322,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       life.abort(new MeshError('aborted', 'Stopped.'))
       await rooms.rooms.stopAll()
       await stopChats()
+      await askingKeys.stop()
       epochs.close()
       await sharing.stop()
       await links.stop()

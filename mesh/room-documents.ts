@@ -24,6 +24,11 @@ interface DocumentPorts {
   readonly log: Logger
 }
 
+/** True for the id of the document a room has. */
+export function isRoomDocument(id: DocumentId, room: RoomId): boolean {
+  return asId<DocumentId>(room) === id
+}
+
 /** The shared document of a room as the room reads it: its own ids, its own authors, and nothing another could have named. */
 export async function openRoomDocument(
   ports: DocumentPorts,

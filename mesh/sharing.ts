@@ -19,12 +19,15 @@ import {
   type Scope,
   type ScopeId as LedgerScope,
 } from './identity/index.ts'
+import { isChatDocument } from './chat-documents.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { openSync, type Links } from './net/index.ts'
+import { isRoomDocument } from './room-documents.ts'
 import {
   createDocuments,
   createSyncer,
   type Decoder,
+  type DocumentName,
   type Documents,
   type Keyring,
   type Syncer,
@@ -149,12 +152,31 @@ function createWriters(membership: Membership): Writers {
     // a person's and a room's envelopes are kept by whom they are open to, and by helpers that read nothing
     mayStore: (device, scope) =>
       may(device, 'store', scope) && (may(device, 'read', scope) || membership.subject(device) === 'helper-only'),
+    mayExist: (name) => mayExist(membership, name),
+    personOf: (device) => membership.state().devices.get(device)?.person,
+    isOver(scope) {
+      const known = scopeId.safeParse(scope)
+      const parts = known.success ? scopeOf(known.data) : undefined
+      const person = parts?.kind === 'person' ? membership.state().people.get(parts.person) : undefined
+      return person !== undefined && person.removedAt !== null
+    },
     mayHaveWritten(device, scope, epoch) {
       const epochs = membership.state().epochs.get(ledgerScope(scope)) ?? []
       const held = epochs.find((one) => one.id === asId<EntryHash>(epoch))
       return held !== undefined && held.sealed.some(({ to }) => to === device)
     },
   }
+}
+
+/** Whether this mesh has, or may have, a document of that name: one a room, and one a chat of a person who belongs. */
+function mayExist(membership: Membership, { id, kind, scope }: DocumentName): boolean {
+  const known = scopeId.safeParse(scope)
+  if (!known.success || kind !== 'operations') return false
+  const state = membership.state()
+  const parts = scopeOf(known.data)
+  if (parts.kind === 'room') return isRoomDocument(id, parts.room) && state.rooms.has(parts.room)
+  if (parts.kind !== 'person' || !isChatDocument(id, membership.ledger().mesh)) return false
+  return state.people.get(parts.person)?.removedAt === null
 }
 
 function ledgerScope(scope: ScopeId): LedgerScope {

@@ -171,6 +171,22 @@ export const LEDGER_RESERVED_DEVICES_MAX = 32
 export const LEDGER_LATE_ENTRIES_MAX = 64
 /** How much more of others' entries a person may bring in than it may write. */
 export const LEDGER_SPONSORED_FACTOR = 8
+/** Keys asked for at once of a device that holds them, how long its answer may take, and when it is asked again, in ms. */
+export const KEYS_PER_ASK_MAX = 256
+export const KEYS_ANSWER_TIMEOUT_MS = 10_000
+export const KEYS_AGAIN_FIRST_MS = 2_000
+export const KEYS_AGAIN_MAX_MS = 10 * 60_000
+/** Devices asked for keys at once. */
+export const KEYS_ASKED_AT_ONCE = 16
+/** Questions for keys that one device is answered at once, and the pause for each further one, in ms. */
+export const KEYS_ANSWERS_MAX = 16
+export const KEYS_ANSWER_EVERY_MS = 10_000
+/** How long a key that was given and does not open is waited for before another is made, in ms. */
+export const KEYS_WITHHELD_MS = 60_000
+/** How often a key is given to one recipient through the ledger before that takes longer each time, the first pause and the longest, in ms. */
+export const KEYS_FREE_SHARES = 3
+export const KEYS_SHARE_PAUSE_FIRST_MS = 60 * 60_000
+export const KEYS_SHARE_PAUSE_MAX_MS = 30 * 24 * 60 * 60_000
 /** Most recipients of one epoch's key. */
 export const LEDGER_RECIPIENTS_MAX = 1_024
 /** Most epochs whose keys one entry shares. */
@@ -248,19 +264,49 @@ export const SYNC_OPERATION_MAX_BYTES = 256 * 1024
 export const SYNC_OPERATIONS_MAX = 256
 /** Most ranges that one envelope erases. */
 export const SYNC_ERASES_MAX = 256
-/** Most documents one device keeps. */
-export const SYNC_DOCUMENTS_MAX = 16_384
+/** Most documents one device keeps for another person, and for each further device of its own; what it writes itself always has a place. */
+export const SYNC_DOCUMENTS_PER_PERSON_MAX = 16_384
+export const SYNC_DOCUMENTS_OWN_MAX = 65_536
+/** Documents that are asked for over one link and of which nothing has come yet. */
+export const SYNC_PROSPECTS_MAX = 256
+/** Further offers that one link may have waiting. */
+export const SYNC_OFFERS_WAITING_MAX = 4_096
+/** How long a link may bring nothing before others of its offers are tried, in ms. */
+export const SYNC_PROSPECT_MS = 60_000
+/** How long what a removed person left is kept by devices that never read it, in ms. */
+export const SYNC_OVER_MS = 30 * 24 * 60 * 60_000
 /** Most chains in one document, and of one author in it. */
 export const SYNC_CHAINS_MAX = 65_536
 export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
 /** Most bytes of one document that wait for a key or for what comes before them, and an author's share of it. */
 export const SYNC_WAITING_MAX_BYTES = 1024 * 1024
 export const SYNC_WAITING_PER_AUTHOR_MAX_BYTES = 256 * 1024
+/** The same over all documents. */
+export const SYNC_WAITING_ALL_MAX_BYTES = 16 * 1024 * 1024
+export const SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES = 1024 * 1024
+/** What another person's devices may make this one keep of their own: at once and each second, all in all and each day, in bytes. */
+export const SYNC_BUDGET_BURST_BYTES = 8 * 1024 * 1024
+export const SYNC_BUDGET_BYTES_PER_S = 64 * 1024
+export const SYNC_BUDGET_MAX_BYTES = 256 * 1024 * 1024
+export const SYNC_BUDGET_BYTES_PER_DAY = 128 * 1024 * 1024
+/** What an envelope counts beside its bytes, and what a document does. */
+export const SYNC_BUDGET_ENVELOPE_BYTES = 256
+export const SYNC_BUDGET_DOCUMENT_BYTES = 4_096
+/** What they may hand on of others: all in all and each day, in bytes. */
+export const SYNC_FORWARD_MAX_BYTES = 4 * 1024 * 1024 * 1024
+export const SYNC_FORWARD_BYTES_PER_DAY = 1024 * 1024 * 1024
+/** First and longest wait for the rest of what a device sent beyond that, in ms. */
+export const SYNC_DELAY_MIN_MS = 1_000
+export const SYNC_DELAY_MAX_MS = 60_000
 /** A document gets a new snapshot when its log has grown by this much since the last one, in envelopes or bytes. */
 export const SYNC_SNAPSHOT_ENVELOPES = 256
 export const SYNC_SNAPSHOT_BYTES = 1024 * 1024
+/** Of a large document no sooner than this after the last one, in ms, while it has not grown by half. */
+export const SYNC_SNAPSHOT_PAUSE_MS = 60_000
 /** A log that holds erased bytes is written anew when it has grown by this many envelopes since that was last done. */
 export const SYNC_REWRITE_ENVELOPES = 4_096
+/** And no sooner than this after it was, in ms. */
+export const SYNC_REWRITE_PAUSE_MS = 10 * 60_000
 /** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
 export const SYNC_DECODE_TIMEOUT_MS = 500
 export const SYNC_DECODE_HEAP_MIB = 256
@@ -277,10 +323,16 @@ export const SYNC_BATCH_BYTES = 128 * 1024
 export const SYNC_BATCH_ENVELOPES = 256
 /** Documents named in one frame. */
 export const SYNC_OFFER_MAX = 256
+/** How long what devices say that they hold is gathered before it is written down, in ms, and after how many bytes of it all is written anew. */
+export const SYNC_HAVE_PAUSE_MS = 2_000
+export const SYNC_HAVE_REWRITE_BYTES = 32 * 1024
+/** What a device says that it holds beyond what is here: rows remembered over one link. */
+export const SYNC_HAVE_BEYOND_MAX = 16_384
 /** Streams of documents one connection may have open, each way. */
 export const SYNC_STREAMS_MAX = 4
-/** Pause before a session that ended is opened again, in ms. */
+/** Pause before a session that ended is opened again, in ms; the longest where the other device keeps breaking its rules. */
 export const SYNC_RETRY_MS = 2_000
+export const SYNC_RETRY_MAX_MS = 120_000
 /** How far ahead of this device's clock the stamp of a setting may be and still count, in ms. */
 export const SYNC_SETTING_AHEAD_MS = 24 * 60 * 60_000
 /** Quarantines kept. */
@@ -288,4 +340,7 @@ export const SYNC_QUARANTINES_MAX = 1_024
 /** Largest presence, in bytes; how many of one author a second are heard; how long one holds, in ms. */
 export const AWARENESS_MAX_BYTES = 1_024
 export const AWARENESS_PER_SECOND = 5
+/** How many of one device are heard a second over all documents, and for how many of both that is remembered. */
+export const AWARENESS_OF_DEVICE_PER_SECOND = 50
+export const AWARENESS_HEARD_MAX = 4_096
 export const AWARENESS_HOLDS_MS = 30_000

@@ -1,4 +1,4 @@
-import type { EventSource } from '../base/index.ts'
+import type { DeviceId, EntryHash, EventSource } from '../base/index.ts'
 import type { SecretKey } from '../seal/index.ts'
 import type { Cancellable, Recipient, ScopeId } from './ledger/index.ts'
 
@@ -29,6 +29,12 @@ export interface Keyring {
   get(scope: ScopeId, epochId: string): EpochKey | undefined
 }
 
+/** Keys of epochs in a box for one device. */
+export interface GivenKeys {
+  readonly epochs: readonly EntryHash[]
+  readonly box: Uint8Array
+}
+
 /** The keyring of this device, with what keeps the keys of all scopes in order. */
 export interface Epochs extends Keyring {
   /** Makes a new generation for the present audience. @throws MeshError `unauthorized` or of the store */
@@ -42,6 +48,23 @@ export interface Epochs extends Keyring {
    * @returns when to call again at the latest, in ms; undefined when only a change makes new work
    */
   maintain(options?: Cancellable): Promise<{ readonly dueInMs: number | undefined }>
+  /**
+   * Epochs the ledger says this device was given, and whose box did not open or held another
+   * key: whoever gave them may have lied, and any other holder can give them.
+   */
+  missing(): ReadonlyMap<ScopeId, readonly EntryHash[]>
+  /**
+   * Seals keys that are known here to a device that was given them before, as the ledger says:
+   * nobody comes to hold a key by it that the ledger does not name as its holder.
+   * @throws MeshError `unauthorized` when the device may not read the scope
+   */
+  give(scope: ScopeId, to: DeviceId, epochs: readonly EntryHash[]): Promise<GivenKeys>
+  /**
+   * Takes keys of a box that another holder gave; false ones are not believed. What opens
+   * is sealed to this device anew in the ledger, so that it needs nobody after a restart.
+   * @returns how many were missing and are known now
+   */
+  take(scope: ScopeId, given: GivenKeys, options?: Cancellable): Promise<number>
   /**
    * What devices of the mesh recognise each other by where strangers listen, of its newest
    * epochs, newest first. Empty for a device that may not read the mesh.

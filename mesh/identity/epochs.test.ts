@@ -12,7 +12,7 @@ import {
   type TestMember,
 } from '../../tests/kit/ledger.ts'
 import { createSeededRandom } from '../../tests/kit/random.ts'
-import { silentLogger, type EntryHash } from '../base/index.ts'
+import { KEYS_WITHHELD_MS, silentLogger, type EntryHash } from '../base/index.ts'
 import { createRecoverySecret, createSealingKeyPair, recoveryKeys, type SealingKeyPair } from '../seal/index.ts'
 import { openKeys, sealKeys } from './epoch-boxes.ts'
 import { createEpochs, EPOCH_MAX_AGE_MS, EPOCH_STAGGER_MS } from './epochs.ts'
@@ -346,5 +346,87 @@ describe('keeping the keys in order', () => {
     await keysOfBob.maintain()
     expect(heard).toContain(`mesh ${id}`)
     keysOfBob.close()
+  })
+})
+
+describe('a key that was given by a box that does not open', () => {
+  const garbage = (): Uint8Array => random.bytes(80)
+  const asBytes = (hash: EntryHash): Uint8Array => Uint8Array.from(Buffer.from(hash, 'hex'))
+
+  test('is given by another holder to who the ledger says was given it, and to nobody else; a false one is not believed', async () => {
+    const { alice, bob, keysOfAlice } = await pair()
+    const sealed = await seals(keysOfAlice, 'mesh', 'true')
+    const epochs = [sealed.id as EntryHash]
+    const late = await addPerson(alice, await createTestDevice(random, 'late'), 'Late', 'member')
+    const guest = await addPerson(alice, await createTestDevice(random, 'guest'), 'Guest', 'guest')
+    await exchange(alice, bob)
+    // nobody has said in the ledger that it may hold this one
+    expect(await keysOfAlice.give('mesh', late.id, epochs)).toMatchObject({ epochs: [] })
+    await bob.ledger.append({ type: 'share', scope: 'mesh', to: late.id, epochs: epochs.map(asBytes), box: garbage() })
+    await exchangeAll([alice, bob, late])
+    const keysOfLate = await epochsOf(late)
+    expect([...keysOfLate.missing()]).toEqual([['mesh', epochs]])
+    expect(await keysOfLate.take('mesh', { epochs, box: garbage() })).toBe(0)
+    const place = { mesh: bob.ledger.mesh, scope: 'mesh', to: late.id, what: epochs } as const
+    const other = await sealKeys(late.sealing.publicKey, [random.bytes(32)], place)
+    expect(await keysOfLate.take('mesh', { epochs, box: other })).toBe(0)
+    await expect(keysOfAlice.give('mesh', guest.id, epochs)).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(await keysOfLate.take('mesh', await keysOfAlice.give('mesh', late.id, epochs))).toBe(1)
+    expect(await opens(keysOfLate, 'mesh', sealed)).toBe('true')
+    expect(keysOfLate.missing().size).toBe(0)
+    // kept for a restart, in one entry, and needed no entry of the giver
+    expect(await opens(await epochsOf(late), 'mesh', sealed)).toBe('true')
+    const shares = late.ledger.entries().filter(({ fields }) => fields.type === 'share')
+    expect(shares.map(({ author }) => author).sort()).toEqual([bob.id, late.id].sort())
+  })
+
+  test('and that nobody gives is replaced after a while, less and less often', async () => {
+    const { alice, bob, keysOfAlice } = await pair()
+    await seals(keysOfAlice, 'mesh', 'before')
+    await exchange(alice, bob)
+    let rotations = 0
+    for (let round = 0; round < 60; round++) {
+      const generation = (bob.ledger.state().epochs.get('mesh')?.[0]?.generation ?? 0) + 1
+      const sealed = [alice, bob].map(({ id: to }) => ({ to, box: garbage() }))
+      await bob.ledger.append({ type: 'rotate', scope: 'mesh', generation, check: random.bytes(32), sealed })
+      await exchange(alice, bob)
+      await keysOfAlice.maintain()
+      alice.clock.advance(KEYS_WITHHELD_MS)
+      await keysOfAlice.maintain()
+      alice.clock.advance(EPOCH_STAGGER_MS * 3)
+      await keysOfAlice.maintain()
+      const [newest] = alice.ledger.state().epochs.get('mesh') ?? []
+      if (newest?.by !== alice.id) continue
+      rotations += 1
+      await exchange(alice, bob)
+      expect((await keysOfAlice.current('mesh')).id).toBe(newest.id)
+    }
+    expect(rotations).toBeGreaterThan(0)
+    expect(rotations).toBeLessThan(10)
+  })
+
+  test('and a device that says again and again that it lost its keys is given them less and less often', async () => {
+    const { alice, bob, keysOfAlice } = await pair()
+    await seals(keysOfAlice, 'mesh', 'before')
+    await exchange(alice, bob)
+    for (let round = 0; round < 60; round++) {
+      alice.clock.advance(60_000)
+      const at = alice.clock.now() + round
+      const certificate = await signCertificate(bob.key, {
+        name: 'bob',
+        kind: 'helper',
+        sealingKey: createSealingKeyPair(random).publicKey,
+        at,
+      })
+      await bob.ledger.append({ type: 'certify', certificate })
+      await exchange(alice, bob)
+      await keysOfAlice.maintain()
+      alice.clock.advance(EPOCH_STAGGER_MS * 3)
+      await keysOfAlice.maintain()
+      await exchange(alice, bob)
+    }
+    const shares = alice.ledger.entries().filter(({ fields }) => fields.type === 'share')
+    expect(shares.length).toBeGreaterThan(1)
+    expect(shares.length).toBeLessThan(10)
   })
 })

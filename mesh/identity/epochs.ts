@@ -1,5 +1,9 @@
 import {
   createEvents,
+  KEYS_FREE_SHARES,
+  KEYS_SHARE_PAUSE_FIRST_MS,
+  KEYS_SHARE_PAUSE_MAX_MS,
+  KEYS_WITHHELD_MS,
   LEDGER_EPOCHS_PER_SHARE_MAX,
   LEDGER_RECIPIENTS_MAX,
   MeshError,
@@ -14,7 +18,7 @@ import {
 import { SECRET_KEY_BYTES, secretKey, type SealingKeyPair } from '../seal/index.ts'
 import { fromHex, toHex } from '../wire/index.ts'
 import { keyCheck, openKeys, recognitionTag, sealKeys } from './epoch-boxes.ts'
-import type { EpochChange, EpochKey, Epochs } from './epochs-types.ts'
+import type { EpochChange, EpochKey, Epochs, GivenKeys } from './epochs-types.ts'
 import {
   holdingOf,
   recoveryRecipient,
@@ -24,6 +28,7 @@ import {
   type Ledger,
   type LedgerEntry,
   type LedgerEpoch,
+  type LedgerState,
   type Recipient,
   type ScopeId,
 } from './ledger/index.ts'
@@ -39,6 +44,7 @@ export const EPOCH_STAGGER_MS = 2_000
 const TAGGED_EPOCHS = 4
 /** The longest a device waits for the others. */
 const STAGGER_MAX_MS = 60_000
+const DAY_MS = 24 * 60 * 60_000
 
 /** What the keyring stands on. */
 export interface EpochsPorts {
@@ -63,6 +69,7 @@ interface KnownKey extends EpochKey {
 export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}): Promise<Epochs> {
   const { ledger, self, random, clock, log } = ports
   const keys = new Map<ScopeId, Map<string, KnownKey>>()
+  let keyCount = 0
   const changes = createEvents<EpochChange>((error) => {
     log.error('a listener of the keyring failed', { error })
   })
@@ -96,6 +103,7 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     const { id, generation } = epoch
     ofScope.set(id, { id, generation, bytes, key: await secretKey(bytes), tag: recognitionTag(bytes) })
     keys.set(scope, ofScope)
+    keyCount += 1
     tags = undefined
     return true
   }
@@ -112,14 +120,15 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     box: Uint8Array,
     place: Parameters<typeof openKeys>[2],
     count: number,
+    by?: DeviceId,
   ): Promise<readonly Uint8Array[]> => {
     const pair = pairOf(place.to)
     if (pair === undefined) return []
     try {
       return await openKeys(pair, box, place, count)
     } catch (error) {
-      // sealed to an older key of this device, or wrong: others share it again
-      log.info('a box of keys does not open', { scope: place.scope, error })
+      // sealed to an older key of this device, or wrong: others are asked for it
+      log.warn('a box of keys does not open', { scope: place.scope, by, error })
       return []
     }
   }
@@ -127,12 +136,13 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
   const readEntry = async ({
     fields,
     hash,
+    author,
   }: LedgerEntry): Promise<{ scope: ScopeId; opened: string[] } | undefined> => {
     const { mesh } = ledger
     if (fields.type === 'rotate') {
       const { scope, generation, check } = fields
       for (const { to, box } of fields.sealed) {
-        const [bytes] = await tryOpen(box, { mesh, scope, to, what: generation }, 1)
+        const [bytes] = await tryOpen(box, { mesh, scope, to, what: generation }, 1, author)
         if (bytes !== undefined && (await learn(scope, { id: hash, generation, check }, bytes)))
           return { scope, opened: [hash] }
       }
@@ -141,7 +151,9 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
       const { scope, to } = fields
       const ids = fields.epochs.map(toHex)
       const opened: string[] = []
-      for (const [index, bytes] of (await tryOpen(fields.box, { mesh, scope, to, what: ids }, ids.length)).entries()) {
+      for (const [index, bytes] of (
+        await tryOpen(fields.box, { mesh, scope, to, what: ids }, ids.length, author)
+      ).entries()) {
         const epoch = ledger.entry((ids[index] ?? '') as EntryHash)
         if (epoch?.fields.type !== 'rotate' || epoch.fields.scope !== scope) continue
         if (await learn(scope, { id: epoch.hash, ...epoch.fields }, bytes)) opened.push(epoch.hash)
@@ -160,6 +172,66 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
       opened.set(read.scope, [...(opened.get(read.scope) ?? []), ...read.opened])
     }
     for (const [scope, ids] of opened) changes.emit({ scope, opened: ids })
+  }
+
+  /** Asked for with every change of a link. */
+  let missed:
+    { readonly state: LedgerState; readonly keys: number; readonly all: Map<ScopeId, EntryHash[]> } | undefined
+  const missing = (): Map<ScopeId, EntryHash[]> => {
+    if (missed?.state === ledger.state() && missed.keys === keyCount) return missed.all
+    const all = new Map<ScopeId, EntryHash[]>()
+    for (const scope of scopesOf(ledger.state(), self)) {
+      const ids = holdingOf(ledger, scope)
+        .dueTo(self)
+        .flatMap(({ id }) => (known(scope, id) === undefined ? [id] : []))
+      if (ids.length > 0) all.set(scope, ids)
+    }
+    missed = { state: ledger.state(), keys: keyCount, all }
+    return all
+  }
+
+  const give = async (scope: ScopeId, to: DeviceId, wanted: readonly EntryHash[]): Promise<GivenKeys> => {
+    mayRead(scope)
+    const holding = holdingOf(ledger, scope)
+    const publicKey = holding.recipients.get(to)
+    if (publicKey === undefined)
+      throw new MeshError('unauthorized', 'Keys are given only to who may read what they open.')
+    const asked = new Set(wanted)
+    const some = holding.dueTo(to).flatMap(({ id }) => (asked.has(id) ? (known(scope, id) ?? []) : []))
+    const ids = some.map(({ id }) => id as EntryHash)
+    const secrets = some.map(({ bytes }) => bytes)
+    const box = some.length === 0 ? undefined : await sealFor(publicKey, to, secrets, scope, ids)
+    return box === undefined ? { epochs: [], box: new Uint8Array() } : { epochs: ids, box }
+  }
+
+  const take = async (scope: ScopeId, given: GivenKeys, signal: AbortSignal | undefined): Promise<number> => {
+    const lacking = new Set(missing().get(scope))
+    const ids = [...given.epochs]
+    const place = { mesh: ledger.mesh, scope, to: self, what: ids }
+    const opened: EntryHash[] = []
+    for (const [index, bytes] of (await tryOpen(given.box, place, ids.length)).entries()) {
+      const epoch = ledger.entry((ids[index] ?? '') as EntryHash)
+      if (epoch?.fields.type !== 'rotate' || epoch.fields.scope !== scope || !lacking.has(epoch.hash)) continue
+      if (await learn(scope, { id: epoch.hash, ...epoch.fields }, bytes)) opened.push(epoch.hash)
+    }
+    if (opened.length === 0) return 0
+    changes.emit({ scope, opened })
+    await keep(scope, opened, signal)
+    return opened.length
+  }
+
+  /** Seals keys to this device itself: a box in the ledger that opens, in the place of one that did not. */
+  const keep = async (scope: ScopeId, ids: readonly EntryHash[], signal: AbortSignal | undefined): Promise<void> => {
+    const secrets = ids.flatMap((id) => known(scope, id)?.bytes ?? [])
+    const box = await sealFor(ports.sealingKey.publicKey, self, secrets, scope, ids)
+    if (box === undefined) return
+    try {
+      await ledger.append({ type: 'share', scope, to: self, epochs: ids.map((id) => fromHex(id)), box }, { signal })
+    } catch (error) {
+      throwIfAborted(signal)
+      // after a restart they are asked for again
+      log.warn('keys that another device gave could not be kept', { scope, error })
+    }
   }
 
   const mayRead = (scope: ScopeId): void => {
@@ -288,6 +360,32 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     return last?.author === self
   }
 
+  /** A recipient that is given the same keys again and again says each time that it lost them: it waits for them longer. */
+  const pauseFor = (holding: KeyHolding, scope: ScopeId, to: Recipient): number => {
+    const shares = holding.sharesOf(to, lackedAndKnown(holding, scope, to))
+    if (shares.length <= KEYS_FREE_SHARES) return 0
+    const pauseMs = KEYS_SHARE_PAUSE_FIRST_MS * 2 ** Math.min(shares.length - KEYS_FREE_SHARES - 1, 20)
+    const last = Math.max(...shares.map((entry) => ledger.receivedAt(entry) ?? 0))
+    return Math.max(0, last + Math.min(pauseMs, KEYS_SHARE_PAUSE_MAX_MS) - clock.now())
+  }
+
+  /**
+   * A key that this device was given and that does not open, and that no holder gave it in a while, is
+   * one it cannot write with: it makes the next itself. Ms until then; undefined: it need not.
+   */
+  const withheldFor = (holding: KeyHolding, scope: ScopeId): number | undefined => {
+    const usable = holding.epochs.filter((epoch) => holding.isUsable(epoch))
+    const firstKnown = usable.findIndex((epoch) => known(scope, epoch.id) !== undefined)
+    const unknown = usable.slice(0, firstKnown < 0 ? usable.length : firstKnown)
+    const due = new Set(holding.dueTo(self))
+    if (unknown.length === 0 || !unknown.every((epoch) => due.has(epoch))) return undefined
+    const now = clock.now()
+    // since the first of them: who makes one after the other wins no time
+    const since = Math.min(...unknown.map((epoch) => ledger.receivedAt(epoch.id) ?? now))
+    const own = holding.epochs.filter(({ by, at }) => by === self && now - at < DAY_MS).length
+    return Math.max(0, since + KEYS_WITHHELD_MS * 2 ** Math.min(Math.max(0, own - 2), 10) - now)
+  }
+
   const maintainScope = async (
     scope: ScopeId,
     seen: Set<string>,
@@ -296,7 +394,9 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     const waits: number[] = []
     const holding = holdingOf(ledger, scope)
     const usable = holding.epochs.find((epoch) => holding.isUsable(epoch))
-    if (usable === undefined || isTooOld(usable)) {
+    const withheldMs = usable === undefined ? undefined : withheldFor(holding, scope)
+    if (withheldMs !== undefined && withheldMs > 0) waits.push(withheldMs)
+    if (usable === undefined || isTooOld(usable) || withheldMs === 0) {
       const wait = waitFor(`${scope} rotate`, delayFor(holding, isMyRemoval(holding)), seen)
       if (wait === 0) await rotate(scope, signal)
       else waits.push(wait)
@@ -307,7 +407,7 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
       const now = holdingOf(ledger, scope)
       if (lackedAndKnown(now, scope, to).length === 0) continue
       const isMine = to === self || isMyRecovery(to) || state.devices.get(to as DeviceId)?.admittedBy === self
-      const wait = waitFor(`${scope} share ${to}`, delayFor(now, isMine), seen)
+      const wait = waitFor(`${scope} share ${to}`, Math.max(delayFor(now, isMine), pauseFor(now, scope, to)), seen)
       if (wait === 0) await shareHistory(scope, to, signal)
       else waits.push(wait)
     }
@@ -350,6 +450,9 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     rotate: (scope, { signal } = {}) => afterRefresh(() => rotate(scope, signal)),
     shareHistory: (scope, to, { signal } = {}) => afterRefresh(() => shareHistory(scope, to, signal)),
     maintain: ({ signal } = {}) => afterRefresh(() => maintain(signal)),
+    missing,
+    give: (scope, to, wanted) => afterRefresh(() => give(scope, to, wanted)),
+    take: (scope, given, { signal } = {}) => afterRefresh(() => take(scope, given, signal)),
     meshTags: () => (tags ??= meshTags()),
     close: stop,
   }

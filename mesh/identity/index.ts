@@ -27,7 +27,7 @@ export {
   type Subject,
   type Verdict,
 } from './authorize.ts'
-export type { EpochChange, EpochKey, Epochs, Keyring } from './epochs-types.ts'
+export type { EpochChange, EpochKey, Epochs, GivenKeys, Keyring } from './epochs-types.ts'
 export {
   activeDevice,
   admissionProof,

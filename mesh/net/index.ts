@@ -22,6 +22,7 @@ export {
   type Admission,
   type ProofGiven,
 } from './protocols/join/join.ts'
+export { askForKeys, type KeysHost, type SealedKeys } from './protocols/keys/keys.ts'
 export { type ReaderFrame, type SourceFrame } from './protocols/sync/messages.ts'
 export {
   openSync,

@@ -34,8 +34,25 @@ export function isHeld(chains: Chains, { chain: number, head, hash }: Envelope):
   return head.sequence < chain.sequence || same(chain.tip, hash)
 }
 
+/**
+ * True when an author may begin another chain: while all devices of its person together have
+ * less than a third of what is left. So who comes after a greedy one still has a share.
+ */
+export function hasRoomFor(
+  author: DeviceId,
+  chains: Chains,
+  { personOf }: Pick<SyncPorts['writers'], 'personOf'>,
+): boolean {
+  if (chains.countOf(author) >= SYNC_CHAINS_PER_AUTHOR_MAX) return false
+  const person = personOf?.(author)
+  let count = 0
+  for (const [other, ofOther] of chains.authors())
+    if (other === author || (person !== undefined && personOf?.(other) === person)) count += ofOther
+  return count < Math.ceil((SYNC_CHAINS_MAX - chains.all.size) / 3)
+}
+
 /** Judges a verified envelope by its place among those held. Pure. */
-export function judge(envelope: Envelope, chains: Chains, waiting: Waiting): Judgement {
+export function judge(envelope: Envelope, chains: Chains, waiting: Waiting, writers: SyncPorts['writers']): Judgement {
   const { head } = envelope
   const chain = chains.get(envelope.chain)
   const held = chain?.sequence ?? 0
@@ -44,7 +61,7 @@ export function judge(envelope: Envelope, chains: Chains, waiting: Waiting): Jud
   if (head.sequence === held) return violation('It signed two different envelopes for one place.')
   if (chain === undefined && chains.countOf(head.author) >= SYNC_CHAINS_PER_AUTHOR_MAX)
     return violation('It began too many chains.')
-  if (chain === undefined && chains.all.size >= SYNC_CHAINS_MAX) return { verdict: 'refused', reason: 'full' }
+  if (chain === undefined && !hasRoomFor(head.author, chains, writers)) return { verdict: 'refused', reason: 'full' }
   if (head.sequence > held + 1) return WAITS
   if (!same(head.previous, chain?.tip ?? NO_ENVELOPE)) return violation('Its envelope does not follow the one before.')
   if (head.from !== (chain?.clock ?? 0)) return violation('Its envelope leaves a gap or goes back.')

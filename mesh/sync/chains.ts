@@ -33,6 +33,8 @@ export interface Chains {
   readonly all: ReadonlyMap<number, Chain>
   get(number: number): Chain | undefined
   countOf(author: DeviceId): number
+  /** How many chains each author has. */
+  authors(): ReadonlyMap<DeviceId, number>
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
   take(envelope: Envelope, position: number): () => void
   vector(): Vector
@@ -126,13 +128,16 @@ function chainsOf(all: Map<number, Chain>): Chains {
 
   const forget = (chain: Chain): void => {
     all.delete(chain.number)
-    counts.set(chain.author, (counts.get(chain.author) ?? 1) - 1)
+    const left = (counts.get(chain.author) ?? 1) - 1
+    if (left > 0) counts.set(chain.author, left)
+    else counts.delete(chain.author)
   }
 
   return {
     all,
     get: (number) => all.get(number),
     countOf: (author) => counts.get(author) ?? 0,
+    authors: () => counts,
     take(envelope, position) {
       digest = undefined
       const { head } = envelope
@@ -145,15 +150,15 @@ function chainsOf(all: Map<number, Chain>): Chains {
       chain.ats.push(head.at)
       chain.positions.push(position)
       if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
-      const before = head.erases.map(({ chain: number, clock: first, count }) => {
+      const before = [...byChain(head.erases)].map(([number, ranges]) => {
         const target = all.get(number)
         const erased = target?.erased ?? []
-        if (target !== undefined) target.erased = withClocks(erased, first, count)
+        if (target !== undefined) target.erased = withClocks(erased, ranges)
         return { target, erased }
       })
       return () => {
         digest = undefined
-        for (const { target, erased } of before.reverse()) if (target !== undefined) target.erased = erased
+        for (const { target, erased } of before) if (target !== undefined) target.erased = erased
         if (head.erases.length > 0) chain.erasers.pop()
         for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
         Object.assign(chain, { sequence, clock, tip })
@@ -177,6 +182,16 @@ function chainsOf(all: Map<number, Chain>): Chains {
         })),
       ),
   }
+}
+
+function byChain(ranges: readonly ClockRange[]): Map<number, (readonly [first: number, count: number])[]> {
+  const found = new Map<number, (readonly [number, number])[]>()
+  for (const { chain, clock, count } of ranges) {
+    const ofChain = found.get(chain) ?? []
+    found.set(chain, ofChain)
+    ofChain.push([clock, count])
+  }
+  return found
 }
 
 function digestOf(all: ReadonlyMap<number, Chain>): string {

@@ -8,13 +8,15 @@ import type { ReplicaState, Staged } from './replica-state.ts'
 /**
  * Makes staged envelopes durable, then visible. When the disk fails nothing was
  * taken: heads and content are as before.
- * @throws MeshError `storage-full`, `storage-failed`, `aborted`
+ * @throws MeshError `storage-full`, `storage-failed`, `aborted`; `too-large` for the first of a document that has no place
  */
 export async function commit(state: ReplicaState, staged: readonly Staged[], options: Options): Promise<void> {
-  if (staged.length === 0) return
+  const [begin] = staged
+  if (begin === undefined) return
   const entries = staged.map(({ envelope, entries: known }) => logEntry(envelope, known !== undefined))
   let first: number
   try {
+    await state.place.take(begin.envelope.head.author, options)
     first = await state.log.append(entries, options)
   } catch (error) {
     takeBack(staged)

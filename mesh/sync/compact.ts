@@ -1,4 +1,11 @@
-import { isMeshError, SYNC_REWRITE_ENVELOPES, SYNC_SNAPSHOT_BYTES, SYNC_SNAPSHOT_ENVELOPES } from '../base/index.ts'
+import {
+  isMeshError,
+  SYNC_REWRITE_ENVELOPES,
+  SYNC_REWRITE_PAUSE_MS,
+  SYNC_SNAPSHOT_BYTES,
+  SYNC_SNAPSHOT_ENVELOPES,
+  SYNC_SNAPSHOT_PAUSE_MS,
+} from '../base/index.ts'
 import { isSpent } from './chains.ts'
 import type { SavedPart } from './document-log.ts'
 import { hollow, type Envelope } from './envelope.ts'
@@ -9,17 +16,23 @@ import type { ReplicaState } from './replica-state.ts'
 import { sealSnapshot } from './snapshots.ts'
 
 /** True when the log has grown enough since its last snapshot that opening the document would take longer for it. */
-export function isSnapshotDue({ grown, snapshotBytes }: ReplicaState): boolean {
-  const enough = Math.max(SYNC_SNAPSHOT_ENVELOPES, snapshotBytes / SNAPSHOT_BYTES_PER_ENVELOPE)
-  return grown.envelopes >= enough || grown.bytes >= enoughBytes(snapshotBytes)
+export function isSnapshotDue({ grown, snapshotBytes, indexBytes, snapshotAt, ports }: ReplicaState): boolean {
+  const sizeBytes = snapshotBytes + indexBytes
+  if (grown.bytes >= enoughBytes(sizeBytes)) return true
+  const enough = Math.max(SYNC_SNAPSHOT_ENVELOPES, sizeBytes / SNAPSHOT_BYTES_PER_ENVELOPE)
+  if (grown.envelopes < enough) return false
+  // small envelopes are cheap to send: a large document is not written for them again and again
+  return sizeBytes < SYNC_SNAPSHOT_BYTES || ports.clock.monotonic() - snapshotAt >= SYNC_SNAPSHOT_PAUSE_MS
 }
 
 /** Of a snapshot, for each envelope that is to come before the next: writing it stays in proportion to what it spares. */
 const SNAPSHOT_BYTES_PER_ENVELOPE = 16 * 1024
 
 /** True when the log holds what was erased, and has grown enough since it was last written anew. */
-export function isRewriteDue({ unforgotten, snapshotBytes }: ReplicaState): boolean {
+export function isRewriteDue({ unforgotten, snapshotBytes, rewrittenAt, ports }: ReplicaState): boolean {
   if (unforgotten.erasing === 0) return false
+  // the whole log is written: nobody has that done again and again by erasing a little
+  if (ports.clock.monotonic() - rewrittenAt < SYNC_REWRITE_PAUSE_MS) return false
   return unforgotten.envelopes >= SYNC_REWRITE_ENVELOPES || unforgotten.bytes >= enoughBytes(snapshotBytes)
 }
 
@@ -50,12 +63,15 @@ export async function compact(state: ReplicaState, options: Options): Promise<vo
   await rewrite(state, options)
   state.grown = NO_GROWTH
   state.unforgotten = NO_GROWTH
+  state.rewrittenAt = state.ports.clock.monotonic()
 }
 
 async function partsNow(state: ReplicaState, options: Options): Promise<{ index: SavedPart; content?: SavedPart }> {
   const through = state.lastPosition
   const index = { through, bytes: state.chains.save() }
   const content = await contentNow(state, options)
+  state.indexBytes = index.bytes.byteLength
+  state.snapshotAt = state.ports.clock.monotonic()
   state.snapshotBytes = content?.byteLength ?? state.snapshotBytes
   return content === undefined ? { index } : { index, content: { through, bytes: content } }
 }

@@ -157,6 +157,23 @@ export async function openDocumentLog(
   }
 }
 
+/** Forgets the log of a document, its snapshots and its record. @throws MeshError of the store */
+export async function dropDocumentLog(store: Store, key: string, options: Options): Promise<void> {
+  const recordKey = `sync/document/${key}`
+  const stored = await store.get(recordKey, options)
+  const { generation, index, content } =
+    stored === undefined
+      ? { generation: 1, index: null, content: null }
+      : decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
+  for (const one of [generation, generation - 1]) await store.dropLog(`${recordKey}/log-${String(one)}`, options)
+  for (const [name, part] of Object.entries({ index, content })) {
+    if (part === null) continue
+    for (const one of [part.number, part.number - 1])
+      await store.dropLog(`${recordKey}/${name}-${String(one)}`, options)
+  }
+  await store.delete(recordKey, options)
+}
+
 function notKept(): MeshError {
   return new MeshError('storage-failed', 'What was written did not read back the same.')
 }

@@ -2,22 +2,23 @@ import {
   asMeshError,
   createEvents,
   MeshError,
-  SYNC_DOCUMENTS_MAX,
+  SYNC_OVER_MS,
   type DeviceId,
   type DocumentId,
   type EventSource,
   type ScopeId,
 } from '../base/index.ts'
-import { decode, encode } from '../wire/index.ts'
+import { loadBudgets } from './budgets.ts'
 import type { Document, DocumentKind, DocumentName, Quarantine } from './document.ts'
+import { dropDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
+import { loadNames } from './name-list.ts'
 import { documentName } from './names.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import { loadQuarantines } from './quarantines.ts'
 import { openReplica, type Replica } from './replica.ts'
-
-const PREFIX = 'sync/name/'
+import { createWaitingTotals } from './waiting.ts'
 
 /** Something became durable here. */
 export interface StoredEvent {
@@ -32,85 +33,194 @@ export interface StoredEvent {
 export interface Documents {
   readonly self: DeviceId
   /**
-   * Opens a document, made here when it is new. Several may have it open.
-   * @throws MeshError `unauthorized`, `too-large` (too many), `usage`, `storage-failed`, `storage-corrupt`
+   * Opens a document; a new one is kept from its first write on. Several may have it open.
+   * @throws MeshError `unauthorized`, `usage`, `storage-failed`, `storage-corrupt`
    */
   open(id: DocumentId, what: { kind: DocumentKind; scope: ScopeId }, options?: Options): Promise<Document>
-  /** Names of all, open or not. */
+  /** Names of all that hold something, open or not. */
   list(): readonly DocumentName[]
   readonly changes: EventSource<StoredEvent>
   quarantined(): readonly Quarantine[]
   readonly quarantines: EventSource<Quarantine>
   /** Gives an author another chance. */
   lift(document: DocumentName, author: DeviceId, options?: Options): Promise<void>
-  /** The replica by its key, for the session driver. */
+  /** The replica by its key, for the session driver: of what holds something, or is open here. */
   replica(key: string, options: Options): Promise<Replica | undefined>
-  /** The replica of a name another device told; made when this device may keep it. @throws as `open` */
+  /**
+   * The replica of a name another device told, where this device may keep it. Nothing of it
+   * is durable, and nothing counts, before its first envelope was verified. Whoever adopted
+   * it says so to {@link Documents.release} in the end.
+   * @throws MeshError `unauthorized`, or of the store
+   */
   adopt(name: DocumentName, options: Options): Promise<Replica>
+  /** Lets go of what was adopted and holds nothing. */
+  release(replica: Replica): void
   mayKeep(device: DeviceId, scope: ScopeId): boolean
+  /** Whether this device may keep a document of that name: its scope, and that there may be one. */
+  mayTake(name: DocumentName): boolean
+  holds(key: string): boolean
+  /** The document is kept no more: its key. */
+  readonly dropped: EventSource<string>
+  /** There may be a place again for a document that found none. */
+  readonly places: EventSource<void>
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
   stop(): void
 }
 
+interface Loaded {
+  readonly loading: Promise<Replica>
+  /** Who adopted it. */
+  users: number
+}
+
 /** The documents of this device's store. */
 export async function createDocuments(ports: SyncPorts, options: Options = {}): Promise<Documents> {
-  const { store, writers, signer, log } = ports
+  const { store, writers, signer, log, clock } = ports
   const quarantines = await loadQuarantines(ports, options)
-  const names = new Map<string, DocumentName>()
-  const replicas = new Map<string, Promise<Replica>>()
-  const changes = createEvents<StoredEvent>((error) => {
+  const names = await loadNames(ports, options)
+  const budgets = await loadBudgets(ports, options)
+  const waitingTotals = createWaitingTotals()
+  const replicas = new Map<string, Loaded>()
+  const stopped = new AbortController()
+  const onError = (error: unknown): void => {
     log.error('a listener of documents failed', { error })
-  })
-  for (const { value } of await store.list(PREFIX, options)) {
-    const name = decode(value, documentName, { maxBytes: 1_024, what: 'The name of a document' })
-    names.set(documentKey(name), name)
   }
+  const changes = createEvents<StoredEvent>(onError)
+  const dropped = createEvents<string>(onError)
 
   const mayKeep = (device: DeviceId, scope: ScopeId): boolean =>
     writers.mayRead(device, scope) || writers.mayStore(device, scope)
+  const mayTake = (name: DocumentName): boolean => mayKeep(signer.id, name.scope) && writers.mayExist?.(name) !== false
 
-  const load = (key: string, name: DocumentName): Promise<Replica> => {
-    const known = replicas.get(key)
-    if (known !== undefined) return known
+  const openOne = async (key: string, name: DocumentName): Promise<Replica> => {
+    const place = {
+      isTaken: () => names.has(key),
+      isOpenTo: (author: DeviceId) => names.has(key) || names.hasPlaceFor(author),
+      take: (author: DeviceId, how: Options) => names.claim(name, author, how),
+    }
     const onStored = (replica: Replica, from: DeviceId, envelopes: StoredEvent['envelopes']): void => {
       changes.emit({ replica, from, envelopes })
     }
-    // not bound to the signal of who asked first: others wait for the same
-    const loading = openReplica(name, { ports, quarantines, onStored }, {})
-    replicas.set(key, loading)
-    loading.catch(() => replicas.delete(key))
-    return loading
+    const replica = await openReplica(name, { ports, quarantines, budgets, waitingTotals, place, onStored }, {})
+    // named by an earlier version for an offer alone, or by a write that a power cut stopped
+    if (names.has(key) && replica.vector().size === 0) {
+      await names.forget(key, {})
+      dropped.emit(key)
+    }
+    return replica
   }
 
-  const adopt = async (name: DocumentName, how: Options): Promise<Replica> => {
-    const key = documentKey(name)
+  const load = (key: string, name: DocumentName): Loaded => {
+    const known = replicas.get(key)
+    if (known !== undefined) return known
+    // not bound to the signal of who asked first: others wait for the same
+    const loaded: Loaded = { loading: openOne(key, name), users: 0 }
+    replicas.set(key, loaded)
+    loaded.loading.catch(() => replicas.delete(key))
+    return loaded
+  }
+
+  const letGo = (replica: Replica): void => {
+    const { key } = replica
+    if (replicas.get(key)?.users === 0 && !names.has(key) && !replica.isOpen()) {
+      replicas.delete(key)
+      replica.forgetWaiting()
+    }
+  }
+
+  const adopt: Documents['adopt'] = async (name) => {
     if (!mayKeep(signer.id, name.scope))
       throw new MeshError('unauthorized', 'This device may neither read nor keep this document.')
-    if (!names.has(key)) {
-      if (names.size >= SYNC_DOCUMENTS_MAX)
-        throw new MeshError('too-large', `There are more than ${String(SYNC_DOCUMENTS_MAX)} documents.`)
-      await store.put(PREFIX + key, encode(name), how)
-      names.set(key, name)
+    const loaded = load(documentKey(name), name)
+    loaded.users += 1
+    return loaded.loading
+  }
+
+  const release = (replica: Replica): void => {
+    const loaded = replicas.get(replica.key)
+    if (loaded === undefined || loaded.users === 0) return
+    loaded.users -= 1
+    letGo(replica)
+  }
+
+  /** Looks at what an earlier version named, which it did for offers alone. */
+  const lookThrough = async (key: string): Promise<void> => {
+    const name = names.get(key)
+    if (name === undefined) return
+    const replica = await load(key, name).loading
+    if (names.has(key)) await names.confirm(key, {})
+    else letGo(replica)
+  }
+
+  /** What a removed person left is nobody's to read: devices that only kept it let it go after a while. */
+  const letGoOfOver = async (key: string): Promise<void> => {
+    const name = names.get(key)
+    if (name === undefined || writers.isOver === undefined) return
+    const since = names.overSince(key)
+    const isOver = writers.isOver(name.scope) && !writers.mayRead(signer.id, name.scope)
+    if (!isOver) {
+      if (since !== undefined) await names.noteOver(key, undefined, {})
+    } else if (since === undefined) await names.noteOver(key, clock.now(), {})
+    else if (clock.now() - since > SYNC_OVER_MS && (replicas.get(key)?.users ?? 0) === 0) {
+      await names.forget(key, {})
+      replicas.delete(key)
+      await dropDocumentLog(store, key, {})
+      dropped.emit(key)
     }
-    return load(key, name)
+  }
+
+  /** One pass over all at a time; asked for again meanwhile, it follows. */
+  let sweeping: Promise<void> | undefined
+  let again = false
+  const isAskedAgain = (): boolean => again
+  const sweep = async (): Promise<void> => {
+    do {
+      again = false
+      for (const key of names.unsure()) {
+        if (stopped.signal.aborted) return
+        await lookThrough(key)
+      }
+      if (writers.isOver === undefined) return
+      for (const name of names.all()) {
+        if (stopped.signal.aborted) return
+        await letGoOfOver(documentKey(name))
+      }
+    } while (isAskedAgain())
+  }
+  const startSweep = (): void => {
+    again = true
+    sweeping ??= sweep()
+      .catch((error: unknown) => {
+        log.warn('documents could not be cleaned up; it is tried again', { reason: asMeshError(error).message })
+      })
+      .finally(() => {
+        sweeping = undefined
+      })
   }
 
   const stopKeys = ports.keyring.changes.subscribe(() => {
-    for (const loading of replicas.values()) {
+    for (const { loading } of replicas.values()) {
       loading
         .then((replica) => replica.keysChanged())
         .catch((error: unknown) => {
           log.warn('a document could not be read with its new key', { reason: asMeshError(error).message })
         })
     }
+    startSweep()
   })
+  startSweep()
 
   return {
     self: signer.id,
     changes,
+    dropped,
+    places: names.places,
     mayKeep,
+    mayTake,
     adopt,
+    release,
+    holds: (key) => names.has(key),
     quarantines: quarantines.changes,
     quarantined: quarantines.all,
     async open(id, { kind, scope }, how = {}) {
@@ -118,22 +228,34 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
       if (!name.success) throw new MeshError('usage', 'This is no name of a document.')
       if (!writers.mayRead(signer.id, scope))
         throw new MeshError('unauthorized', 'This device may not read this document.')
-      return (await adopt(name.data, how)).open(how)
+      const replica = await adopt(name.data, how)
+      try {
+        return await replica.open(how)
+      } finally {
+        release(replica)
+      }
     },
-    list: () => [...names.values()],
+    list: () => names.all(),
     async lift(document, author, how = {}) {
       await quarantines.lift(document, author, how)
-      await (await load(documentKey(document), document)).keysChanged()
+      await (await load(documentKey(document), document).loading).keysChanged()
     },
     async replica(key) {
       const name = names.get(key)
-      return name === undefined ? undefined : load(key, name)
+      if (name === undefined) return replicas.get(key)?.loading
+      const replica = await load(key, name).loading
+      if (names.has(key) || replica.isOpen()) return replica
+      letGo(replica)
+      return undefined
     },
     async idle() {
-      for (const loading of replicas.values()) await (await loading).idle()
+      await sweeping
+      for (const { loading } of replicas.values()) await (await loading).idle()
     },
     stop() {
+      stopped.abort()
       stopKeys()
+      budgets.close()
     },
   }
 }

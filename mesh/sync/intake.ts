@@ -1,4 +1,9 @@
-import { MeshError, SYNC_WAITING_PER_AUTHOR_MAX_BYTES, type DeviceId } from '../base/index.ts'
+import {
+  MeshError,
+  SYNC_BUDGET_DOCUMENT_BYTES,
+  SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
+  type DeviceId,
+} from '../base/index.ts'
 import { isHeld, judge, mayCome } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
@@ -17,6 +22,8 @@ export interface Received {
   readonly waiting: number
   /** Not taken: rights, room, or a quarantined author. May be asked for again later. */
   readonly refused: number
+  /** Not taken, for its sender has used up what it may send for now: in how many ms to try again; 0 for none. */
+  readonly delayMs: number
 }
 
 /**
@@ -42,12 +49,13 @@ export async function takeIn(
   via: DeviceId,
   options: Options,
 ): Promise<Received> {
-  const batch = { staged: [] as Staged[], known: 0, waiting: 0, refused: 0 }
+  const batch: Batch = { staged: [], known: 0, waiting: 0, refused: 0, delayMs: 0 }
   const queue = envelopes.map((envelope) => ({ envelope, via }))
   try {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       await takeOne(state, next.envelope, next.via, batch, options)
-      if (queue.length === 0) queue.push(...ripe(state))
+      // what is delayed waits with the others, for the next time
+      if (queue.length === 0 && batch.delayMs === 0) queue.push(...ripe(state))
     }
   } catch (error) {
     takeBack(batch.staged)
@@ -58,14 +66,14 @@ export async function takeIn(
 }
 
 /** Waiting envelopes whose turn has come. */
-function ripe({ waiting, chains }: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
+function ripe({ waiting, chains, ports }: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
   return waiting
     .all()
-    .filter(({ envelope }) => judge(envelope, chains, waiting).verdict !== 'waits')
+    .filter(({ envelope }) => judge(envelope, chains, waiting, ports.writers).verdict !== 'waits')
     .flatMap(({ envelope }) => waiting.take(envelope.chain, envelope.head.sequence) ?? [])
 }
 
-type Batch = { staged: Staged[]; known: number; waiting: number; refused: number }
+type Batch = { staged: Staged[]; known: number; waiting: number; refused: number; delayMs: number }
 
 async function takeOne(
   state: ReplicaState,
@@ -80,11 +88,15 @@ async function takeOne(
     batch.known += 1
     return
   }
-  if (quarantines.has(state.key, author) || !mayCome(envelope, via, name.scope, ports)) {
+  if (
+    quarantines.has(state.key, author) ||
+    !mayCome(envelope, via, name.scope, ports) ||
+    !state.place.isOpenTo(author)
+  ) {
     batch.refused += 1
     return
   }
-  const judgement = judge(envelope, chains, waiting)
+  const judgement = judge(envelope, chains, waiting, ports.writers)
   if (judgement.verdict === 'waits') {
     waiting.add({ envelope, via })
     batch.waiting += 1
@@ -103,6 +115,14 @@ async function stage(
   batch: Batch,
   options: Options,
 ): Promise<void> {
+  const isFirst = !state.place.isTaken() && batch.staged.length === 0
+  const cost = envelope.bytes.byteLength + (isFirst ? SYNC_BUDGET_DOCUMENT_BYTES : 0)
+  const delayMs = state.budgets.spend(envelope.head.author, via, cost)
+  if (delayMs > 0) {
+    batch.delayMs = Math.max(batch.delayMs, delayMs)
+    state.waiting.add({ envelope, via })
+    return
+  }
   const outcome = await contentOf(state, envelope, options)
   if (outcome === 'refused') batch.refused += 1
   else batch.staged.push({ envelope, entries: outcome, via, undo: state.chains.take(envelope, 0) })

@@ -1,6 +1,7 @@
 import type { Clock, DeviceId, EventSource, Logger, Random, ScopeId, Store } from '../base/index.ts'
 import type { SecretKey } from '../seal/index.ts'
 import type { Decoder } from './decoder.ts'
+import type { DocumentName } from './document.ts'
 import type { Options } from './options.ts'
 
 /** A generation of a scope's key. */
@@ -33,6 +34,16 @@ export interface Writers {
    * outlives its authors. Without this method they are refused.
    */
   mayHaveWritten?(device: DeviceId, scope: ScopeId, epoch: string): boolean
+  /**
+   * Whether the mesh has, or may have, a document of that name: a room that was made, a
+   * chat of a person who belongs. What cannot be is neither asked for nor kept. Without
+   * this method any name may be.
+   */
+  mayExist?(name: DocumentName): boolean
+  /** Whose device it is or was, to count by; undefined where that is not known. */
+  personOf?(device: DeviceId): string | undefined
+  /** True when nobody reads the documents of a scope any more, for good: its person was removed. */
+  isOver?(scope: ScopeId): boolean
 }
 
 /** Port: this device's signature. `DeviceKey` of mesh/identity fits. */

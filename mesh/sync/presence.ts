@@ -2,6 +2,8 @@ import { hexToBytes } from '@noble/hashes/utils.js'
 import {
   AWARENESS_HOLDS_MS,
   AWARENESS_MAX_BYTES,
+  AWARENESS_HEARD_MAX,
+  AWARENESS_OF_DEVICE_PER_SECOND,
   AWARENESS_PER_SECOND,
   createEvents,
   isMeshError,
@@ -104,16 +106,22 @@ export function createPresence(ports: SyncPorts): Presence {
     if (others.get(key)?.delete(peer) === true) heard.emit(key)
   }
 
-  /** False for more than an eye can follow. */
-  const isInTime = (key: string, peer: DeviceId): boolean => {
-    const name = `${key}/${peer}`
+  /** False for more than so many in the last second. */
+  const isWithin = (name: string, max: number): boolean => {
     const now = clock.monotonic()
     const recent = (lastHeard.get(name) ?? []).filter((at) => at > now - 1_000)
-    const isRoom = recent.length < AWARENESS_PER_SECOND
+    const isRoom = recent.length < max
     if (isRoom) recent.push(now)
+    lastHeard.delete(name)
     lastHeard.set(name, recent)
+    const [oldest] = lastHeard.keys()
+    if (lastHeard.size > AWARENESS_HEARD_MAX && oldest !== undefined) lastHeard.delete(oldest)
     return isRoom
   }
+
+  /** False for more than an eye can follow, in one document or, from one device, in all. */
+  const isInTime = (key: string, peer: DeviceId): boolean =>
+    isWithin(`${key}/${peer}`, AWARENESS_PER_SECOND) && isWithin(peer, AWARENESS_OF_DEVICE_PER_SECOND)
 
   const contextOf = (key: string, author: DeviceId): Uint8Array => encode(['plexus/presence', key, author])
 

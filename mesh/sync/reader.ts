@@ -1,17 +1,24 @@
 import { hexToBytes } from '@noble/hashes/utils.js'
 import {
   asMeshError,
+  FRAME_MAX_BYTES,
   isMeshError,
+  MeshError,
+  sleep,
+  SYNC_DELAY_MAX_MS,
+  SYNC_DELAY_MIN_MS,
   SYNC_GRANT_BYTES,
-  SYNC_OFFER_MAX,
+  SYNC_PROSPECT_MS,
+  SYNC_WINDOW_BYTES,
+  type Clock,
   type EventSource,
   type Logger,
 } from '../base/index.ts'
 import type { ReaderChannel, SourceFrame } from '../net/index.ts'
 import { toHex } from '../wire/index.ts'
 import type { Documents } from './documents.ts'
-import { documentKey } from './envelope.ts'
-import { documentName } from './names.ts'
+import type { Received } from './intake.ts'
+import { createOffers, type Offer } from './offers.ts'
 import type { Presence } from './presence.ts'
 import type { Replica } from './replica.ts'
 
@@ -20,31 +27,31 @@ export interface ReaderPorts {
   readonly documents: Documents
   readonly presence: Presence
   readonly rights: EventSource<void>
+  readonly clock: Clock
   readonly log: Logger
   /** A document is complete as the other device has it. */
   readonly onComplete: (replica: Replica) => void
 }
 
-type Offer = Extract<SourceFrame, { type: 'offers' }>['offers'][number]
-
 /**
  * Takes documents from another device, as long as the stream lasts. Room is granted
  * and `have` is said only once envelopes are durable here, so a cut loses nothing
- * and the next stream goes on where this one stopped.
+ * and the next stream goes on where this one stopped. What is only offered costs
+ * memory, and a bounded piece of it.
  * @throws MeshError what ended the stream
  */
 export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, signal: AbortSignal): Promise<void> {
-  const { documents, presence, rights, log, onComplete } = ports
+  const { documents, presence, rights, clock, log, onComplete } = ports
   const { peer } = channel
   const wanted = new Map<string, Replica>()
-  /** Where something was not taken: asked for again when rights or keys are others. */
+  /** Where something was not taken: asked for again when rights, keys or places are others. */
   const lacking = new Set<string>()
-  /**
-   * Offers this device had no right to when they came: the entry that gives it may be on its way
-   * over another stream, and an offer is made once. Bounded: the oldest goes.
-   */
-  const early = new Map<string, Offer>()
+  const offers = createOffers(documents)
   let owed = 0
+  let isOver = false
+  let hasProgress = false
+  let isDelayed = false
+  let cancelStuck: (() => void) | undefined
 
   const want = async (replica: Replica, digest: Uint8Array | undefined): Promise<void> => {
     wanted.set(replica.key, replica)
@@ -54,71 +61,119 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
       { type: 'want', name, ...(isSame ? { digest } : { vector: [...replica.vector()].map(([a, b]) => [a, b]) }) },
       { signal },
     )
-    if (isSame) onComplete(replica)
+    if (isSame) complete(replica)
   }
 
-  const onOffer = async ({ name: told, digest }: Offer): Promise<void> => {
-    const name = documentName.safeParse(told)
-    // a kind of a newer version is not for this one
-    if (!name.success) return
-    if (!documents.mayKeep(documents.self, name.data.scope)) {
-      early.set(documentKey(name.data), { name: told, digest })
-      const [oldest] = early.keys()
-      if (early.size > SYNC_OFFER_MAX && oldest !== undefined) early.delete(oldest)
+  /** Asks for what was offered; what is not held here is given a place in memory first. */
+  const ask = async (offer: Offer): Promise<void> => {
+    const held = documents.holds(offer.key) ? await documents.replica(offer.key, { signal }) : undefined
+    if (held !== undefined) {
+      await want(held, offer.digest)
       return
     }
-    await want(await documents.adopt(name.data, { signal }), digest)
+    const replica = await documents.adopt(offer.name, { signal })
+    offers.began(replica, offer)
+    if (isOver) offers.close()
+    else await want(replica, offer.digest)
+  }
+
+  const askForSome = async (): Promise<void> => {
+    for (const offer of offers.due()) await ask(offer)
+    if (offers.areLeftOut) throw new MeshError('aborted', 'The rest of what the other device offered is next.')
+    if (offers.areStuck) cancelStuck ??= clock.schedule(SYNC_PROSPECT_MS, onStuck)
+  }
+
+  const inBackground = (work: Promise<void>, what: string): void => {
+    work.catch((error: unknown) => {
+      log.debug(what, { reason: asMeshError(error).message })
+    })
+  }
+
+  const onStuck = (): void => {
+    cancelStuck = undefined
+    if (isOver) return
+    if (!hasProgress) offers.endAll()
+    hasProgress = false
+    inBackground(askForSome(), 'more of what was offered could not be asked for')
+  }
+
+  const complete = (replica: Replica): void => {
+    onComplete(replica)
+    if (documents.holds(replica.key)) return
+    // nothing of it could be taken: no place is held for it
+    wanted.delete(replica.key)
+    offers.ended(replica, lacking.delete(replica.key))
   }
 
   const onEnvelopes = async (replica: Replica, envelopes: readonly Uint8Array[]): Promise<void> => {
-    const received = await replica.receive(envelopes, peer, { signal })
-    if (received.refused > 0 || received.waiting > 0) lacking.add(replica.key)
-    const chains = new Set(received.stored.map(({ chain }) => chain))
-    if (chains.size > 0) {
-      const held = replica.vector()
-      const vector = [...chains].map((chain): [number, number] => [chain, held.get(chain) ?? 0])
-      await channel.write({ type: 'have', document: hexToBytes(replica.key), vector }, { signal })
+    for (let pauseMs = SYNC_DELAY_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, SYNC_DELAY_MAX_MS)) {
+      const received = await replica.receive(envelopes, peer, { signal })
+      await onReceived(replica, received)
+      if (received.delayMs === 0) return
+      // nothing else is read meanwhile: the other device waits for room, and what it has is lost to nobody
+      if (!isDelayed) log.warn('a device sent more than it may for now; the rest is taken bit by bit', { peer })
+      isDelayed = true
+      await sleep(clock, Math.max(received.delayMs, pauseMs), { signal })
     }
-    owed += envelopes.reduce((sum, one) => sum + one.byteLength, 0)
-    if (owed < SYNC_GRANT_BYTES) return
-    await channel.write({ type: 'grant', bytes: owed }, { signal })
-    owed = 0
   }
 
-  const stop = rights.subscribe(() => {
+  const onReceived = async (replica: Replica, received: Received): Promise<void> => {
+    if (received.refused > 0 || received.waiting > 0) lacking.add(replica.key)
+    const chains = new Set(received.stored.map(({ chain }) => chain))
+    if (chains.size === 0) return
+    hasProgress = true
+    offers.kept(replica)
+    const held = replica.vector()
+    const vector = [...chains].map((chain): [number, number] => [chain, held.get(chain) ?? 0])
+    await channel.write({ type: 'have', document: hexToBytes(replica.key), vector }, { signal })
+  }
+
+  /** Room for as much as was taken. Who sends beyond its room does not wait for anybody. */
+  const grant = async (): Promise<void> => {
+    if (owed > SYNC_WINDOW_BYTES + FRAME_MAX_BYTES)
+      throw new MeshError('malformed', 'The other device sent more than it had room for.', { fault: 'peer' })
+    if (owed < SYNC_GRANT_BYTES) return
+    const bytes = owed
+    owed = 0
+    await channel.write({ type: 'grant', bytes }, { signal })
+  }
+
+  const again = (): void => {
     for (const key of lacking) {
       const replica = wanted.get(key)
-      if (replica === undefined) continue
-      want(replica, undefined).catch((error: unknown) => {
-        log.debug('a document could not be asked for again', { reason: asMeshError(error).message })
-      })
+      if (replica !== undefined) inBackground(want(replica, undefined), 'a document could not be asked for again')
     }
     lacking.clear()
-    const offers = [...early.values()]
-    early.clear()
-    for (const offer of offers) {
-      onOffer(offer).catch((error: unknown) => {
-        log.debug('a document could not be asked for', { reason: asMeshError(error).message })
-      })
+    offers.reconsider()
+    inBackground(askForSome(), 'a document could not be asked for')
+  }
+  const stops = [rights.subscribe(again), documents.places.subscribe(again)]
+
+  const onFrame = async (frame: SourceFrame): Promise<void> => {
+    if (frame.type === 'offers') {
+      for (const offer of frame.offers) offers.take(offer)
+      await askForSome()
+      return
     }
-  })
+    const replica = wanted.get(toHex(frame.document))
+    if (frame.type === 'envelopes') {
+      owed += frame.envelopes.reduce((sum, one) => sum + one.byteLength, 0)
+      // what was not asked for is not looked at
+      if (replica !== undefined) await onEnvelopes(replica, frame.envelopes)
+      await grant()
+    } else if (frame.type === 'complete') {
+      if (replica !== undefined) complete(replica)
+      await askForSome()
+    } else if (replica !== undefined) await presence.hear(replica.name, peer, frame)
+  }
 
   try {
-    for (;;) {
-      const frame = await channel.read({ signal })
-      if (frame.type === 'offers') {
-        for (const offer of frame.offers) await onOffer(offer)
-        continue
-      }
-      const replica = wanted.get(toHex(frame.document))
-      // what was not asked for is not looked at
-      if (replica === undefined) continue
-      if (frame.type === 'envelopes') await onEnvelopes(replica, frame.envelopes)
-      else if (frame.type === 'complete') onComplete(replica)
-      else await presence.hear(replica.name, peer, frame)
-    }
+    for (;;) await onFrame(await channel.read({ signal }))
   } finally {
-    stop()
+    isOver = true
+    cancelStuck?.()
+    for (const stop of stops) stop()
+    offers.close()
   }
 }
 

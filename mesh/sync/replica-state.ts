@@ -1,4 +1,5 @@
 import type { DeviceId, EventHub } from '../base/index.ts'
+import type { Budgets } from './budgets.ts'
 import type { Chains } from './chains.ts'
 import type { Content } from './content.ts'
 import type { DocumentChange, DocumentName } from './document.ts'
@@ -6,10 +7,19 @@ import type { DocumentLog } from './document-log.ts'
 import type { Envelope } from './envelope.ts'
 import type { KindDescriptor } from './kinds.ts'
 import type { LogGrowth } from './log-growth.ts'
+import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
 import type { UpdateEntry } from './update.ts'
 import type { Waiting } from './waiting.ts'
+
+/** A document's place among those this device keeps: taken by its first envelope. */
+export interface Place {
+  isTaken(): boolean
+  isOpenTo(author: DeviceId): boolean
+  /** @throws MeshError `too-large`, or of the store */
+  take(author: DeviceId, options: Options): Promise<void>
+}
 
 /** What the parts of one document's replica share. Changed only in the document's turn. */
 export interface ReplicaState {
@@ -19,6 +29,8 @@ export interface ReplicaState {
   readonly ports: SyncPorts
   readonly quarantines: Quarantines
   readonly log: DocumentLog
+  readonly place: Place
+  readonly budgets: Budgets
   readonly chains: Chains
   readonly waiting: Waiting
   readonly changes: EventHub<DocumentChange>
@@ -28,8 +40,13 @@ export interface ReplicaState {
   readonly unreadableBytes: Map<DeviceId, number>
   /** Last place in the log that is accounted for. */
   lastPosition: number
-  /** Size of the last snapshot of the content. */
+  /** Size of the last snapshot of the content, and of that of the heads. */
   snapshotBytes: number
+  indexBytes: number
+  /** When the last snapshot was made, by the monotonic clock. */
+  snapshotAt: number
+  /** When the log was last written anew, by the monotonic clock. */
+  rewrittenAt: number
   /** Added to the log since the last snapshot. */
   grown: LogGrowth
   /** Added to the log since it was last written anew without what was erased. */

@@ -1,4 +1,5 @@
 import { asMeshError, createEvents, MeshError, type DeviceId } from '../base/index.ts'
+import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
 import { createContent } from './content.ts'
@@ -13,11 +14,11 @@ import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
 import { replay } from './replay.ts'
-import type { ReplicaState } from './replica-state.ts'
+import type { Place, ReplicaState } from './replica-state.ts'
 import { isComplete, nextBatch, type Batch } from './serving.ts'
 import { openSnapshot } from './snapshots.ts'
 import { createTurns } from './turns.ts'
-import { createWaiting } from './waiting.ts'
+import { createWaiting, type WaitingTotals } from './waiting.ts'
 import { createWriter } from './writer.ts'
 
 /** One document as this device keeps it, open or not. */
@@ -25,6 +26,8 @@ export interface Replica {
   readonly name: DocumentName
   readonly key: string
   vector(): Vector
+  /** Up to which sequence a chain is held; 0 for none. */
+  heldOf(chain: number): number
   digest(): string
   /** See {@link Received}. @throws as `readVerified` and `takeIn` */
   receive(envelopes: readonly Uint8Array[], via: DeviceId, options: Options): Promise<Received>
@@ -41,6 +44,10 @@ export interface Replica {
   compact(options: Options): Promise<void>
   /** Compacts now where something was erased since the log was last written anew: erased bytes leave the disk. */
   forgetErased(options: Options): Promise<void>
+  /** Lets go of what waits in memory. */
+  forgetWaiting(): void
+  /** True while somebody has it open. */
+  isOpen(): boolean
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
 }
@@ -49,14 +56,17 @@ export interface Replica {
 interface ReplicaPorts {
   readonly ports: SyncPorts
   readonly quarantines: Quarantines
+  readonly place: Place
+  readonly budgets: Budgets
+  readonly waitingTotals: WaitingTotals
   /** Told after envelopes became durable here. */
   readonly onStored: (replica: Replica, from: DeviceId, envelopes: Received['stored']) => void
 }
 
 /** Reads a document's heads; its content is read when somebody opens it. */
 export async function openReplica(name: DocumentName, given: ReplicaPorts, options: Options): Promise<Replica> {
-  const { ports, quarantines, onStored } = given
-  const state = await loadState(name, ports, quarantines, options)
+  const { ports, onStored } = given
+  const state = await loadState(name, given, options)
   const turns = createTurns()
   let users = 0
 
@@ -118,6 +128,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     name,
     key: state.key,
     vector: () => state.chains.vector(),
+    heldOf: (chain) => state.chains.get(chain)?.sequence ?? 0,
     digest: () => state.chains.digest(),
     async receive(envelopes, via, how) {
       const verified = await readVerified(state, envelopes)
@@ -145,6 +156,10 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       turns.run(async () => {
         if (state.unforgotten.erasing > 0) await compact(state, how)
       }),
+    forgetWaiting() {
+      state.waiting.clear()
+    },
+    isOpen: () => users > 0,
     idle: turns.idle,
   }
   return replica
@@ -152,8 +167,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
 
 async function loadState(
   name: DocumentName,
-  ports: SyncPorts,
-  quarantines: Quarantines,
+  { ports, quarantines, place, budgets, waitingTotals }: Omit<ReplicaPorts, 'onStored'>,
   options: Options,
 ): Promise<ReplicaState> {
   const key = documentKey(name)
@@ -168,8 +182,10 @@ async function loadState(
     ports,
     quarantines,
     log,
+    place,
+    budgets,
     chains,
-    waiting: createWaiting(),
+    waiting: createWaiting(waitingTotals),
     changes: createEvents<DocumentChange>((error) => {
       ports.log.error('a listener of a document failed', { error })
     }),
@@ -177,6 +193,9 @@ async function loadState(
     unreadableBytes: new Map(),
     lastPosition: through,
     snapshotBytes: 0,
+    indexBytes: index?.bytes.byteLength ?? 0,
+    snapshotAt: -Infinity,
+    rewrittenAt: -Infinity,
     grown: NO_GROWTH,
     unforgotten: log.unforgotten(),
   }

@@ -1,5 +1,5 @@
 import { SYNC_BATCH_BYTES, SYNC_BATCH_ENVELOPES } from '../base/index.ts'
-import { commonClocks } from './clock-ranges.ts'
+import { commonClocks, withClocks } from './clock-ranges.ts'
 import { readLogEntry } from './log-entry.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
@@ -74,7 +74,10 @@ async function proofOf(
     if (other.author !== head.author) continue
     for (const { sequence, ranges } of other.erasers) {
       const erased = ranges.filter((range) => range.chain === chain).map((range) => [range.clock, range.count] as const)
-      if (sequence <= (sent.get(other.number) ?? 0) || commonClocks(erased, head.from, head.count).length === 0)
+      if (
+        sequence <= (sent.get(other.number) ?? 0) ||
+        commonClocks(withClocks([], erased), head.from, head.count).length === 0
+      )
         continue
       const position = other.positions[sequence - 1]
       const [entry] = position === undefined ? [] : await state.log.read(position - 1, options)

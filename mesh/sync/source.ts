@@ -3,13 +3,14 @@ import {
   abortReason,
   asMeshError,
   MeshError,
+  SYNC_HAVE_BEYOND_MAX,
   SYNC_OFFER_MAX,
   SYNC_WINDOW_BYTES,
   type EventSource,
 } from '../base/index.ts'
 import type { ReaderFrame, SourceChannel } from '../net/index.ts'
 import { toHex } from '../wire/index.ts'
-import type { Acknowledgements } from './acknowledgements.ts'
+import type { Acknowledgements, HeldRow } from './acknowledgements.ts'
 import type { DocumentName } from './document.ts'
 import type { Documents, StoredEvent } from './documents.ts'
 import { documentKey } from './envelope.ts'
@@ -28,8 +29,10 @@ export interface SourcePorts {
 
 /** A document the other device wants: what it has or was sent, and nothing else is remembered of it. */
 interface Wanted {
-  readonly replica: Replica
+  replica: Replica
   sent: Map<number, number>
+  /** What it said to hold and is not here yet. */
+  readonly beyond: Map<number, number>
   /** Something may be missing there. */
   isDirty: boolean
 }
@@ -48,10 +51,22 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
   const offered = new Set<string>()
   const present = new Set<string>()
   let credit = SYNC_WINDOW_BYTES
+  /** Rows remembered in all of {@link Wanted.beyond}. */
+  let beyondCount = 0
   let failure: MeshError | undefined
   let wake = (): void => {}
 
+  const fail = (error: unknown): void => {
+    failure = asMeshError(error)
+    wake()
+  }
+
   const mayHave = (name: DocumentName): boolean => documents.mayKeep(peer, name.scope)
+
+  const forget = (key: string, want: Wanted): void => {
+    wanted.delete(key)
+    beyondCount -= want.beyond.size
+  }
 
   const considerAll = (): void => {
     for (const name of documents.list()) {
@@ -59,7 +74,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
       if (mayHave(name) && !offered.has(key)) unoffered.set(key, name)
     }
     // what it may not have any more is not sent from now on
-    for (const [key, { replica }] of wanted) if (!mayHave(replica.name)) wanted.delete(key)
+    for (const [key, want] of wanted) if (!mayHave(want.replica.name)) forget(key, want)
     wake()
   }
 
@@ -68,13 +83,41 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     if (want === undefined) {
       if (mayHave(replica.name) && !offered.has(replica.key)) unoffered.set(replica.key, replica.name)
     } else {
+      // one that was empty may have been let go of meanwhile
+      want.replica = replica
       if (from === peer) {
         for (const { chain, head } of envelopes)
           if ((want.sent.get(chain) ?? 0) === head.sequence - 1) want.sent.set(chain, head.sequence)
       }
+      noteBeyond(want, envelopes)
       want.isDirty = true
     }
     wake()
+  }
+
+  /** Notes what the other device says that it holds; of what is not here yet a bounded piece is remembered. */
+  const note = async (want: Wanted, rows: Iterable<HeldRow>): Promise<void> => {
+    for (const [chain, sequence] of await acknowledgements.note(want.replica, peer, rows)) {
+      if (beyondCount >= SYNC_HAVE_BEYOND_MAX) return
+      if (!want.beyond.has(chain)) beyondCount += 1
+      want.beyond.set(chain, sequence)
+    }
+  }
+
+  /** What came here meanwhile, the other device has had. */
+  const noteBeyond = (want: Wanted, stored: StoredEvent['envelopes']): void => {
+    const rows = new Map<number, number>()
+    for (const { chain } of stored) {
+      const told = want.beyond.get(chain)
+      if (told !== undefined) rows.set(chain, told)
+    }
+    for (const [chain, told] of rows) {
+      want.beyond.delete(chain)
+      const held = Math.min(told, want.replica.heldOf(chain))
+      if (held > (want.sent.get(chain) ?? 0)) want.sent.set(chain, held)
+    }
+    beyondCount -= rows.size
+    if (rows.size > 0) note(want, rows).catch(fail)
   }
 
   const offerSome = async (): Promise<void> => {
@@ -144,15 +187,20 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     if (!name.success) throw new MeshError('malformed', 'This is no name of a document.')
     const key = documentKey(name.data)
     const replica = mayHave(name.data) ? await documents.replica(key, { signal }) : undefined
-    // absent and forbidden look the same
-    if (replica === undefined) return
+    // absent, empty and forbidden look the same
+    if (replica === undefined || (replica.vector().size === 0 && !replica.isOpen())) return
     if (digest !== undefined && toHex(digest) !== replica.digest()) {
       unoffered.set(key, name.data)
       return
     }
-    const sent = digest === undefined ? new Map(vector ?? []) : new Map(replica.vector())
-    wanted.set(key, { replica, sent, isDirty: !replica.isComplete(sent) })
-    await acknowledgements.note(key, peer, sent)
+    const rows = digest === undefined ? (vector ?? []) : [...replica.vector()]
+    // chains that are not here are remembered within bounds only
+    const sent = new Map(rows.filter(([chain]) => replica.heldOf(chain) > 0))
+    const want = { replica, sent, beyond: new Map<number, number>(), isDirty: !replica.isComplete(sent) }
+    const before = wanted.get(key)
+    if (before !== undefined) forget(key, before)
+    wanted.set(key, want)
+    await note(want, rows)
   }
 
   const listen = async (): Promise<void> => {
@@ -160,7 +208,10 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
       const frame = await channel.read({ signal })
       if (frame.type === 'want') await onWant(frame)
       else if (frame.type === 'grant') credit = Math.min(SYNC_WINDOW_BYTES, credit + frame.bytes)
-      else if (wanted.has(toHex(frame.document))) await acknowledgements.note(toHex(frame.document), peer, frame.vector)
+      else {
+        const want = wanted.get(toHex(frame.document))
+        if (want !== undefined) await note(want, frame.vector)
+      }
       wake()
     }
   }
@@ -179,10 +230,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
   signal.addEventListener('abort', onOver)
   considerAll()
   for (const key of presence.own()) present.add(key)
-  listen().catch((error: unknown) => {
-    failure = asMeshError(error)
-    wake()
-  })
+  listen().catch(fail)
   try {
     await pump()
   } finally {

@@ -2,13 +2,14 @@ import {
   asMeshError,
   createEvents,
   sleep,
+  SYNC_RETRY_MAX_MS,
   SYNC_RETRY_MS,
   throwIfAborted,
   type DeviceId,
   type EventSource,
 } from '../base/index.ts'
 import type { ReaderChannel, SyncHost } from '../net/index.ts'
-import { createAcknowledgements } from './acknowledgements.ts'
+import { createAcknowledgements, dropAcknowledgements } from './acknowledgements.ts'
 import type { DocumentName } from './document.ts'
 import type { Documents } from './documents.ts'
 import { documentKey } from './envelope.ts'
@@ -57,7 +58,22 @@ export function createSyncer(given: {
   const { log, clock } = ports
   const rights = ports.keyring.changes
   const presence = createPresence(ports)
-  const acknowledgements = createAcknowledgements(ports)
+  const acknowledgements = createAcknowledgements({
+    ...{ store: ports.store, clock, log },
+    mayKeep: (device, { name }) => documents.mayKeep(device, name.scope),
+  })
+  const stops = [
+    rights.subscribe(() => {
+      acknowledgements.rightsChanged()
+    }),
+    documents.dropped.subscribe((key) => {
+      dropAcknowledgements(ports.store, key).catch((error: unknown) => {
+        log.warn('what devices hold of a document that is gone was not forgotten', {
+          reason: asMeshError(error).message,
+        })
+      })
+    }),
+  ]
   const completed = createEvents<{ document: DocumentName; peer: DeviceId }>((error) => {
     log.error('a listener of the syncer failed', { error })
   })
@@ -72,7 +88,7 @@ export function createSyncer(given: {
       completed.emit({ document: name, peer })
     }
     try {
-      await readDocuments(channel, { documents, presence, rights, log, onComplete }, signal)
+      await readDocuments(channel, { documents, presence, rights, clock, log, onComplete }, signal)
     } catch (error) {
       channel.abort(error)
       throw error
@@ -82,15 +98,18 @@ export function createSyncer(given: {
   const isWanted = (peer: DeviceId): boolean => !stopped.signal.aborted && links.linked().includes(peer)
 
   const take = async (peer: DeviceId): Promise<void> => {
+    let pauseMs = SYNC_RETRY_MS
     while (isWanted(peer)) {
       try {
         await takeOnce(peer)
       } catch (error) {
+        // who breaks the rules of the stream is not taken up with again at once
+        pauseMs = isOrdinaryEnd(error) ? SYNC_RETRY_MS : Math.min(pauseMs * 2, SYNC_RETRY_MAX_MS)
         const { code, message } = asMeshError(error)
         if (isOrdinaryEnd(error)) log.debug('a session of documents ended', { peer, code })
         else log.warn('a session of documents failed', { peer, code, message })
       }
-      if (isWanted(peer)) await sleep(clock, SYNC_RETRY_MS, { signal: stopped.signal })
+      if (isWanted(peer)) await sleep(clock, pauseMs, { signal: stopped.signal })
     }
   }
 
@@ -125,9 +144,10 @@ export function createSyncer(given: {
     async holders(document, options = {}) {
       const key = documentKey(document)
       const replica = await documents.replica(key, options)
-      const holdings = await acknowledgements.of(key)
+      if (replica === undefined) return () => []
+      const holdings = await acknowledgements.of(replica)
       return (operation) => {
-        const place = replica?.placeOf(operation)
+        const place = replica.placeOf(operation)
         return place === undefined ? [] : holdings.holders(place.chain, place.sequence)
       }
     },
@@ -139,7 +159,9 @@ export function createSyncer(given: {
       stopLinks()
       stopped.abort()
       presence.stop()
+      for (const stop of stops) stop()
       await Promise.all(sessions.values())
+      await acknowledgements.stop()
     },
   }
 }

@@ -1,4 +1,5 @@
 import { MeshError } from '../base/index.ts'
+import { hasRoomFor } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { piecesOf, type Piece } from './compose.ts'
 import type { Content } from './content.ts'
@@ -37,6 +38,9 @@ export function createWriter(state: ReplicaState): Writer {
   const seal = async (piece: Piece, epoch: EpochKey, options: Options): Promise<Staged> => {
     const { run, chain: number } = chainFor(epoch)
     const chain = state.chains.get(number)
+    // what no other device would take is not acknowledged here
+    if (chain === undefined && !hasRoomFor(ports.signer.id, state.chains, ports.writers))
+      throw new MeshError('too-large', 'This device has begun to write here too often for the others to take more.')
     const from = chain?.clock ?? 0
     const entries: UpdateEntry[] = piece.values.map((bytes, index) => ({ key: entryKey(number, from + index), bytes }))
     const envelope = await sealEnvelope(

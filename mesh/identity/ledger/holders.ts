@@ -17,6 +17,10 @@ export interface KeyHolding {
   isUsable(epoch: LedgerEpoch): boolean
   /** Epochs a recipient may have and was not given, newest first. */
   lackedBy(recipient: Recipient): readonly LedgerEpoch[]
+  /** Epochs a recipient may have and was given, as the ledger says: whether the box opened is known to it alone. */
+  dueTo(recipient: Recipient): readonly LedgerEpoch[]
+  /** The entries by which a recipient was given one of these epochs: of that one which it was given most often. */
+  sharesOf(recipient: Recipient, epochs: readonly LedgerEpoch[]): readonly EntryHash[]
 }
 
 /** The recovery key of a person as a recipient. */
@@ -62,6 +66,14 @@ export function holdingOf(ledger: Pick<Ledger, 'state' | 'saw'>, scope: ScopeId)
       if (!epoch.counts) return false
       if (givenTo(epoch).some((recipient) => isOutside(recipient, epoch))) return false
       return [...recipients.keys()].every((recipient) => holds(recipient, epoch) || mayHave(recipient, epoch))
+    },
+    dueTo: (recipient) =>
+      recipients.has(recipient) ? epochs.filter((epoch) => holds(recipient, epoch) && mayHave(recipient, epoch)) : [],
+    sharesOf: (recipient, of) => {
+      const [most = []] = of
+        .map((epoch) => given.get(epoch.id)?.get(recipient) ?? [])
+        .sort((a, b) => b.length - a.length)
+      return most
     },
     lackedBy: (recipient) =>
       recipients.has(recipient) ? epochs.filter((epoch) => !holds(recipient, epoch) && mayHave(recipient, epoch)) : [],

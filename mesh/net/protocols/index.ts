@@ -9,6 +9,7 @@ import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission, type Knocking, type Recovering } from './join/join.ts'
 import { knocksProtocol, type KnocksHost } from './knocks/knocks.ts'
+import { keysProtocol, type KeysHost } from './keys/keys.ts'
 import { ledgerProtocol } from './ledger/ledger.ts'
 import { syncProtocol, type SyncHost } from './sync/sync.ts'
 
@@ -21,6 +22,8 @@ export interface ProtocolHosts {
   readonly recovering: Recovering
   /** Absent where no documents are shared. */
   readonly documents?: SyncHost | undefined
+  /** Absent where no keys are held. */
+  readonly keys?: KeysHost | undefined
 }
 
 /** All protocols, bound to this device. */
@@ -35,5 +38,6 @@ export function createProtocols(
     knocksProtocol(hosts.knocking),
     ledgerProtocol(hosts.control.ledger),
     ...(hosts.documents === undefined ? [] : [syncProtocol(hosts.documents)]),
+    ...(hosts.keys === undefined ? [] : [keysProtocol(hosts.keys)]),
   ]
 }

@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import {
+  asId,
+  silentLogger,
+  SYNC_CHAINS_MAX,
+  SYNC_CHAINS_PER_AUTHOR_MAX,
+  SYNC_DOCUMENTS_PER_PERSON_MAX,
+  SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES,
+  SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
+  type DeviceId,
+  type DocumentId,
+} from '../../../mesh/base/index.ts'
+import { loadDeviceKey } from '../../../mesh/identity/index.ts'
+import { hasRoomFor } from '../../../mesh/sync/admit.ts'
+import { createChains, type Chains } from '../../../mesh/sync/chains.ts'
+import { documentKey, type Envelope } from '../../../mesh/sync/envelope.ts'
+import type { DocumentName } from '../../../mesh/sync/index.ts'
+import { loadNames, type NameList } from '../../../mesh/sync/name-list.ts'
+import { createWaiting, createWaitingTotals } from '../../../mesh/sync/waiting.ts'
+import { createMemoryStore } from '../../kit/memory-store.ts'
+import { createSeededRandom } from '../../kit/random.ts'
+import { createTestScopes, scopeOf } from '../../kit/sync-peers.ts'
+
+const random = createSeededRandom('places')
+const device = async (): Promise<DeviceId> => (await loadDeviceKey(createMemoryStore(), random)).id
+const nameOf = (id: string): DocumentName => ({ id: asId<DocumentId>(id), kind: 'operations', scope: scopeOf('mesh') })
+
+async function listOf(
+  self: DeviceId,
+  people: ReadonlyMap<DeviceId, string>,
+  store = createMemoryStore(),
+): Promise<NameList> {
+  const writers = { ...createTestScopes(random).writersOf(self), personOf: (one: DeviceId) => people.get(one) }
+  const signer = { id: self, sign: async () => new Uint8Array() }
+  return loadNames({ store, writers, signer, log: silentLogger }, {})
+}
+
+test('a person who filled their places with all their devices has no more, and everybody else has theirs', async () => {
+  const [self, phone, mallory, second, bob] = await Promise.all([device(), device(), device(), device(), device()])
+  const people = new Map([
+    [self, 'alice'],
+    [phone, 'alice'],
+    [mallory, 'mallory'],
+    [second, 'mallory'],
+    [bob, 'bob'],
+  ])
+  const store = createMemoryStore()
+  const names = await listOf(self, people, store)
+  for (let index = 0; index < SYNC_DOCUMENTS_PER_PERSON_MAX; index++)
+    await names.claim(nameOf(`flood-${String(index)}`), index % 2 === 0 ? mallory : second, {})
+  for (const list of [names, await listOf(self, people, createMemoryStore(store.data))]) {
+    expect([mallory, second, bob, phone, self].map((one) => list.hasPlaceFor(one))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      true,
+    ])
+    await expect(list.claim(nameOf('more'), second, {})).rejects.toMatchObject({ code: 'too-large' })
+  }
+  await names.claim(nameOf('own'), self, {})
+  // what is there is there, and what goes makes room
+  await names.claim(nameOf('flood-0'), mallory, {})
+  await names.forget(documentKey(nameOf('flood-0')), {})
+  expect(names.hasPlaceFor(mallory)).toBe(true)
+}, 120_000)
+
+test('authors who fill a document with chains leave the others a share of it', () => {
+  const counts = new Map<DeviceId, number>()
+  let total = 0
+  const chains = {
+    ...createChains(),
+    all: {
+      get size() {
+        return total
+      },
+    } as unknown as Chains['all'],
+    countOf: (author: DeviceId) => counts.get(author) ?? 0,
+    authors: () => counts,
+  }
+  const personOf = (author: DeviceId): string => author.split(' ')[0] ?? ''
+  const begin = (author: DeviceId): boolean => {
+    if (!hasRoomFor(author, chains, { personOf })) return false
+    counts.set(author, (counts.get(author) ?? 0) + 1)
+    total += 1
+    return true
+  }
+  const attackers = Array.from({ length: 20 }, (_, index) => asId<DeviceId>(`attacker ${String(index)}`))
+  for (const author of attackers) while (begin(author));
+  expect(Math.max(...counts.values())).toBeLessThanOrEqual(SYNC_CHAINS_PER_AUTHOR_MAX)
+  let own = 0
+  while (begin(asId<DeviceId>('honest'))) own += 1
+  expect(own).toBeGreaterThan(1_000)
+  expect(total).toBeLessThanOrEqual(SYNC_CHAINS_MAX)
+})
+
+test('what waits of one author is bounded over all documents, and what is let go of frees its room', () => {
+  const totals = createWaitingTotals()
+  const author = asId<DeviceId>('mallory')
+  const sizeBytes = 32 * 1024
+  const envelope = (sequence: number): Envelope =>
+    ({ head: { author, sequence, erases: [] }, chain: 1, bytes: new Uint8Array(sizeBytes) }) as unknown as Envelope
+  const fill = (): ReturnType<typeof createWaiting> => {
+    const waiting = createWaiting(totals)
+    for (let sequence = 2; sequence < 20; sequence++) waiting.add({ envelope: envelope(sequence), via: author })
+    return waiting
+  }
+  const all = Array.from({ length: 40 }, fill)
+  const sum = (): number => all.reduce((bytes, one) => bytes + one.sizeBytes, 0)
+  expect(all[0]?.sizeBytes).toBeLessThanOrEqual(SYNC_WAITING_PER_AUTHOR_MAX_BYTES)
+  expect(sum()).toBeLessThanOrEqual(SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES)
+  for (const one of all) one.clear()
+  expect(sum()).toBe(0)
+  expect(fill().sizeBytes).toBeGreaterThan(0)
+})
