@@ -12,6 +12,7 @@ import {
   type Store,
 } from './base/index.ts'
 import { createArchives } from './archives.ts'
+import { createAskRights } from './ask-rights.ts'
 import { createAsk } from './ask.ts'
 import { createMeshChats } from './chats.ts'
 import type { EngineHost } from './engine/index.ts'
@@ -173,7 +174,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const ask = createAsk({
     ...{ clock, random, engines, links, events },
     devices: () => views.devices(),
-    admitted: (id) => membership.admitted(id) !== undefined,
+    rights: createAskRights(membership),
   })
 
   const emitDevice = (id: DeviceId): void => {
@@ -237,6 +238,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
 
   const hosts = {
     control: links.host,
+    rights: membership.changes,
     engines,
     admission: admissions,
     knocking: knocks,

@@ -370,6 +370,8 @@ const candidate = object<RouteCandidate>({
     one<RouteRefusal>({
       'not-asked-for': true,
       'not-in-room': true,
+      'may-not-ask': true,
+      'may-not-answer': true,
       'no-model': true,
       'no-engine': true,
       'model-missing': true,

@@ -1,0 +1,34 @@
+import { MeshError, type EventSource } from '../base/index.ts'
+import type { Gate, Protocol } from './protocol.ts'
+
+/**
+ * The same protocol, served for as long as the caller has the right it came with: whoever
+ * is removed, or loses the role, in the middle of a stream is served no further byte of it.
+ */
+export function whileAllowed(protocol: Protocol, gate: Gate, changes: EventSource<void>): Protocol {
+  const { callers } = protocol
+  if (callers === 'anyone') return protocol
+  return {
+    ...protocol,
+    async handle(stream, options) {
+      const { peer } = stream
+      const lost = new AbortController()
+      const look = (): void => {
+        if (!gate.mayCall(peer, callers)) lost.abort(refusalNow(gate, peer))
+      }
+      const end = changes.subscribe(look)
+      look()
+      try {
+        await protocol.handle(stream, { ...options, signal: AbortSignal.any([options.signal, lost.signal]) })
+      } finally {
+        end()
+      }
+    },
+  }
+}
+
+function refusalNow(gate: Gate, peer: Parameters<Gate['admitted']>[0]): MeshError {
+  return gate.admitted(peer)
+    ? new MeshError('unauthorized', 'The role of this device does not allow it any more.')
+    : gate.refusal(peer)
+}
