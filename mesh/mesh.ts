@@ -17,6 +17,7 @@ import { createAsk } from './ask.ts'
 import { createMeshChats } from './chats.ts'
 import type { EngineHost } from './engine/index.ts'
 import {
+  authorize,
   cleanName,
   LINK_MAX_ADDRESSES,
   loadDeviceKey,
@@ -154,8 +155,13 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   }
   const admissions = createAdmissions({ membership, clock, random, log, spare, earlier })
   const knocks = createKnocks({ membership, clock, log, spare })
+  /** Whom this device's relay serves. Whoever waits for a person's word is served as what it would come as. */
   const mayRelay = (id: DeviceId): boolean =>
-    membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
+    membership.mayServe(self, 'relay', id) &&
+    (membership.mayServe(id, 'be-relayed', self) ||
+      admissions
+        .waiting()
+        .some((one) => one.device === id && authorize(one.role, 'be-relayed', 'other-device').allowed))
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
     mayDial: (id) => links.mayDial(id),
     mayRelay,
@@ -168,8 +174,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     if (member === undefined) throw new MeshError('device-unknown', 'There is no such device in this mesh.')
     return member
   }
-  const pending = createPendingJoins({ membership, admissions, links, events })
-  shareKnocks({ membership, knocks, links, events })
+  const pending = createPendingJoins({ membership, admissions, links, events, log })
+  shareKnocks({ membership, knocks, links, events, log })
   const viewOf = (id: DeviceId): DeviceView => views.device(memberOf(id))
   const ask = createAsk({
     ...{ clock, random, engines, links, events },

@@ -1,4 +1,4 @@
-import type { DeviceId, EventHub } from './base/index.ts'
+import type { DeviceId, EventHub, Logger } from './base/index.ts'
 import { authorize, type Membership } from './identity/index.ts'
 import type { MeshEvent } from './mesh-types.ts'
 import type { Knocks, Links } from './net/index.ts'
@@ -8,6 +8,7 @@ interface KnockPorts {
   readonly knocks: Knocks
   readonly links: Links
   readonly events: EventHub<MeshEvent>
+  readonly log: Logger
 }
 
 /** Tells the other devices of the mesh who knocks here, and hears who knocks there. */
@@ -34,6 +35,8 @@ export function shareKnocks(ports: KnockPorts): void {
     }
   })
   links.frames.subscribe(({ from, frame }) => {
-    if (frame.type === 'knocks') void knocks.hear(from, frame.knocks)
+    if (frame.type !== 'knocks') return
+    if (authorize(membership.subject(from), 'report', 'knock').allowed) void knocks.hear(from, frame.knocks)
+    else ports.log.debug('knocks told by a device that may report none were not heard', { from })
   })
 }

@@ -1,11 +1,16 @@
 import type { Connection } from '@libp2p/interface'
 import {
+  ADDRESSES_MAX,
   asMeshError,
   createEvents,
   DIRECT_RETRY_FIRST_MS,
   DIRECT_RETRY_MAX_MS,
+  HEARSAY_FAR_PRICE,
+  HINT_DIAL_MS,
+  HINT_REVIVE_MS,
   isAbort,
   MeshError,
+  NEIGHBOURS_EVERY_MS,
   PENDING_JOIN_MS,
   REDIAL_FIRST_MS,
   REDIAL_MAX_MS,
@@ -18,9 +23,12 @@ import {
   type EventSource,
   type Logger,
 } from '../base/index.ts'
-import type { Member, Membership } from '../identity/index.ts'
-import { isPlainAddress, type AddressBook } from './address-book.ts'
-import { dialFirst, isLastResort } from './dial.ts'
+import { authorize, type Action, type Member, type Membership, type ObjectOf } from '../identity/index.ts'
+import type { AddressBook } from './address-book.ts'
+import { hostOf, isPlainAddress, isSameHost, placeOf, placeOfAddress } from './address-rules.ts'
+import { createDialBudget } from './dial-budget.ts'
+import { createDialPauses } from './dial-pauses.ts'
+import { dialFirst, isLastResort, type DialGate } from './dial.ts'
 import type { PeerNode } from './node.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
 import { farewellOf, haveOf } from './protocols/ledger/exchange.ts'
@@ -46,7 +54,7 @@ export interface Links {
   readonly frames: EventSource<{ readonly from: DeviceId; readonly frame: ControlFrame }>
   readonly host: ControlHost
   view(id: DeviceId): LinkView
-  /** The best connection to a device. @throws MeshError `offline` */
+  /** The best connection to a device. @throws MeshError `offline`, `not-admitted`, `removed` */
   connection(id: DeviceId): Connection
   /** Dials outside the supervision, for a join. @throws MeshError `offline`, `aborted` */
   dialOnce(id: DeviceId, addresses: readonly string[], options: { readonly signal: AbortSignal }): Promise<Connection>
@@ -58,7 +66,7 @@ export interface Links {
   toldBy(entry: EntryHash): number
   /** Keeps a stranger's connection while its pictures are compared. */
   spare(id: DeviceId): void
-  /** A device was noticed at these addresses; dialled there if it was admitted and is not linked. */
+  /** A device was noticed on the local network at these addresses; dialled there if it was admitted and is not linked. */
   noticed(id: DeviceId, addresses: readonly string[]): void
   /** STUN servers of linked helpers, by the address this device reached each at: `stun:HOST:PORT`. */
   stunServers(): readonly string[]
@@ -71,11 +79,14 @@ export interface Links {
 interface Link {
   readonly id: DeviceId
   readonly sessions: Set<ControlSession>
+  /** As it was told, with the addresses that are believed: what of it counts is {@link Links.view}. */
   capability: CapabilityRecord | undefined
   /** The heads of the ledger as the device has it. */
   heads: readonly EntryHash[]
   /** The devices it sees, and where it says they are; also those that this one does not know yet. */
-  neighbours: readonly Neighbour[]
+  neighbours: ReadonlyMap<DeviceId, readonly string[]>
+  /** What it was told last of this one's neighbours, so that it is not told again; undefined: nothing yet. */
+  toldNeighbours: string | undefined
   attempts: number
   /** Tries to replace a relayed link by a direct one. */
   directTries: number
@@ -84,10 +95,29 @@ interface Link {
   toldRttMs: number | null
   fetching: boolean
   fetchAgain: boolean
-  dialling: AbortController | undefined
-  /** Something was learnt while it was dialled: the dial is begun anew. */
-  dialAgain: boolean
+  dialling: Dialling | undefined
+  /** When it was dialled last, and when a hint last let its pauses begin anew; in ms of the monotonic clock. */
+  dialledAt: number
+  revivedAt: number
+  /** When it is dialled next; undefined: nobody has planned it. */
+  redialAt: number | undefined
   cancelRedial: () => void
+}
+
+interface Dialling {
+  readonly controller: AbortController
+  /** Ways that were given to it so far. */
+  readonly ways: Set<string>
+}
+
+/** How a device may be reached right now. */
+interface Ways {
+  readonly ways: readonly string[]
+  /** No address of it is known: what ways there are lead through others. */
+  readonly relayed: boolean
+  /** When the first of the addresses that are left alone now may be dialled again, in ms; undefined: none is. */
+  readonly againMs: number | undefined
+  readonly gate: DialGate
 }
 
 interface LinksPorts {
@@ -101,6 +131,12 @@ interface LinksPorts {
   readonly rank?: ((address: string) => number | undefined) | undefined
   readonly capability: () => CapabilityRecord
 }
+
+/** Whom hearsay of the local network is counted for. */
+const NETWORK = 'network'
+
+/** What a device counts for that may answer nobody. */
+const NO_LOAD: CapabilityRecord['load'] = { slots: 0, busy: 0, queued: 0 }
 
 /** How long a removed device has to hear that it was, in ms. */
 const CUT_AFTER_MS = 500
@@ -147,7 +183,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       sessions: new Set(),
       capability: undefined,
       heads: [],
-      neighbours: [],
+      neighbours: new Map(),
+      toldNeighbours: undefined,
       attempts: 0,
       directTries: 0,
       saidBye: false,
@@ -156,7 +193,9 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       fetching: false,
       fetchAgain: false,
       dialling: undefined,
-      dialAgain: false,
+      dialledAt: -Infinity,
+      revivedAt: -Infinity,
+      redialAt: undefined,
       cancelRedial() {},
     }
     links.set(id, link)
@@ -165,23 +204,139 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const online = (): Link[] => [...links.values()].filter((link) => link.sessions.size > 0)
 
+  const may = <Of extends Action>(id: DeviceId, action: Of, object: ObjectOf<Of>): boolean =>
+    authorize(membership.subject(id), action, object).allowed
+
+  /** Whether it may answer a question of that device: what else it says of models and load counts for nothing. */
+  const answers = (link: Link, asker: DeviceId): boolean =>
+    (link.capability?.load.slots ?? 0) > 0 && membership.mayServe(link.id, 'answer', asker)
+
+  /** What a device said of itself, as far as its role lets it count. */
+  const counted = (link: Link): CapabilityRecord | undefined => {
+    const { capability } = link
+    if (capability === undefined || membership.mayServe(link.id, 'answer', self)) return capability
+    return { ...capability, models: [], load: NO_LOAD }
+  }
+
+  // ---- hearsay: what others say of where a device is ----
+
+  const budget = createDialBudget(clock, (teller) => teller === NETWORK || teller === membership.admitted(self)?.person)
+  const pauses = createDialPauses(clock)
+  /** Where devices were noticed on the local network. */
+  const noticedAt = new Map<DeviceId, readonly string[]>()
+  /** Where a device was reached outside the supervision, for a join. */
+  const reachedAt = new Map<DeviceId, string>()
+
+  /** Whom a dial is counted for: the person whose device told the address, so that many devices are one teller. */
+  const payerOf = (teller: DeviceId | typeof NETWORK): string =>
+    teller === NETWORK ? NETWORK : (membership.admitted(teller)?.person ?? teller)
+
+  const sessionHosts = (link: Link | undefined): string[] =>
+    [...(link?.sessions ?? [])].flatMap(({ connection }) =>
+      isRelayed(connection) ? [] : (hostOf(connection.remoteAddr.toString()) ?? []),
+    )
+
+  const isReached = (id: DeviceId, address: string): boolean =>
+    book.isProven(id, address) || reachedAt.get(id) === address
+
+  /** Addresses that may be of the device. Loopback only from who is on this machine: elsewhere it is another one. */
+  const believed = (addresses: readonly string[], id: DeviceId, teller: Link | undefined): string[] => {
+    const isHere = sessionHosts(teller).some((host) => placeOf(host) === 'loopback')
+    return addresses
+      .filter((address) => isPlainAddress(address, id))
+      .filter((address) => isHere || placeOfAddress(address) !== 'loopback')
+  }
+
+  /** What a dial of a told address costs its teller: the more, the less it can be an honest one. */
+  const priceOf = (id: DeviceId, address: string): number => {
+    const host = hostOf(address)
+    if (host === undefined || placeOf(host) !== 'public') return 1
+    const seen = [
+      ...sessionHosts(links.get(id)),
+      ...[...book.addresses(id), reachedAt.get(id) ?? ''].flatMap((one) =>
+        isReached(id, one) ? (hostOf(one) ?? []) : [],
+      ),
+    ]
+    return seen.some((one) => isSameHost(one, host)) ? 1 : HEARSAY_FAR_PRICE
+  }
+
+  /** Everything told of where a device is and not proven, with those who told it. */
+  const hearsayOf = (id: DeviceId): Map<string, (DeviceId | typeof NETWORK)[]> => {
+    const told = new Map<string, (DeviceId | typeof NETWORK)[]>()
+    const add = (address: string, teller: DeviceId | typeof NETWORK): void => {
+      if (isReached(id, address)) return
+      told.set(address, [...(told.get(address) ?? []), teller])
+    }
+    for (const address of book.addresses(id)) add(address, id)
+    for (const address of noticedAt.get(id) ?? []) add(address, NETWORK)
+    for (const link of online()) {
+      if (link.id === id || !may(link.id, 'hint', 'other-device')) continue
+      for (const address of link.neighbours.get(id) ?? []) add(address, link.id)
+    }
+    return told
+  }
+
+  /** Helpers a device may be reached through: those of who may relay. */
+  const relays = (id: DeviceId): Link[] =>
+    membership.mayServe(id, 'be-relayed', self)
+      ? online().filter(
+          (link) =>
+            link.id !== id &&
+            membership.admitted(link.id)?.kind === 'helper' &&
+            membership.mayServe(link.id, 'relay', id) &&
+            hasDirect(link),
+        )
+      : []
+
   /** Ways to a device, best first: its own addresses, then through each helper that relays. */
-  const waysTo = (id: DeviceId): { ways: string[]; relayed: boolean } => {
-    const own = book
-      .addresses(id)
-      .filter(ports.canDial)
-      .map((address) => (address.includes(`/p2p/${id}`) ? address : `${address}/p2p/${id}`))
-    const relays = online().filter((link) => link.id !== id && link.capability?.kind === 'helper' && hasDirect(link))
-    const through = [
-      ...relays.map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`),
+  const waysTo = (id: DeviceId): Ways => {
+    // whoever may not say where it is is dialled nowhere: it dials by itself
+    const isDialled = may(id, 'hint', 'self')
+    const reached = isDialled ? [...new Set([reachedAt.get(id) ?? [], book.addresses(id)].flat())] : []
+    const proven = reached.filter((address) => isReached(id, address)).filter(ports.canDial)
+    const hearsay = new Map(isDialled ? [...hearsayOf(id)].filter(([address]) => ports.canDial(address)) : [])
+    const free = [...hearsay.keys()].filter((address) => pauses.leftMs(id, address) === 0)
+    const paused = [...hearsay.keys()].map((address) => pauses.leftMs(id, address)).filter((leftMs) => leftMs > 0)
+    const through = relays(id)
+    const indirect = [
+      ...through.map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`),
       // networks that keep their devices apart leave nothing else; never beside a relayed link, which it would be again
-      ...(links.get(id)?.sessions.size ? [] : relays.map((link) => `/p2p/${link.id}/p2p-circuit/p2p/${id}`)),
+      ...(links.get(id)?.sessions.size ? [] : through.map((link) => `/p2p/${link.id}/p2p-circuit/p2p/${id}`)),
     ].filter((way) => isLastResort(way) || ports.canDial(way))
+    const addressOf = new Map([...proven, ...free].map((address) => [wayOf(address, id), address]))
     return {
-      ways: [...own, ...(membership.admitted(id)?.kind === 'browser' ? through : [])],
-      relayed: own.length === 0,
+      ways: [...addressOf.keys(), ...(membership.admitted(id)?.kind === 'browser' ? indirect : [])],
+      relayed: proven.length + hearsay.size === 0,
+      againMs: paused.length === 0 ? undefined : Math.min(...paused),
+      gate: gateFor(id, addressOf, hearsay),
     }
   }
+
+  /** Lets proven addresses pass, and told ones as long as a teller of theirs has not caused too many dials. */
+  const gateFor = (
+    id: DeviceId,
+    addressOf: ReadonlyMap<string, string>,
+    hearsay: ReadonlyMap<string, readonly (DeviceId | typeof NETWORK)[]>,
+  ): DialGate => ({
+    admits(way) {
+      const address = addressOf.get(way)
+      const tellers = address === undefined ? undefined : hearsay.get(address)
+      if (address === undefined || tellers === undefined) return true
+      if (pauses.leftMs(id, address) > 0) return false
+      const price = priceOf(id, address)
+      return tellers.some((teller) => budget.take(payerOf(teller), price))
+    },
+    worked(way, connection) {
+      const address = addressOf.get(way)
+      if (address === undefined || connection.remotePeer.toString() !== id) return
+      pauses.worked(id, address)
+      book.prove(id, address)
+    },
+    failed(way) {
+      const address = addressOf.get(way)
+      if (address !== undefined && hearsay.has(address)) pauses.failed(id, address)
+    },
+  })
 
   const whileDialling = async <Result>(id: DeviceId, work: () => Promise<Result>): Promise<Result> => {
     dialAllowed.set(id, (dialAllowed.get(id) ?? 0) + 1)
@@ -196,10 +351,18 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const schedule = (link: Link, delayMs: number): void => {
     link.cancelRedial()
+    link.redialAt = undefined
     if (stopped || membership.admitted(link.id) === undefined || link.id === self) return
+    link.redialAt = clock.monotonic() + delayMs
     link.cancelRedial = clock.schedule(delayMs, () => {
+      link.redialAt = undefined
       void connect(link)
     })
+  }
+
+  /** As {@link schedule}, unless it is to be dialled sooner in any case. */
+  const scheduleWithin = (link: Link, delayMs: number): void => {
+    if (link.redialAt === undefined || link.redialAt > clock.monotonic() + delayMs) schedule(link, delayMs)
   }
 
   const scheduleDirect = (link: Link): void => {
@@ -212,25 +375,28 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const connect = async (link: Link): Promise<void> => {
     if (stopped || link.dialling !== undefined || hasDirect(link)) return
-    const { ways, relayed } = waysTo(link.id)
+    const found = waysTo(link.id)
+    const { ways, relayed, againMs } = found
     if (ways.length === 0) {
-      link.trouble = 'No address of it is known here; it can still connect by itself.'
+      if (againMs === undefined) link.trouble = 'No address of it is known here; it can still connect by itself.'
+      else scheduleWithin(link, Math.max(againMs, REDIAL_FIRST_MS))
       return
     }
     const controller = new AbortController()
-    link.dialling = controller
+    link.dialling = { controller, ways: new Set(ways) }
+    link.dialledAt = clock.monotonic()
     // a dial through a relay may hang in its set-up: a second one beside it often succeeds
     const cancelSecond = relayed
       ? clock.schedule(SECOND_ATTEMPT_MS, () => {
-          void attempt(link, ways, controller).catch(() => undefined)
+          void attempt(link, found, controller).catch(() => undefined)
         })
       : (): void => {}
     try {
-      await attempt(link, ways, controller)
+      await attempt(link, found, controller)
       link.attempts = 0
       link.trouble = undefined
     } catch (error) {
-      if (isAbort(error) && (link.sessions.size > 0 || link.dialAgain)) return
+      if (isAbort(error) && link.sessions.size > 0) return
       link.attempts += 1
       const reason = asMeshError(error)
       if (link.trouble !== reason.message) {
@@ -246,15 +412,29 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     } finally {
       cancelSecond()
       link.dialling = undefined
-      if (link.sessions.size === 0) schedule(link, link.dialAgain ? 0 : pauseMs(link, relayed))
+      if (link.sessions.size === 0) schedule(link, pauseMs(link, relayed))
       else if (!hasDirect(link)) scheduleDirect(link)
-      link.dialAgain = false
     }
   }
 
-  const attempt = async (link: Link, ways: readonly string[], controller: AbortController): Promise<void> => {
+  /** Tries ways that became known while the device is dialled, beside those that are under way. */
+  const tryBeside = (link: Link, dialling: Dialling): void => {
+    const found = waysTo(link.id)
+    const ways = found.ways.filter((way) => !dialling.ways.has(way))
+    if (ways.length === 0) return
+    for (const way of ways) dialling.ways.add(way)
+    attempt(link, { ...found, ways }, dialling.controller)
+      .then(() => {
+        if (link.sessions.size > 0) dialling.controller.abort(new MeshError('aborted', 'Another way was faster.'))
+      })
+      .catch((error: unknown) => {
+        log.debug('a hint led nowhere', { device: link.id, message: asMeshError(error).message })
+      })
+  }
+
+  const attempt = async (link: Link, { ways, gate }: Ways, controller: AbortController): Promise<void> => {
     const { signal } = controller
-    const connection = await whileDialling(link.id, () => dialFirst(ports.node(), ways, ports, { signal }))
+    const connection = await whileDialling(link.id, () => dialFirst(ports.node(), ways, { ...ports, gate }, { signal }))
     // the dial may have found the connection that the other device opened: it has or gets its session there
     if (
       connection.direction !== 'outbound' ||
@@ -279,15 +459,32 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     for (const connection of connectionsOf(id)) connection.abort(reason)
   }
 
-  const neighbours = (): Neighbour[] =>
-    online().map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
+  /** The devices that are linked here, as far as that one may know where they are. Who may not say it is not named. */
+  const neighboursFor = (hearer: DeviceId): Neighbour[] =>
+    online()
+      .filter((link) => link.id !== hearer && may(link.id, 'hint', 'self'))
+      .filter((link) => may(hearer, 'locate', answers(link, hearer) ? 'answering-device' : 'other-device'))
+      .map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
 
   const tellNeighbours = (): void => {
-    const all = neighbours()
     for (const link of online()) {
-      for (const session of link.sessions)
-        session.send({ type: 'neighbours', neighbours: all.filter((one) => one.id !== link.id) })
+      const neighbours = neighboursFor(link.id)
+      const told = neighbours.map((one) => one.id).join()
+      if (told === link.toldNeighbours) continue
+      link.toldNeighbours = told
+      for (const session of link.sessions) session.send({ type: 'neighbours', neighbours })
     }
+  }
+
+  /** What one device says of itself often must not make this one tell all others as often. */
+  let tellsSoon = false
+  const tellNeighboursSoon = (): void => {
+    if (tellsSoon) return
+    tellsSoon = true
+    clock.schedule(NEIGHBOURS_EVERY_MS, () => {
+      tellsSoon = false
+      if (!stopped) tellNeighbours()
+    })
   }
 
   const admitted = (id: DeviceId): boolean => membership.admitted(id) !== undefined
@@ -301,6 +498,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     have: () => haveOf(membership.ledger()),
     missing: (have) => membership.ledger().missingFor(have),
     async take(from, entries, options) {
+      // a device that was not known yet may bring the entry that admits it, and is judged by that
+      if (admitted(from) && !may(from, 'tell-ledger', 'mesh')) {
+        log.debug('entries of the ledger were not taken from who may give none', { from })
+        return
+      }
       const { waiting, refused } = await membership.ledger().take(entries, options)
       for (const { code, reason } of refused) log.warn('an entry of the ledger was refused', { from, code, reason })
       // their parents are somewhere: most likely where they came from
@@ -312,7 +514,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const catchUp = (id: DeviceId): void => {
     const link = links.get(id)
     const session = link === undefined ? undefined : best(link)
-    if (link === undefined || session === undefined || stopped) return
+    if (link === undefined || session === undefined || stopped || !may(id, 'tell-ledger', 'mesh')) return
     if (link.fetching) {
       link.fetchAgain = true
       return
@@ -336,12 +538,12 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     mayCall: (id, action) => membership.mayCall(id, action),
     refusal: refusalOf,
     isOfThisMesh: (told) => told.mesh === membership.ledger().mesh,
-    hello: () => ({
+    hello: (to) => ({
       type: 'hello',
       mesh: membership.ledger().mesh,
       heads: [...membership.ledger().heads()],
       capability: ports.capability(),
-      neighbours: neighbours(),
+      neighbours: neighboursFor(to),
     }),
     farewell: (removed) => farewellOf(membership.ledger(), removed),
     opened(session, told) {
@@ -352,8 +554,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.saidBye = false
       link.trouble = undefined
       link.cancelRedial()
+      link.redialAt = undefined
       if (hasDirect(link)) link.directTries = 0
       else scheduleDirect(link)
+      link.toldNeighbours = undefined
       takeCapability(link, told.capability)
       hear(link, told)
       takeHeads(link, told.heads)
@@ -392,10 +596,21 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   }
 
   const takeCapability = (link: Link, capability: CapabilityRecord): void => {
-    const addresses = capability.addresses.filter((address) => isPlainAddress(address, link.id))
+    const wasOne = answers(link, self)
+    const addresses = believed(capability.addresses, link.id, link)
     link.capability = { ...capability, addresses }
-    if (addresses.length > 0) book.learn(link.id, addresses)
+    keepTold(link)
+    // guests are told of those that answer, and of no others
+    if (answers(link, self) !== wasOne) tellNeighboursSoon()
     changes.emit(link.id)
+  }
+
+  /** Keeps where a device says it is, if it may say that. */
+  const keepTold = (link: Link): void => {
+    const addresses = link.capability?.addresses ?? []
+    if (addresses.length === 0) return
+    if (may(link.id, 'hint', 'self')) book.told(link.id, addresses)
+    else log.debug('addresses of a device that may tell none were not kept', { device: link.id })
   }
 
   const takeHeads = (link: Link, heads: readonly EntryHash[]): void => {
@@ -414,26 +629,36 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   /** A neighbour sees a device that this one does not: dial it now. */
   const hear = (link: Link, told: Pick<Hello, 'neighbours'>): void => {
-    const before = new Set(link.neighbours.map((one) => one.id))
-    link.neighbours = told.neighbours
-    for (const one of told.neighbours) if (!before.has(one.id)) noticed(one.id, one.addresses)
+    if (told.neighbours.length === 0 && link.neighbours.size === 0) return
+    if (!may(link.id, 'hint', 'other-device')) {
+      log.debug('hints of a device that may give none were not heard', { device: link.id })
+      return
+    }
+    const before = link.neighbours
+    link.neighbours = new Map(
+      told.neighbours.map(({ id, addresses }) => [id, believed(addresses, id, link).slice(0, ADDRESSES_MAX)]),
+    )
+    for (const id of link.neighbours.keys()) if (!before.has(id)) noticed(id, link.neighbours.get(id) ?? [])
   }
 
+  /**
+   * Somebody sees a device that is not linked here: it is dialled soon. However often that is
+   * said, addresses at which it was reached are dialled hardly more often for it, and told
+   * ones as often as their tellers can pay.
+   */
   const noticed = (id: DeviceId, addresses: readonly string[]): void => {
     if (id === self || !admitted(id)) return
-    book.suggest(
-      id,
-      addresses.filter((address) => isPlainAddress(address, id)),
-    )
     const other = linkOf(id)
-    other.attempts = 0
     if (other.sessions.size > 0) return
-    if (other.dialling === undefined) schedule(other, headStartMs(id))
-    else {
-      // it is dialled where it was once; now it is known where it is
-      other.dialAgain = true
-      other.dialling.abort(new MeshError('aborted', 'A neighbour knows where it is.'))
+    for (const address of addresses) pauses.lift(id, address)
+    const now = clock.monotonic()
+    if (now - other.revivedAt >= HINT_REVIVE_MS) {
+      other.revivedAt = now
+      other.attempts = 0
     }
+    // it is dialled where it was once; now it may be known where it is
+    if (other.dialling !== undefined) tryBeside(other, other.dialling)
+    else scheduleWithin(other, Math.max(headStartMs(id), other.dialledAt + HINT_DIAL_MS - now))
   }
 
   /** When two browsers find each other at the same moment, one of them dials first. */
@@ -450,6 +675,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const reconcile = (): void => {
     const members = membership.members().filter((member) => member.id !== self && member.removedAt === null)
     for (const member of members) follow(member)
+    for (const link of online()) keepTold(link)
+    tellNeighboursSoon()
     for (const id of links.keys()) if (!members.some((member) => member.id === id)) unfollow(id)
   }
 
@@ -457,14 +684,18 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     if (links.has(member.id)) return
     schedule(linkOf(member.id), headStartMs(member.id))
     // a neighbour may have named it before the ledger did
-    for (const link of online())
-      for (const one of link.neighbours) if (one.id === member.id) noticed(one.id, one.addresses)
+    for (const link of online()) {
+      const addresses = link.neighbours.get(member.id)
+      if (addresses !== undefined) noticed(member.id, addresses)
+    }
   }
 
   const unfollow = (id: DeviceId): void => {
     const link = links.get(id)
     link?.cancelRedial()
-    link?.dialling?.abort()
+    link?.dialling?.controller.abort()
+    noticedAt.delete(id)
+    reachedAt.delete(id)
     // a device may hold connections and answers without a link
     if (link === undefined || connectionsOf(id).length === 0) {
       links.delete(id)
@@ -522,7 +753,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
           ...NONE,
           state: link.saidBye ? 'asleep' : 'unreachable',
           lastSeenAt: book.seenAt(id),
-          capability: link.capability,
+          capability: counted(link),
           trouble: link.trouble,
         }
       }
@@ -531,11 +762,12 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         path: isRelayed(session.connection) ? 'relayed' : 'direct',
         rttMs: session.rttMs,
         lastSeenAt: clock.now(),
-        capability: link.capability,
+        capability: counted(link),
         trouble: undefined,
       }
     },
     connection(id) {
+      if (!admitted(id)) throw refusalOf(id)
       const link = links.get(id)
       const session = link === undefined ? undefined : best(link)
       if (session === undefined)
@@ -543,13 +775,24 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       return session.connection
     },
     dialOnce(id, addresses, options) {
-      const ways = addresses
-        .filter(ports.canDial)
-        .map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${id}`))
+      const addressOf = new Map(
+        addresses
+          .filter(ports.canDial)
+          .map((address) => [address.includes('/p2p/') ? address : `${address}/p2p/${id}`, address]),
+      )
+      const ways = [...addressOf.keys()]
       if (ways.length === 0) {
         return Promise.reject(new MeshError('offline', 'The link names no address that this device could reach.'))
       }
-      return whileDialling(id, () => dialFirst(ports.node(), ways, ports, options))
+      const gate: DialGate = {
+        admits: () => true,
+        worked(way, connection) {
+          const address = addressOf.get(way)
+          if (address !== undefined && connection.remotePeer.toString() === id) reachedAt.set(id, address)
+        },
+        failed() {},
+      }
+      return whileDialling(id, () => dialFirst(ports.node(), ways, { ...ports, gate }, options))
     },
     send(frame, to) {
       for (const link of online()) {
@@ -569,17 +812,23 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       spared.add(id)
       clock.schedule(PENDING_JOIN_MS, () => spared.delete(id))
     },
-    noticed,
+    noticed(id, addresses) {
+      if (id === self || !admitted(id)) return
+      const plain = addresses.filter((address) => isPlainAddress(address, id)).slice(0, ADDRESSES_MAX)
+      noticedAt.set(id, plain)
+      noticed(id, plain)
+    },
     stunServers: () => [
       ...new Set(
         online().flatMap((link) => {
-          const port = link.capability?.stunPort
-          const host = [...link.sessions].flatMap(({ connection }) => hostOf(connection) ?? [])[0]
+          const port = membership.mayServe(link.id, 'relay', self) ? link.capability?.stunPort : undefined
+          const host = [...link.sessions].flatMap(({ connection }) => namedHostOf(connection) ?? [])[0]
           return port === undefined || host === undefined ? [] : [`stun:${host}:${String(port)}`]
         }),
       ),
     ],
     wake() {
+      pauses.clear()
       for (const link of links.values()) {
         for (const session of link.sessions) session.probe()
         link.attempts = 0
@@ -591,7 +840,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       life.abort(new MeshError('aborted', 'Stopped.'))
       for (const link of links.values()) {
         link.cancelRedial()
-        link.dialling?.abort()
+        link.dialling?.controller.abort()
         for (const session of link.sessions) session.send({ type: 'bye' })
       }
       await book.flush()
@@ -600,7 +849,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 }
 
 /** The host a direct connection was made to; what a device says of itself must not send packets elsewhere. */
-function hostOf(connection: Connection): string | undefined {
+function namedHostOf(connection: Connection): string | undefined {
   if (isRelayed(connection)) return undefined
   return /^\/(?:ip4|dns4?)\/([a-z0-9.-]+)\//i.exec(connection.remoteAddr.toString())?.[1]
+}
+
+function wayOf(address: string, id: DeviceId): string {
+  return address.includes(`/p2p/${id}`) ? address : `${address}/p2p/${id}`
 }

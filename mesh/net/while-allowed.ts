@@ -1,4 +1,4 @@
-import { MeshError, type EventSource } from '../base/index.ts'
+import { abortReason, MeshError, type EventSource } from '../base/index.ts'
 import type { Gate, Protocol } from './protocol.ts'
 
 /**
@@ -20,6 +20,9 @@ export function whileAllowed(protocol: Protocol, gate: Gate, changes: EventSourc
       look()
       try {
         await protocol.handle(stream, { ...options, signal: AbortSignal.any([options.signal, lost.signal]) })
+      } catch (error) {
+        // however it ended then: the caller hears why
+        throw lost.signal.aborted ? abortReason(lost.signal) : error
       } finally {
         end()
       }

@@ -409,6 +409,7 @@ export const askRequest = object<AskRequest>({
   model: optional(modelId),
   device: optional(deviceId),
   among: optional(many(deviceId)),
+  through: optional(one<NonNullable<AskRequest['through']>>({ gateway: true })),
   sampling,
 })
 /** Tokens of an answer. */
