@@ -1,11 +1,9 @@
 import type { Connection } from '@libp2p/interface'
 import {
-  ADDRESSES_MAX,
   asMeshError,
   createEvents,
   DIRECT_RETRY_FIRST_MS,
   DIRECT_RETRY_MAX_MS,
-  HEARSAY_FAR_PRICE,
   HINT_DIAL_MS,
   HINT_REVIVE_MS,
   isAbort,
@@ -25,10 +23,9 @@ import {
 } from '../base/index.ts'
 import { authorize, type Action, type Member, type Membership, type ObjectOf } from '../identity/index.ts'
 import type { AddressBook } from './address-book.ts'
-import { hostOf, isPlainAddress, isSameHost, placeOf, placeOfAddress } from './address-rules.ts'
-import { createDialBudget } from './dial-budget.ts'
-import { createDialPauses } from './dial-pauses.ts'
+import { hostOf } from './address-rules.ts'
 import { dialFirst, isLastResort, type DialGate } from './dial.ts'
+import { createHearsay, isOf } from './hearsay.ts'
 import type { PeerNode } from './node.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
 import { farewellOf, haveOf } from './protocols/ledger/exchange.ts'
@@ -132,11 +129,11 @@ interface LinksPorts {
   readonly capability: () => CapabilityRecord
 }
 
-/** Whom hearsay of the local network is counted for. */
-const NETWORK = 'network'
-
 /** What a device counts for that may answer nobody. */
 const NO_LOAD: CapabilityRecord['load'] = { slots: 0, busy: 0, queued: 0 }
+
+/** What relayed connections run on (circuit v2). */
+const RELAY_PROTOCOLS = '/libp2p/circuit/relay/'
 
 /** How long a removed device has to hear that it was, in ms. */
 const CUT_AFTER_MS = 500
@@ -218,63 +215,20 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     return { ...capability, models: [], load: NO_LOAD }
   }
 
-  // ---- hearsay: what others say of where a device is ----
-
-  const budget = createDialBudget(clock, (teller) => teller === NETWORK || teller === membership.admitted(self)?.person)
-  const pauses = createDialPauses(clock)
-  /** Where devices were noticed on the local network. */
-  const noticedAt = new Map<DeviceId, readonly string[]>()
-  /** Where a device was reached outside the supervision, for a join. */
-  const reachedAt = new Map<DeviceId, string>()
-
-  /** Whom a dial is counted for: the person whose device told the address, so that many devices are one teller. */
-  const payerOf = (teller: DeviceId | typeof NETWORK): string =>
-    teller === NETWORK ? NETWORK : (membership.admitted(teller)?.person ?? teller)
-
-  const sessionHosts = (link: Link | undefined): string[] =>
-    [...(link?.sessions ?? [])].flatMap(({ connection }) =>
+  /** The hosts a device is connected from or to, relayed links aside. */
+  const hostsOf = (id: DeviceId): string[] =>
+    [...(links.get(id)?.sessions ?? [])].flatMap(({ connection }) =>
       isRelayed(connection) ? [] : (hostOf(connection.remoteAddr.toString()) ?? []),
     )
 
-  const isReached = (id: DeviceId, address: string): boolean =>
-    book.isProven(id, address) || reachedAt.get(id) === address
-
-  /** Addresses that may be of the device. Loopback only from who is on this machine: elsewhere it is another one. */
-  const believed = (addresses: readonly string[], id: DeviceId, teller: Link | undefined): string[] => {
-    const isHere = sessionHosts(teller).some((host) => placeOf(host) === 'loopback')
-    return addresses
-      .filter((address) => isPlainAddress(address, id))
-      .filter((address) => isHere || placeOfAddress(address) !== 'loopback')
-  }
-
-  /** What a dial of a told address costs its teller: the more, the less it can be an honest one. */
-  const priceOf = (id: DeviceId, address: string): number => {
-    const host = hostOf(address)
-    if (host === undefined || placeOf(host) !== 'public') return 1
-    const seen = [
-      ...sessionHosts(links.get(id)),
-      ...[...book.addresses(id), reachedAt.get(id) ?? ''].flatMap((one) =>
-        isReached(id, one) ? (hostOf(one) ?? []) : [],
-      ),
-    ]
-    return seen.some((one) => isSameHost(one, host)) ? 1 : HEARSAY_FAR_PRICE
-  }
-
-  /** Everything told of where a device is and not proven, with those who told it. */
-  const hearsayOf = (id: DeviceId): Map<string, (DeviceId | typeof NETWORK)[]> => {
-    const told = new Map<string, (DeviceId | typeof NETWORK)[]>()
-    const add = (address: string, teller: DeviceId | typeof NETWORK): void => {
-      if (isReached(id, address)) return
-      told.set(address, [...(told.get(address) ?? []), teller])
-    }
-    for (const address of book.addresses(id)) add(address, id)
-    for (const address of noticedAt.get(id) ?? []) add(address, NETWORK)
-    for (const link of online()) {
-      if (link.id === id || !may(link.id, 'hint', 'other-device')) continue
-      for (const address of link.neighbours.get(id) ?? []) add(address, link.id)
-    }
-    return told
-  }
+  const hearsay = createHearsay({
+    ...{ membership, book, clock, hostsOf },
+    canDial: ports.canDial,
+    hintsOf: (id) =>
+      online()
+        .filter((link) => link.id !== id && may(link.id, 'hint', 'other-device'))
+        .map((link) => ({ teller: link.id, addresses: link.neighbours.get(id) ?? [] })),
+  })
 
   /** Helpers a device may be reached through: those of who may relay. */
   const relays = (id: DeviceId): Link[] =>
@@ -290,53 +244,16 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   /** Ways to a device, best first: its own addresses, then through each helper that relays. */
   const waysTo = (id: DeviceId): Ways => {
-    // whoever may not say where it is is dialled nowhere: it dials by itself
-    const isDialled = may(id, 'hint', 'self')
-    const reached = isDialled ? [...new Set([reachedAt.get(id) ?? [], book.addresses(id)].flat())] : []
-    const proven = reached.filter((address) => isReached(id, address)).filter(ports.canDial)
-    const hearsay = new Map(isDialled ? [...hearsayOf(id)].filter(([address]) => ports.canDial(address)) : [])
-    const free = [...hearsay.keys()].filter((address) => pauses.leftMs(id, address) === 0)
-    const paused = [...hearsay.keys()].map((address) => pauses.leftMs(id, address)).filter((leftMs) => leftMs > 0)
-    const through = relays(id)
+    const { addresses, unknown, againMs, gate } = hearsay.places(id)
+    const through = membership.admitted(id)?.kind === 'browser' ? relays(id) : []
     const indirect = [
       ...through.map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`),
       // networks that keep their devices apart leave nothing else; never beside a relayed link, which it would be again
       ...(links.get(id)?.sessions.size ? [] : through.map((link) => `/p2p/${link.id}/p2p-circuit/p2p/${id}`)),
     ].filter((way) => isLastResort(way) || ports.canDial(way))
-    const addressOf = new Map([...proven, ...free].map((address) => [wayOf(address, id), address]))
-    return {
-      ways: [...addressOf.keys(), ...(membership.admitted(id)?.kind === 'browser' ? indirect : [])],
-      relayed: proven.length + hearsay.size === 0,
-      againMs: paused.length === 0 ? undefined : Math.min(...paused),
-      gate: gateFor(id, addressOf, hearsay),
-    }
+    const addressOf = new Map(addresses.map((address) => [wayOf(address, id), address]))
+    return { ways: [...addressOf.keys(), ...indirect], relayed: unknown, againMs, gate: gate(addressOf) }
   }
-
-  /** Lets proven addresses pass, and told ones as long as a teller of theirs has not caused too many dials. */
-  const gateFor = (
-    id: DeviceId,
-    addressOf: ReadonlyMap<string, string>,
-    hearsay: ReadonlyMap<string, readonly (DeviceId | typeof NETWORK)[]>,
-  ): DialGate => ({
-    admits(way) {
-      const address = addressOf.get(way)
-      const tellers = address === undefined ? undefined : hearsay.get(address)
-      if (address === undefined || tellers === undefined) return true
-      if (pauses.leftMs(id, address) > 0) return false
-      const price = priceOf(id, address)
-      return tellers.some((teller) => budget.take(payerOf(teller), price))
-    },
-    worked(way, connection) {
-      const address = addressOf.get(way)
-      if (address === undefined || connection.remotePeer.toString() !== id) return
-      pauses.worked(id, address)
-      book.prove(id, address)
-    },
-    failed(way) {
-      const address = addressOf.get(way)
-      if (address !== undefined && hearsay.has(address)) pauses.failed(id, address)
-    },
-  })
 
   const whileDialling = async <Result>(id: DeviceId, work: () => Promise<Result>): Promise<Result> => {
     dialAllowed.set(id, (dialAllowed.get(id) ?? 0) + 1)
@@ -457,6 +374,14 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const cut = (id: DeviceId, reason: MeshError): void => {
     for (const connection of connectionsOf(id)) connection.abort(reason)
+  }
+
+  /** Whoever lost the right to be relayed keeps no connection through this device's relay either. */
+  const cutRelayed = (id: DeviceId): void => {
+    for (const { streams } of connectionsOf(id))
+      for (const stream of streams)
+        if (stream.protocol.startsWith(RELAY_PROTOCOLS))
+          stream.abort(new MeshError('unauthorized', 'The role of this device does not allow it any more.'))
   }
 
   /** The devices that are linked here, as far as that one may know where they are. Who may not say it is not named. */
@@ -597,7 +522,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const takeCapability = (link: Link, capability: CapabilityRecord): void => {
     const wasOne = answers(link, self)
-    const addresses = believed(capability.addresses, link.id, link)
+    const addresses = hearsay.believed(capability.addresses, link.id, hostsOf(link.id))
     link.capability = { ...capability, addresses }
     keepTold(link)
     // guests are told of those that answer, and of no others
@@ -635,9 +560,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       return
     }
     const before = link.neighbours
-    link.neighbours = new Map(
-      told.neighbours.map(({ id, addresses }) => [id, believed(addresses, id, link).slice(0, ADDRESSES_MAX)]),
-    )
+    const hosts = hostsOf(link.id)
+    link.neighbours = new Map(told.neighbours.map(({ id, addresses }) => [id, hearsay.believed(addresses, id, hosts)]))
     for (const id of link.neighbours.keys()) if (!before.has(id)) noticed(id, link.neighbours.get(id) ?? [])
   }
 
@@ -650,7 +574,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     if (id === self || !admitted(id)) return
     const other = linkOf(id)
     if (other.sessions.size > 0) return
-    for (const address of addresses) pauses.lift(id, address)
+    hearsay.lift(id, addresses)
     const now = clock.monotonic()
     if (now - other.revivedAt >= HINT_REVIVE_MS) {
       other.revivedAt = now
@@ -675,7 +599,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const reconcile = (): void => {
     const members = membership.members().filter((member) => member.id !== self && member.removedAt === null)
     for (const member of members) follow(member)
-    for (const link of online()) keepTold(link)
+    for (const link of online()) {
+      keepTold(link)
+      if (!membership.mayServe(link.id, 'be-relayed', self)) cutRelayed(link.id)
+    }
     tellNeighboursSoon()
     for (const id of links.keys()) if (!members.some((member) => member.id === id)) unfollow(id)
   }
@@ -694,8 +621,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     const link = links.get(id)
     link?.cancelRedial()
     link?.dialling?.controller.abort()
-    noticedAt.delete(id)
-    reachedAt.delete(id)
+    hearsay.forget(id)
     // a device may hold connections and answers without a link
     if (link === undefined || connectionsOf(id).length === 0) {
       links.delete(id)
@@ -788,7 +714,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         admits: () => true,
         worked(way, connection) {
           const address = addressOf.get(way)
-          if (address !== undefined && connection.remotePeer.toString() === id) reachedAt.set(id, address)
+          if (address !== undefined && isOf(connection, id)) hearsay.reached(id, address)
         },
         failed() {},
       }
@@ -814,9 +740,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     },
     noticed(id, addresses) {
       if (id === self || !admitted(id)) return
-      const plain = addresses.filter((address) => isPlainAddress(address, id)).slice(0, ADDRESSES_MAX)
-      noticedAt.set(id, plain)
-      noticed(id, plain)
+      noticed(id, hearsay.noticed(id, addresses))
     },
     stunServers: () => [
       ...new Set(
@@ -828,7 +752,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       ),
     ],
     wake() {
-      pauses.clear()
+      hearsay.clear()
       for (const link of links.values()) {
         for (const session of link.sessions) session.probe()
         link.attempts = 0
