@@ -51,7 +51,7 @@ export interface Links {
   readonly frames: EventSource<{ readonly from: DeviceId; readonly frame: ControlFrame }>
   readonly host: ControlHost
   view(id: DeviceId): LinkView
-  /** The best connection to a device. @throws MeshError `offline`, `not-admitted`, `removed` */
+  /** The best connection to a device. @throws MeshError `offline` */
   connection(id: DeviceId): Connection
   /** Dials outside the supervision, for a join. @throws MeshError `offline`, `aborted` */
   dialOnce(id: DeviceId, addresses: readonly string[], options: { readonly signal: AbortSignal }): Promise<Connection>
@@ -693,7 +693,6 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       }
     },
     connection(id) {
-      if (!admitted(id)) throw refusalOf(id)
       const link = links.get(id)
       const session = link === undefined ? undefined : best(link)
       if (session === undefined)

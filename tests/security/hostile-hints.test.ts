@@ -152,6 +152,44 @@ test('what a member told counts no more when it is lowered to a guest', async ()
   expect(trap.connections).toBe(0)
 }, 60_000)
 
+test('what a member hinted counts no more when it is lowered to a guest', async () => {
+  const { alice, clock } = await startAlice()
+  const own = keep(await startRolePeer(alice, 'own'))
+  const ghosts = await makeGhosts(alice, own, 1)
+  const trap = keep(await startDialTrap())
+  const neighbours = ghosts.map((id) => ({ id, addresses: [trap.address] }))
+  const peer = keep(await startRolePeer(alice, 'member', { hello: { neighbours } }))
+  await pass(clock, [own, peer], 10_000)
+  const before = trap.connections
+  expect(before).toBeGreaterThan(0)
+  await alice.mesh.setRole(peer.person(alice), 'guest')
+  await pass(clock, [own, peer], 60_000, 500)
+  expect(trap.connections).toBe(before)
+}, 60_000)
+
+test('a guest neither has its addresses kept nor makes anybody try again where others are', async () => {
+  const { alice, clock } = await startAlice()
+  const [trap, named] = [keep(await startDialTrap()), keep(await startDialTrap())]
+  const hello = { capability: { ...BOAST, addresses: [named.address] } }
+  const guest = keep(await startRolePeer(alice, 'guest', { hello }))
+  const away = keep(
+    await startRolePeer(alice, 'own', { hello: { capability: { ...BOAST, addresses: [trap.address] } } }),
+  )
+  await away.connection.close()
+  await pass(clock, [guest], 60_000, 500)
+  const before = trap.connections
+  for (let round = 0; round < 20; round++) {
+    await guest.send({ type: 'neighbours', neighbours: [{ id: away.id, addresses: [trap.address] }] })
+    await guest.send({ type: 'neighbours', neighbours: [] })
+    await pass(clock, [guest], 1_000)
+  }
+  expect(trap.connections - before).toBeLessThanOrEqual(1)
+  await guest.connection.close()
+  await pass(clock, [], 1_000)
+  const kept = (await alice.store.list('peer/')).map(({ value }) => Buffer.from(value).toString('latin1')).join('\n')
+  expect([kept.includes(trap.address), kept.includes(named.address)]).toEqual([true, false])
+}, 60_000)
+
 test('honest devices find each other by a hint at once, while a member floods with hints', async () => {
   const alice = keep(await startPeer('Alice'))
   const own = keep(await startRolePeer(alice, 'own'))

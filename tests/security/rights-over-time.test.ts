@@ -9,7 +9,7 @@ import type { AskEvent, Route } from '../../mesh/route/index.ts'
 import { createTestEngine } from '../kit/engine.ts'
 import { connectTo, HOP, HOP_STATUS, reserve } from '../kit/hop.ts'
 import { startPeer, type TestPeer } from '../kit/peers.ts'
-import { readFrame } from '../kit/raw-node.ts'
+import { readFrame, startRawNode } from '../kit/raw-node.ts'
 import { BOAST, FORGED_MODEL, startRolePeer, type RolePeer } from '../kit/role-peer.ts'
 import { until } from '../kit/wait.ts'
 
@@ -139,6 +139,28 @@ test('a device that may be relayed no more loses what the relay carries, and get
   // neither from there nor to there, although it was kept reachable before
   expect(await connectTo(peer.connection, phone.id)).toBe(HOP_STATUS.denied)
   expect(await connectTo(phone.connection, peer.id)).toBe(HOP_STATUS.denied)
+})
+
+test.each([
+  ['member', HOP_STATUS.ok],
+  ['guest', HOP_STATUS.denied],
+] as const)('who waits to be let in as a %s is relayed as that', async (role, status) => {
+  const alice = keep(await startPeer('Alice'))
+  const joiner = keep(await startRawNode())
+  const { url } = await alice.mesh.invite({ confirmation: 'pictures', person: 'Bob', role })
+  const connection = await joiner.dial(alice)
+  await joiner.prove(connection, url)
+  await until(() => alice.mesh.pendingJoins().length > 0, { what: 'the join to wait' })
+  expect(await reserve(connection)).toBe(status)
+})
+
+test('the helper of a guest relays for nobody', async () => {
+  const alice = keep(await startPeer('Alice'))
+  const own = keep(await startRolePeer(alice, 'own'))
+  const bob = keep(await startPeer('Bob'))
+  await bob.mesh.join((await alice.mesh.invite({ confirmation: 'in-advance', person: 'Bob', role: 'guest' })).url)
+  await until(() => bob.mesh.devices().some((device) => device.id === own.id), { what: 'Bob to know the device' })
+  expect(await reserve(await own.raw.dial(bob))).toBe(HOP_STATUS.denied)
 })
 
 /** The route of a question, or why there was none. */

@@ -1,3 +1,4 @@
+import { peerIdFromString } from '@libp2p/peer-id'
 import { afterEach, expect, test } from 'vitest'
 import { createGatewayApp } from '../../helper/gateway/app.ts'
 import { guardRules, tokenCheck } from '../../helper/gateway/guard.ts'
@@ -58,6 +59,8 @@ const MATRIX = `
   is told who knocks                        .       .     .           .      x     x   x
   is told who waits for its person          .       .     .           .      .     .   x
   is used as a relay                        .       .     .           x      x     x   x
+  is reached through relays                 .       .     .           x      x     x   x
+  has documents read from it                .       .     .           x      x     x   x
   is used for STUN                          .       .     .           x      x     x   x
 `
 
@@ -82,6 +85,8 @@ interface World {
   readonly traps: Map<RawStanding, DialTrap>
   readonly others: Map<RawStanding, RawNode>
   readonly counts: Map<RawStanding, number>
+  /** What a relay was asked for, in hex. */
+  readonly hops: string[]
   /** Devices of the owner: a browser, a helper without an engine and one with. */
   phone?: RawNode
   bob?: TestPeer
@@ -92,6 +97,8 @@ interface World {
 interface Use {
   /** Something that has to be there before the devices come. */
   readonly prepare?: (world: World, standings: readonly RawStanding[]) => Promise<void>
+  /** Default: helper. */
+  readonly kind?: 'browser'
   readonly hello?: (standing: RawStanding, world: World) => Record<string, unknown>
   readonly act?: (world: World, peer: RolePeer, standing: RawStanding) => Promise<void>
   readonly holds: (world: World, peer: RolePeer, standing: RawStanding) => boolean | Promise<boolean>
@@ -118,7 +125,7 @@ async function createWorld(): Promise<World> {
         ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
       }),
     )
-  return { alice, stunServers, gateway, traps: new Map(), others: new Map(), counts: new Map() }
+  return { alice, stunServers, gateway, traps: new Map(), others: new Map(), counts: new Map(), hops: [] }
 }
 
 const modelOf = (standing: RawStanding): ModelId => `forged-${standing}` as ModelId
@@ -371,11 +378,36 @@ const USES: Readonly<Record<string, Use>> = {
     },
     holds: wasCounted,
   },
+  'is reached through relays': {
+    kind: 'browser',
+    async prepare(world) {
+      const { raw } = keep(await startRolePeer(world.alice, 'own'))
+      await raw.node.handle(HOP, (stream) => {
+        stream.addEventListener('message', (event) =>
+          world.hops.push(Buffer.from(event.data.subarray()).toString('hex')),
+        )
+      })
+    },
+    async act({ alice }, peer) {
+      await peer.connection.close()
+      alice.mesh.wake()
+    },
+    holds: ({ hops }, peer) => hops.some((hop) => hop.includes(multihashOf(peer.id))),
+  },
+  'has documents read from it': {
+    act: (world, peer, standing) => countStreams(world, peer, standing, SYNC.id),
+    holds: wasCounted,
+  },
   'is used for STUN': {
     hello: (standing) => ({ capability: { ...BOAST, stunPort: 5_000 + STANDINGS.indexOf(standing) } }),
     holds: ({ stunServers }, _peer, standing) =>
       stunServers.includes(`stun:127.0.0.1:${String(5_000 + STANDINGS.indexOf(standing))}`),
   },
+}
+
+/** As a relay is told whom to connect with. */
+function multihashOf(device: DeviceId): string {
+  return Buffer.from(peerIdFromString(device).toMultihash().bytes).toString('hex')
 }
 
 function count(frame: Frame, field: string): number {
@@ -414,7 +446,10 @@ test.each(table)('only who may $name', async ({ name, may }) => {
   const peers = new Map<RawStanding, RolePeer>()
   for (const standing of columns) {
     const hello = use.hello?.(standing, world)
-    const peer = await startRolePeer(world.alice, standing, hello === undefined ? {} : { hello })
+    const peer = await startRolePeer(world.alice, standing, {
+      ...(hello === undefined ? {} : { hello }),
+      ...(use.kind === undefined ? {} : { kind: use.kind }),
+    })
     peers.set(standing, keep(peer))
   }
   const each = [...peers]
