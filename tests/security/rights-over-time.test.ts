@@ -8,6 +8,7 @@ import type { FrameStream } from '../../mesh/net/stream.ts'
 import type { AskEvent, Route } from '../../mesh/route/index.ts'
 import { createTestEngine } from '../kit/engine.ts'
 import { connectTo, HOP, HOP_STATUS, reserve } from '../kit/hop.ts'
+import { gatewayOver } from '../kit/mesh-gateway.ts'
 import { startPeer, type TestPeer } from '../kit/peers.ts'
 import { readFrame, startRawNode } from '../kit/raw-node.ts'
 import { BOAST, FORGED_MODEL, startRolePeer, type RolePeer } from '../kit/role-peer.ts'
@@ -207,9 +208,13 @@ test.each([
       [undefined, person],
       ['gateway', programs],
     ] as const) {
-      const asked = routeOf(bob, { device: alice.mesh.self, ...(through === undefined ? {} : { through }) })
-      if (may) expect((await asked).device).toBe(alice.mesh.self)
-      else await expect(asked).rejects.toMatchObject({ code: 'unauthorized' })
+      const request = { ...QUESTION, device: alice.mesh.self, ...(through === undefined ? {} : { through }) }
+      // refused here, before anything is sent: the first thing heard is the refusal, not a route
+      const first = bob.mesh.ask(request, { signal })[Symbol.asyncIterator]().next()
+      if (may) expect(await first).toMatchObject({ value: { type: 'route', route: { device: alice.mesh.self } } })
+      else await expect(first).rejects.toMatchObject({ code: 'unauthorized' })
     }
+    const { status } = await gatewayOver(bob.mesh)('/v1/chat/completions', { ...QUESTION, model: 'test-model' })
+    expect(status === 200).toBe(programs)
   },
 )

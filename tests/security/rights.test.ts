@@ -1,13 +1,10 @@
 import { peerIdFromString } from '@libp2p/peer-id'
 import { afterEach, expect, test } from 'vitest'
-import { createGatewayApp } from '../../helper/gateway/app.ts'
-import { guardRules, tokenCheck } from '../../helper/gateway/guard.ts'
-import { createPageFiles } from '../../helper/gateway/page-files.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import { readinessOf } from '../../app/peer/readiness.ts'
 import { outlookOf } from '../../app/views/chat/parts/outlook.ts'
-import { isMeshError, silentLogger, type DeviceId, type EntryHash, type ModelId } from '../../mesh/base/index.ts'
+import { isMeshError, type DeviceId, type EntryHash, type ModelId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
   invitationIdOfKey,
@@ -27,6 +24,7 @@ import { createTestEngine } from '../kit/engine.ts'
 import { connectTo, HOP, HOP_STATUS, reserve } from '../kit/hop.ts'
 import { join, loopbackPreset, startPeer, type TestPeer } from '../kit/peers.ts'
 import { createMemoryStore } from '../kit/memory-store.ts'
+import { gatewayOver } from '../kit/mesh-gateway.ts'
 import { readFrame, startRawNode, type Frame, type RawNode } from '../kit/raw-node.ts'
 import { BOAST, startRolePeer, STANDINGS, type RawStanding, type RolePeer } from '../kit/role-peer.ts'
 import { until } from '../kit/wait.ts'
@@ -112,19 +110,7 @@ async function createWorld(): Promise<World> {
     useStun: (servers: readonly string[]) => stunServers.push(...servers),
   }
   const alice = keep(await startPeer('Alice', { store, preset, engines: createTestEngine({ clock: systemClock }) }))
-  const rules = guardRules(4321)
-  const app = createGatewayApp({
-    ...{ mesh: alice.mesh, clock: systemClock, random: systemRandom, log: silentLogger, rules: () => rules },
-    isToken: tokenCheck('token-of-the-test'),
-    files: createPageFiles('no-such-folder'),
-  })
-  const gateway = async (path: string, body?: object): Promise<Response> =>
-    app.fetch(
-      new Request(`http://127.0.0.1:4321${path}`, {
-        headers: { host: '127.0.0.1:4321', authorization: 'Bearer token-of-the-test', 'content-type': 'application/json' }, // prettier-ignore
-        ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-      }),
-    )
+  const gateway = gatewayOver(alice.mesh)
   return { alice, stunServers, gateway, traps: new Map(), others: new Map(), counts: new Map(), hops: [] }
 }
 
