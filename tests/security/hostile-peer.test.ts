@@ -32,6 +32,8 @@ beforeEach(async () => {
   bob = await startPeer('Bob')
   await join(bob, alice)
   await alice.untilOnline(bob)
+  // what is written when a device joins is written
+  await until(() => alice.mesh.keys().every(({ holders }) => holders === 2), { what: 'Bob to be given the keys' })
   const store = createMemoryStore()
   const key = await loadDeviceKey(store, systemRandom)
   const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
