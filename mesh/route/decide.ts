@@ -1,6 +1,15 @@
 import { MeshError, type DeviceId } from '../base/index.ts'
 import type { EngineLoad, ModelRecord } from '../engine/index.ts'
-import type { AskRequest, Forbidden, Path, Route, RouteCandidate, RouteReason, RouteRefusal, RouteScore } from './route.ts'
+import type {
+  AskRequest,
+  Forbidden,
+  Path,
+  Route,
+  RouteCandidate,
+  RouteReason,
+  RouteRefusal,
+  RouteScore,
+} from './route.ts'
 
 /** A device as the decision sees it. */
 export interface RoutableDevice {

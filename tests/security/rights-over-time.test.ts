@@ -5,7 +5,7 @@ import { parseInvitation } from '../../mesh/identity/index.ts'
 import { INFER } from '../../mesh/net/protocols/infer/messages.ts'
 import { SYNC } from '../../mesh/net/protocols/sync/messages.ts'
 import type { FrameStream } from '../../mesh/net/stream.ts'
-import type { AskEvent, Route } from '../../mesh/route/index.ts'
+import type { Route } from '../../mesh/route/index.ts'
 import { createTestEngine } from '../kit/engine.ts'
 import { connectTo, HOP, HOP_STATUS, reserve } from '../kit/hop.ts'
 import { gatewayOver } from '../kit/mesh-gateway.ts'
@@ -167,7 +167,7 @@ test('the helper of a guest relays for nobody', async () => {
 /** The route of a question, or why there was none. */
 async function routeOf(asker: TestPeer, request: { device?: DeviceId; through?: 'gateway' }): Promise<Route> {
   let route: Route | undefined
-  for await (const event of asker.mesh.ask({ ...QUESTION, ...request }, { signal }) as AsyncIterable<AskEvent>)
+  for await (const event of asker.mesh.ask({ ...QUESTION, ...request }, { signal }))
     if (event.type === 'route') route = event.route
   if (route === undefined) throw new TypeError('no route')
   return route

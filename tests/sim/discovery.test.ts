@@ -48,7 +48,7 @@ test('devices of one mesh find each other by themselves after both moved, and a 
   await join(bob, alice)
   await alice.untilOnline(bob)
   // they recognise each other by a key that both hold
-  await until(() => bob.mesh.keys().some(({ scope, holders }) => scope === 'mesh' && holders === 2), {
+  await until(() => bob.mesh.ledger().some(({ type }) => type === 'share'), {
     what: 'Bob to be given the key',
   })
   await alice.mesh.stop()

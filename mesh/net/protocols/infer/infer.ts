@@ -51,7 +51,9 @@ export function inferProtocol(engines: EngineHost | undefined, ports: { readonly
         })
       }
       const { model, messages, sampling, credit } = question
-      await withinShare(stream.peer, () => answer(stream, signal, engines, { model, messages, sampling }, credit, ports.clock))
+      await withinShare(stream.peer, () =>
+        answer(stream, signal, engines, { model, messages, sampling }, credit, ports.clock),
+      )
     },
   }
 }
