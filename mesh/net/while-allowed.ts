@@ -16,8 +16,8 @@ export function whileAllowed(protocol: Protocol, gate: Gate, changes: EventSourc
       const look = (): void => {
         if (!gate.mayCall(peer, callers)) lost.abort(refusalNow(gate, peer))
       }
+      // that it has it now was asked by the registry, in this very moment
       const end = changes.subscribe(look)
-      look()
       try {
         await protocol.handle(stream, { ...options, signal: AbortSignal.any([options.signal, lost.signal]) })
       } catch (error) {
