@@ -4,11 +4,11 @@ import {
   sortableId,
   throwIfAborted,
   type Clock,
-  type DeviceId,
   type EventHub,
   type Random,
   type RequestId,
 } from './base/index.ts'
+import type { AskRights } from './ask-rights.ts'
 import type { EngineHost } from './engine/index.ts'
 import type { MeshEvent } from './mesh-types.ts'
 import { askDevice, type Links, type RemoteEvent } from './net/index.ts'
@@ -20,8 +20,8 @@ interface AskPorts {
   readonly engines: EngineHost | undefined
   readonly links: Links
   readonly events: EventHub<MeshEvent>
-  readonly devices: () => readonly RoutableDevice[]
-  readonly admitted: (id: DeviceId) => boolean
+  readonly devices: () => readonly Omit<RoutableDevice, 'forbidden'>[]
+  readonly rights: AskRights
 }
 
 /** Asks the best device of the mesh, this one among them. */
@@ -40,28 +40,35 @@ export function createAsk(ports: AskPorts): Ask {
     id: RequestId,
     signal: AbortSignal,
   ): AsyncIterable<RemoteEvent> => {
+    throwIfAborted(signal)
     const question = { model: route.model, messages: request.messages, sampling: request.sampling }
     if (route.path === 'self' && engines !== undefined) return engines.generate(question, { signal })
     return askDevice(links.connection(route.device), { ...question, id }, { clock }, { signal })
   }
 
-  /** A link that is cut because one of the two was removed is no device that went away. */
-  const causeOf = (error: MeshError, route: Route): MeshError =>
-    error.code === 'peer-gone' && route.path !== 'self' && !ports.admitted(route.device)
-      ? new MeshError('removed', 'One of the two devices was removed from the mesh.', { cause: error })
-      : error
+  const routeOf = (request: AskRequest): Route => {
+    const candidates = ports
+      .devices()
+      .map((device) => ({ ...device, forbidden: ports.rights.forbidden(device.id, request.through) }))
+    return decideRoute(request, candidates, clock.now())
+  }
 
   return async function* ask(request, { signal }) {
     throwIfAborted(signal)
     const id = sortableId(clock.now(), random) as RequestId
-    const route = decideRoute(request, ports.devices(), clock.now())
+    const route = routeOf(request)
     yield { type: 'route', route }
     if (route.path !== 'self') yield { type: 'phase', phase: 'connecting' }
+    // whoever reads the route may take a while: the rights are those of the moment of sending
+    const right = ports.rights.watch(route.device, request.through)
+    const either = AbortSignal.any([signal, right.signal])
     events.emit({ type: 'ask-started', request: id, device: route.device, model: route.model })
     let outcome = 'aborted'
     let bytesSent = 0
     try {
-      for await (const event of answerOf(route, request, id, signal)) {
+      for await (const event of answerOf(route, request, id, either)) {
+        // what was on its way when a right was taken away is not accepted any more
+        throwIfAborted(right.signal)
         if (event.type === 'sent') bytesSent = event.bytes
         else if (event.type === 'end') {
           outcome = event.finish
@@ -73,10 +80,12 @@ export function createAsk(ports: AskPorts): Ask {
       }
       if (outcome === 'aborted') throw new MeshError('peer-gone', 'The answer ended without an end.')
     } catch (error) {
-      const known = causeOf(asMeshError(error), route)
+      // a link that is cut because one of the two was removed is no device that went away
+      const known = asMeshError(right.signal.aborted ? right.signal.reason : error)
       outcome = known.code
       throw known
     } finally {
+      right.end()
       events.emit({ type: 'ask-ended', request: id, device: route.device, outcome })
     }
   }

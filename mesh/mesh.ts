@@ -12,11 +12,13 @@ import {
   type Store,
 } from './base/index.ts'
 import { createArchives } from './archives.ts'
+import { createAskRights } from './ask-rights.ts'
 import { createAsk } from './ask.ts'
 import { createKeyAsking } from './asking-keys.ts'
 import { createMeshChats } from './chats.ts'
 import type { EngineHost } from './engine/index.ts'
 import {
+  authorize,
   cleanName,
   LINK_MAX_ADDRESSES,
   loadDeviceKey,
@@ -156,8 +158,13 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     spare: (id) => links.spare(id, 'knocking'),
     ask: (key, cancel) => askWhoKnocks({ membership, links, clock, log }, key, cancel),
   })
+  /** Whom this device's relay serves. Whoever waits for a person's word is served as what it would come as. */
   const mayRelay = (id: DeviceId): boolean =>
-    membership.admitted(id) !== undefined || admissions.waiting().some((one) => one.device === id)
+    membership.mayServe(self, 'relay', id) &&
+    (membership.mayServe(id, 'be-relayed', self) ||
+      admissions
+        .waiting()
+        .some((one) => one.device === id && authorize(one.role, 'be-relayed', 'other-device').allowed))
   const node: PeerNode = await createNode(options.preset, key.privateKey, {
     mayDial: (id) => links.mayDial(id),
     mayRelay,
@@ -177,13 +184,13 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     if (member === undefined) throw new MeshError('device-unknown', 'There is no such device in this mesh.')
     return member
   }
-  const pending = createPendingJoins({ membership, admissions, links, events })
-  shareKnocks({ membership, knocks, links, events })
+  const pending = createPendingJoins({ membership, admissions, links, events, log })
+  shareKnocks({ membership, knocks, links, events, log })
   const viewOf = (id: DeviceId): DeviceView => views.device(memberOf(id))
   const ask = createAsk({
     ...{ clock, random, engines, links, events },
     devices: () => views.devices(),
-    admitted: (id) => membership.admitted(id) !== undefined,
+    rights: createAskRights(membership),
   })
 
   const emitDevice = (id: DeviceId): void => {
@@ -248,6 +255,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   const askingKeys = createKeyAsking({ membership, epochs, links, clock, log })
   const hosts = {
     control: links.host,
+    rights: membership.changes,
     engines,
     admission: admissions,
     knocking: knocks,

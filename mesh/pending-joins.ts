@@ -1,5 +1,5 @@
-import type { DeviceId, EventHub, InvitationId, PersonId } from './base/index.ts'
-import type { Membership } from './identity/index.ts'
+import type { DeviceId, EventHub, InvitationId, Logger, PersonId } from './base/index.ts'
+import { authorize, type Membership } from './identity/index.ts'
 import type { MeshEvent, PendingJoin } from './mesh-types.ts'
 import type { Admissions, Links, Waiting } from './net/index.ts'
 
@@ -8,6 +8,7 @@ interface PendingPorts {
   readonly admissions: Admissions
   readonly links: Links
   readonly events: EventHub<MeshEvent>
+  readonly log: Logger
 }
 
 /** Joins whose pictures the person of this device has to confirm, whichever device they came to. */
@@ -26,10 +27,14 @@ export function createPendingJoins(ports: PendingPorts): PendingJoins {
     ...{ invitation, device, name, kind, person, role, pictures, path },
   })
 
+  /** Devices of the inviter that could still write the admission down. */
+  const mayConfirm = (id: DeviceId): boolean =>
+    authorize(membership.subject(id), 'admit-proven', 'own-invitation').allowed
+
   const tell = (person: PersonId, to?: DeviceId): void => {
     const joins = [...admissions.waitingHere(person)]
     for (const member of membership.members()) {
-      if (member.person !== person || member.id === membership.self) continue
+      if (member.person !== person || member.id === membership.self || !mayConfirm(member.id)) continue
       if (to === undefined || member.id === to) links.send({ type: 'pending', joins }, member.id)
     }
   }
@@ -56,7 +61,9 @@ export function createPendingJoins(ports: PendingPorts): PendingJoins {
     if (person !== undefined && admissions.waitingHere(person).length > 0) tell(person, id)
   })
   links.frames.subscribe(({ from, frame }) => {
-    if (frame.type === 'pending') void admissions.hear(from, frame.joins)
+    if (frame.type !== 'pending') return
+    if (authorize(membership.subject(from), 'report', 'join').allowed) void admissions.hear(from, frame.joins)
+    else ports.log.debug('joins told by a device that may report none were not heard', { from })
   })
 
   return {

@@ -16,6 +16,7 @@ interface KnockPorts {
   readonly knocks: Knocks
   readonly links: Links
   readonly events: EventHub<MeshEvent>
+  readonly log: Logger
 }
 
 /** Tells the other devices of the mesh who knocks here, and hears who knocks there. */
@@ -42,7 +43,9 @@ export function shareKnocks(ports: KnockPorts): void {
     }
   })
   links.frames.subscribe(({ from, frame }) => {
-    if (frame.type === 'knocks') void knocks.hear(from, frame.knocks)
+    if (frame.type !== 'knocks') return
+    if (authorize(membership.subject(from), 'report', 'knock').allowed) void knocks.hear(from, frame.knocks)
+    else ports.log.debug('knocks told by a device that may report none were not heard', { from })
   })
 }
 

@@ -103,7 +103,18 @@ export async function createSharing(ports: SharingPorts, options: Cancellable = 
   const syncLinks: SyncLinks = {
     linked: reachable,
     changes: linkChanges,
-    open: (peer, { signal }) => openSync(links.connection(peer), { clock }, { signal }),
+    async open(peer, { signal }) {
+      const channel = await openSync(links.connection(peer), { clock }, { signal })
+      // whoever loses the right to keep documents is not read from any longer either
+      const look = (): void => {
+        if (!membership.mayCall(peer, 'store'))
+          channel.abort(new MeshError('unauthorized', 'The role of this device does not allow it any more.'))
+      }
+      const end = membership.changes.subscribe(look)
+      channel.over.addEventListener('abort', end, { once: true })
+      look()
+      return channel
+    },
   }
   const syncer = createSyncer({ documents, links: syncLinks, ports: syncPorts })
 

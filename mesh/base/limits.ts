@@ -116,6 +116,24 @@ export const DIAL_TIMEOUT_MS = 8_000
 /** Pause before a second attempt beside a dial through a relay that hangs, in ms. */
 export const SECOND_ATTEMPT_MS = 3_000
 
+/** Dials of told addresses that nobody has proven yet which one teller may cause at once, and how soon one comes back, in ms. */
+export const HEARSAY_DIALS_BURST = 16
+export const HEARSAY_DIAL_EVERY_MS = 2_500
+/** The same for all other people together. */
+export const HEARSAY_ALL_BURST = 48
+export const HEARSAY_ALL_EVERY_MS = 1_000
+/** What a dial of a public host costs at which the device was never seen; others cost 1. */
+export const HEARSAY_FAR_PRICE = 8
+/** First and longest time a told address that led nowhere is left alone, in ms. */
+export const HEARSAY_PAUSE_FIRST_MS = 2_000
+export const HEARSAY_PAUSE_MAX_MS = 10 * 60_000
+/** How soon after a dial a neighbour's hint may cause the next one, in ms. */
+export const HINT_DIAL_MS = 2_000
+/** How soon after a hint let the pauses between dials begin anew the next one may, in ms. */
+export const HINT_REVIVE_MS = 30_000
+/** Changes of what is near are told to neighbours at most this often, in ms. */
+export const NEIGHBOURS_EVERY_MS = 200
+
 /** Most addresses kept of one device. */
 export const ADDRESSES_MAX = 12
 /** Most models one capability record names. */

@@ -11,6 +11,15 @@ const MATRIX = `
   answer          other-device           x     x        x         .      .       .
   relay           own-device             x     x        x         .      .       .
   relay           other-device           x     x        x         .      .       .
+  be-relayed      own-device             x     x        x         .      .       .
+  be-relayed      other-device           x     x        x         .      .       .
+  hint            self                   x     x        x         .      .       .
+  hint            other-device           x     x        x         .      .       .
+  locate          answering-device       x     x        x         x      .       .
+  locate          other-device           x     x        x         .      .       .
+  report          join                   x     x        .         .      .       .
+  report          knock                  x     x        x         .      .       .
+  tell-ledger     mesh                   x     x        x         .      .       .
   gateway         own-device             x     x        .         .      .       .
   gateway         other-device           .     .        .         .      .       .
   read-ledger     mesh                   x     x        x         x      .       .

@@ -32,9 +32,19 @@ const TABLE = {
   ask: { 'own-device': ASKERS, 'other-device': ASKERS },
   /** Answer a question of that device. */
   answer: { 'own-device': SERVERS, 'other-device': SERVERS },
-  /** Forward the sealed streams of that device. */
+  /** Forward the sealed streams of that device, and say where it is seen from outside (STUN). */
   relay: { 'own-device': SERVERS, 'other-device': SERVERS },
-  /** Let programs ask through that device's gateway. */
+  /** Be kept reachable, and be connected with others, by that device's relay. A guest dials by itself, and asks nobody but helpers. */
+  'be-relayed': { 'own-device': SERVERS, 'other-device': SERVERS },
+  /** Say where a device is, so that others dial it there. */
+  hint: { self: SERVERS, 'other-device': SERVERS },
+  /** Be told where a device is: one that could answer a question, or any other one. */
+  locate: { 'answering-device': ALL, 'other-device': SERVERS },
+  /** Say who waits to be let in: with a proven invitation, or with words that somebody has to type. */
+  report: { join: READERS, knock: SERVERS },
+  /** Give entries of the ledger to others. Whoever may write none and reads nothing has none that others lack. */
+  'tell-ledger': { mesh: SERVERS },
+  /** Let programs ask the mesh through that device's gateway; its own engine answers them in any case. */
   gateway: { 'own-device': READERS, 'other-device': NOBODY },
   /** Hear who belongs. */
   'read-ledger': { mesh: ALL },

@@ -12,6 +12,7 @@ export {
   type Member,
   type Membership,
   type OwnDevice,
+  type ServeAction,
   type Standing,
 } from './membership.ts'
 export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'

@@ -53,6 +53,9 @@ export interface Member {
 /** What a device may want of another one. */
 export type CallAction = 'ask' | 'read-ledger' | 'store'
 
+/** What a device may do for or want of another one, whichever two they are. */
+export type ServeAction = 'ask' | 'answer' | 'relay' | 'be-relayed'
+
 /** Whether this device is alone in its mesh, one of several, or removed from it. */
 export type Standing = 'alone' | 'member' | 'removed'
 
@@ -75,6 +78,8 @@ export interface Membership {
   subject(id: DeviceId): Subject
   /** Whether a device may call this one for something. */
   mayCall(id: DeviceId, action: CallAction): boolean
+  /** Whether a device may do something for, to or through another one of this mesh. */
+  mayServe(id: DeviceId, action: ServeAction, other: DeviceId): boolean
   standing(): Standing
   /** This device's present certificate. */
   certificate(): Promise<SignedCertificate>
@@ -195,6 +200,11 @@ export async function loadMembership(
     return member.removedAt === null ? member.role : 'removed'
   }
 
+  const mayServe = (id: DeviceId, action: ServeAction, other: DeviceId): boolean => {
+    const isOwn = find(id)?.person === find(other)?.person
+    return authorize(subject(id), action, isOwn ? 'own-device' : 'other-device').allowed
+  }
+
   const isRemoved = (id: DeviceId): boolean => (find(id)?.removedAt ?? null) !== null
 
   /** Takes this device out of a mesh it goes away from, so that the others need not wait for it. */
@@ -232,9 +242,9 @@ export async function loadMembership(
     mayCall(id, action) {
       if (action === 'read-ledger') return authorize(subject(id), action, 'mesh').allowed
       if (action === 'store') return authorize(subject(id), action, 'mesh').allowed
-      const isOwn = find(id)?.person === find(key.id)?.person
-      return authorize(subject(id), action, isOwn ? 'own-device' : 'other-device').allowed
+      return mayServe(id, action, key.id)
     },
+    mayServe,
     standing,
     async certificate() {
       const known = ledger.state().devices.get(key.id)

@@ -3,30 +3,33 @@ import * as z from 'zod/mini'
 import { ADDRESSES_MAX, type DeviceId, type Logger, type Store } from '../base/index.ts'
 import { address, decode, deviceId, encode, list, toHex, whole } from '../wire/index.ts'
 
-const record = z.object({ id: deviceId, addresses: list(address, ADDRESSES_MAX), seenAt: z.nullable(whole()) })
+const record = z.object({
+  id: deviceId,
+  addresses: list(address, ADDRESSES_MAX),
+  /** Those of them at which the device was reached; absent in records of before it was kept. */
+  proven: z.optional(list(address, ADDRESSES_MAX)),
+  seenAt: z.nullable(whole()),
+})
 
-/** Where devices were last reachable and when they were last seen; kept over restarts. */
+/** Where devices were reached, where they say they are, and when they were last seen; kept over restarts. */
 export interface AddressBook {
+  /** Everything known, at most {@link ADDRESSES_MAX}: where it was reached first, newest first, then what was told. */
   addresses(id: DeviceId): readonly string[]
+  /** Whether the device was reached there: its key answered. Everything else is hearsay. */
+  isProven(id: DeviceId, address: string): boolean
   seenAt(id: DeviceId): number | null
-  /** Puts these first, keeps older ones behind them, at most {@link ADDRESSES_MAX}. */
+  /** The device was reached there. Durable. */
+  prove(id: DeviceId, address: string): void
+  /** What a link of a person says: put before what else was told. Durable. */
   learn(id: DeviceId, addresses: readonly string[]): void
-  /** Hearsay of another device: kept behind what is known, never instead of it. */
-  suggest(id: DeviceId, addresses: readonly string[]): void
+  /** What the device says of itself: put before what it said earlier. Durable with the next {@link saw}. */
+  told(id: DeviceId, addresses: readonly string[]): void
   saw(id: DeviceId, at: number): void
   /** Resolves when everything learnt is durable. */
   flush(): Promise<void>
 }
 
-/**
- * Whether an address may be of this device: numbers and ports, no names that would be
- * looked up, no paths, and no other device in it. What devices tell of themselves and
- * of each other must not make anybody ask a name server or a web server of their choice.
- */
-export function isPlainAddress(address: string, id: DeviceId): boolean {
-  if (/\/(dns|dns4|dns6|dnsaddr|sni|http-path|unix)(\/|$)/.test(address)) return false
-  return [...address.matchAll(/\/(?:p2p|ipfs)\/([^/]+)/g)].every(([, named]) => named === id)
-}
+type Entry = Omit<z.output<typeof record>, 'proven'> & { readonly proven: readonly string[] }
 
 /** Loads the book. A record that cannot be read is dropped: addresses are learnt again. */
 export async function loadAddressBook(
@@ -34,45 +37,73 @@ export async function loadAddressBook(
   log: Logger,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<AddressBook> {
-  const book = new Map<DeviceId, z.output<typeof record>>()
+  const book = new Map<DeviceId, Entry>()
   for (const { key, value } of await store.list('peer/', options)) {
     try {
       const entry = decode(value, record, { maxBytes: 16_384, what: 'A stored address' })
-      book.set(entry.id, entry)
+      book.set(entry.id, { ...entry, proven: entry.proven ?? [] })
     } catch (error) {
       log.warn('a stored address could not be read and was dropped', { key, error })
     }
   }
-  let writing: Promise<void> = Promise.resolve()
+  /** Not yet written: however often a device changes its mind, one write of it waits at most. */
+  const unwritten = new Set<DeviceId>()
+  let writing: Promise<void> | undefined
 
-  const put = (entry: z.output<typeof record>): void => {
-    book.set(entry.id, entry)
-    writing = writing
-      .then(() => store.put(`peer/${toHex(sha256(new TextEncoder().encode(entry.id)).subarray(0, 16))}`, encode(entry)))
-      .catch((error: unknown) => {
+  const writeAll = async (): Promise<void> => {
+    for (const id of unwritten) {
+      unwritten.delete(id)
+      const entry = book.get(id)
+      if (entry === undefined) continue
+      try {
+        await store.put(`peer/${toHex(sha256(new TextEncoder().encode(id)).subarray(0, 16))}`, encode(entry))
+      } catch (error) {
         log.warn('an address could not be stored', { error })
-      })
+      }
+    }
   }
 
-  const merge = (id: DeviceId, addresses: readonly string[]): void => {
-    const known = book.get(id)
-    const next = [...new Set(addresses)].slice(0, ADDRESSES_MAX)
-    if (next.join() === (known?.addresses ?? []).join()) return
-    put({ id, addresses: next, seenAt: known?.seenAt ?? null })
+  const write = (id: DeviceId): void => {
+    unwritten.add(id)
+    writing ??= writeAll().finally(() => {
+      writing = undefined
+    })
+  }
+
+  const entryOf = (id: DeviceId): Entry => book.get(id) ?? { id, addresses: [], proven: [], seenAt: null }
+
+  /** Takes in what is told; true: something of it is new. */
+  const merge = (id: DeviceId, told: readonly string[]): boolean => {
+    const known = entryOf(id)
+    const addresses = [...new Set([...known.proven, ...told, ...known.addresses])].slice(0, ADDRESSES_MAX)
+    if (addresses.join() === known.addresses.join()) return false
+    book.set(id, { ...known, addresses })
+    return true
   }
 
   return {
-    addresses: (id) => book.get(id)?.addresses ?? [],
-    seenAt: (id) => book.get(id)?.seenAt ?? null,
-    learn: (id, addresses) => {
-      merge(id, [...addresses, ...(book.get(id)?.addresses ?? [])])
+    addresses: (id) => entryOf(id).addresses,
+    isProven: (id, one) => entryOf(id).proven.includes(one),
+    seenAt: (id) => entryOf(id).seenAt,
+    prove(id, one) {
+      const known = entryOf(id)
+      if (known.proven[0] === one) return
+      // half of the places stay for what is told: a device that moved is found by that
+      const proven = [...new Set([one, ...known.proven])].slice(0, ADDRESSES_MAX / 2)
+      const addresses = [...new Set([...proven, ...known.addresses])].slice(0, ADDRESSES_MAX)
+      book.set(id, { ...known, proven, addresses })
+      write(id)
     },
-    suggest: (id, addresses) => {
-      merge(id, [...(book.get(id)?.addresses ?? []), ...addresses])
+    learn(id, addresses) {
+      if (merge(id, addresses)) write(id)
     },
+    told: merge,
     saw(id, at) {
-      put({ id, addresses: book.get(id)?.addresses ?? [], seenAt: at })
+      book.set(id, { ...entryOf(id), seenAt: at })
+      write(id)
     },
-    flush: () => writing,
+    async flush() {
+      while (writing !== undefined) await writing
+    },
   }
 }

@@ -59,6 +59,13 @@ export function inDialOrder(ways: readonly string[], rank: Rank = () => undefine
   return [...ways].sort((a, b) => ranked(a) - ranked(b))
 }
 
+/** Says for each way, in the moment it would be dialled, whether it may be, and hears how it went. */
+export interface DialGate {
+  admits(way: string): boolean
+  worked(way: string, connection: Connection): void
+  failed(way: string): void
+}
+
 /**
  * Tries all ways to one device: each gets a head start, and a next one starts
  * beside it when it is slow or at once when it failed. The first that connects
@@ -68,10 +75,10 @@ export function inDialOrder(ways: readonly string[], rank: Rank = () => undefine
 export async function dialFirst(
   node: PeerNode,
   ways: readonly string[],
-  ports: { readonly clock: Clock; readonly rank?: Rank | undefined },
+  ports: { readonly clock: Clock; readonly rank?: Rank | undefined; readonly gate?: DialGate | undefined },
   options: { readonly signal: AbortSignal },
 ): Promise<Connection> {
-  const { clock } = ports
+  const { clock, gate } = ports
   throwIfAborted(options.signal)
   const there = connectionThere(node, ways)
   if (there !== undefined) return there
@@ -83,8 +90,12 @@ export async function dialFirst(
   const attempt = async (way: string): Promise<Connection> => {
     const limit = deadline(clock, DIAL_TIMEOUT_MS, 'Connecting', signal)
     try {
-      return await node.services.dialler.dial(multiaddr(way), { signal: limit.signal })
+      const connection = await node.services.dialler.dial(multiaddr(way), { signal: limit.signal })
+      gate?.worked(way, connection)
+      return connection
     } catch (error) {
+      // given up because another way was faster is not failed
+      if (!signal.aborted) gate?.failed(way)
       failures.push(messageOf(error))
       throw asMeshError(error, 'offline')
     } finally {
@@ -97,6 +108,10 @@ export async function dialFirst(
   try {
     const ordered = inDialOrder(ways, ports.rank)
     for (const [index, way] of ordered.entries()) {
+      if (gate?.admits(way) === false) {
+        failures.unshift('what is said of where it is cannot all be tried at once')
+        continue
+      }
       running.push(attempt(way))
       winner = await headStart(running, [way, ordered[index + 1]], clock, signal)
       if (winner !== undefined) return winner

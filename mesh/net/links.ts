@@ -4,8 +4,11 @@ import {
   createEvents,
   DIRECT_RETRY_FIRST_MS,
   DIRECT_RETRY_MAX_MS,
+  HINT_DIAL_MS,
+  HINT_REVIVE_MS,
   isAbort,
   MeshError,
+  NEIGHBOURS_EVERY_MS,
   PENDING_JOIN_MS,
   REDIAL_FIRST_MS,
   REDIAL_MAX_MS,
@@ -18,9 +21,11 @@ import {
   type EventSource,
   type Logger,
 } from '../base/index.ts'
-import type { Member, Membership } from '../identity/index.ts'
-import { isPlainAddress, type AddressBook } from './address-book.ts'
-import { dialFirst, isLastResort } from './dial.ts'
+import { authorize, type Action, type Member, type Membership, type ObjectOf } from '../identity/index.ts'
+import type { AddressBook } from './address-book.ts'
+import { hostOf } from './address-rules.ts'
+import { dialFirst, isLastResort, type DialGate } from './dial.ts'
+import { createHearsay, isOf } from './hearsay.ts'
 import type { PeerNode } from './node.ts'
 import { createPace } from './pace.ts'
 import { openControl, type ControlHost, type ControlSession } from './protocols/control/control.ts'
@@ -64,7 +69,7 @@ export interface Links {
   spare(id: DeviceId, as?: 'proven' | 'knocking'): () => void
   /** As what a stranger's connection is kept now. */
   spared(id: DeviceId): 'proven' | 'knocking' | undefined
-  /** A device was noticed at these addresses; dialled there if it was admitted and is not linked. */
+  /** A device was noticed on the local network at these addresses; dialled there if it was admitted and is not linked. */
   noticed(id: DeviceId, addresses: readonly string[]): void
   /** STUN servers of linked helpers, by the address this device reached each at: `stun:HOST:PORT`. */
   stunServers(): readonly string[]
@@ -77,11 +82,14 @@ export interface Links {
 interface Link {
   readonly id: DeviceId
   readonly sessions: Set<ControlSession>
+  /** As it was told, with the addresses that are believed: what of it counts is {@link Links.view}. */
   capability: CapabilityRecord | undefined
   /** The heads of the ledger as the device has it. */
   heads: readonly EntryHash[]
   /** The devices it sees, and where it says they are; also those that this one does not know yet. */
-  neighbours: readonly Neighbour[]
+  neighbours: ReadonlyMap<DeviceId, readonly string[]>
+  /** What it was told last of this one's neighbours, so that it is not told again; undefined: nothing yet. */
+  toldNeighbours: string | undefined
   attempts: number
   /** Tries to replace a relayed link by a direct one. */
   directTries: number
@@ -90,10 +98,29 @@ interface Link {
   toldRttMs: number | null
   fetching: boolean
   fetchAgain: boolean
-  dialling: AbortController | undefined
-  /** Something was learnt while it was dialled: the dial is begun anew. */
-  dialAgain: boolean
+  dialling: Dialling | undefined
+  /** When it was dialled last, and when a hint last let its pauses begin anew; in ms of the monotonic clock. */
+  dialledAt: number
+  revivedAt: number
+  /** When it is dialled next; undefined: nobody has planned it. */
+  redialAt: number | undefined
   cancelRedial: () => void
+}
+
+interface Dialling {
+  readonly controller: AbortController
+  /** Ways that were given to it so far. */
+  readonly ways: Set<string>
+}
+
+/** How a device may be reached right now. */
+interface Ways {
+  readonly ways: readonly string[]
+  /** No address of it is known: what ways there are lead through others. */
+  readonly relayed: boolean
+  /** When the first of the addresses that are left alone now may be dialled again, in ms; undefined: none is. */
+  readonly againMs: number | undefined
+  readonly gate: DialGate
 }
 
 interface LinksPorts {
@@ -108,11 +135,14 @@ interface LinksPorts {
   readonly capability: () => CapabilityRecord
 }
 
+/** What a device counts for that may answer nobody. */
+const NO_LOAD: CapabilityRecord['load'] = { slots: 0, busy: 0, queued: 0 }
+
+/** What relayed connections run on (circuit v2). */
+const RELAY_PROTOCOLS = '/libp2p/circuit/relay/'
+
 /** How long a removed device has to hear that it was, in ms. */
 const CUT_AFTER_MS = 500
-
-/** How often others are told who is linked here, in ms. */
-const NEIGHBOURS_EVERY_MS = 200
 
 const NONE: LinkView = {
   state: 'unreachable',
@@ -156,7 +186,8 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       sessions: new Set(),
       capability: undefined,
       heads: [],
-      neighbours: [],
+      neighbours: new Map(),
+      toldNeighbours: undefined,
       attempts: 0,
       directTries: 0,
       saidBye: false,
@@ -165,7 +196,9 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       fetching: false,
       fetchAgain: false,
       dialling: undefined,
-      dialAgain: false,
+      dialledAt: -Infinity,
+      revivedAt: -Infinity,
+      redialAt: undefined,
       cancelRedial() {},
     }
     links.set(id, link)
@@ -174,22 +207,58 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const online = (): Link[] => [...links.values()].filter((link) => link.sessions.size > 0)
 
+  const may = <Of extends Action>(id: DeviceId, action: Of, object: ObjectOf<Of>): boolean =>
+    authorize(membership.subject(id), action, object).allowed
+
+  /** Whether it may answer a question of that device: what else it says of models and load counts for nothing. */
+  const answers = (link: Link, asker: DeviceId): boolean =>
+    (link.capability?.load.slots ?? 0) > 0 && membership.mayServe(link.id, 'answer', asker)
+
+  /** What a device said of itself, as far as its role lets it count. */
+  const counted = (link: Link): CapabilityRecord | undefined => {
+    const { capability } = link
+    if (capability === undefined || membership.mayServe(link.id, 'answer', self)) return capability
+    return { ...capability, models: [], load: NO_LOAD }
+  }
+
+  /** The hosts a device is connected from or to, relayed links aside. */
+  const hostsOf = (id: DeviceId): string[] =>
+    [...(links.get(id)?.sessions ?? [])].flatMap(({ connection }) =>
+      isRelayed(connection) ? [] : (hostOf(connection.remoteAddr.toString()) ?? []),
+    )
+
+  const hearsay = createHearsay({
+    ...{ membership, book, clock, hostsOf },
+    canDial: ports.canDial,
+    hintsOf: (id) =>
+      online()
+        .filter((link) => link.id !== id && may(link.id, 'hint', 'other-device'))
+        .map((link) => ({ teller: link.id, addresses: link.neighbours.get(id) ?? [] })),
+  })
+
+  /** Helpers a device may be reached through: those of who may relay. */
+  const relays = (id: DeviceId): Link[] =>
+    membership.mayServe(id, 'be-relayed', self)
+      ? online().filter(
+          (link) =>
+            link.id !== id &&
+            membership.admitted(link.id)?.kind === 'helper' &&
+            membership.mayServe(link.id, 'relay', id) &&
+            hasDirect(link),
+        )
+      : []
+
   /** Ways to a device, best first: its own addresses, then through each helper that relays. */
-  const waysTo = (id: DeviceId): { ways: string[]; relayed: boolean } => {
-    const own = book
-      .addresses(id)
-      .filter(ports.canDial)
-      .map((address) => (address.includes(`/p2p/${id}`) ? address : `${address}/p2p/${id}`))
-    const relays = online().filter((link) => link.id !== id && link.capability?.kind === 'helper' && hasDirect(link))
-    const through = [
-      ...relays.map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`),
+  const waysTo = (id: DeviceId): Ways => {
+    const { addresses, unknown, againMs, gate } = hearsay.places(id)
+    const through = membership.admitted(id)?.kind === 'browser' ? relays(id) : []
+    const indirect = [
+      ...through.map((link) => `/p2p/${link.id}/p2p-circuit/webrtc/p2p/${id}`),
       // networks that keep their devices apart leave nothing else; never beside a relayed link, which it would be again
-      ...(links.get(id)?.sessions.size ? [] : relays.map((link) => `/p2p/${link.id}/p2p-circuit/p2p/${id}`)),
+      ...(links.get(id)?.sessions.size ? [] : through.map((link) => `/p2p/${link.id}/p2p-circuit/p2p/${id}`)),
     ].filter((way) => isLastResort(way) || ports.canDial(way))
-    return {
-      ways: [...own, ...(membership.admitted(id)?.kind === 'browser' ? through : [])],
-      relayed: own.length === 0,
-    }
+    const addressOf = new Map(addresses.map((address) => [wayOf(address, id), address]))
+    return { ways: [...addressOf.keys(), ...indirect], relayed: unknown, againMs, gate: gate(addressOf) }
   }
 
   const whileDialling = async <Result>(id: DeviceId, work: () => Promise<Result>): Promise<Result> => {
@@ -205,10 +274,18 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const schedule = (link: Link, delayMs: number): void => {
     link.cancelRedial()
+    link.redialAt = undefined
     if (stopped || membership.admitted(link.id) === undefined || link.id === self) return
+    link.redialAt = clock.monotonic() + delayMs
     link.cancelRedial = clock.schedule(delayMs, () => {
+      link.redialAt = undefined
       void connect(link)
     })
+  }
+
+  /** As {@link schedule}, unless it is to be dialled sooner in any case. */
+  const scheduleWithin = (link: Link, delayMs: number): void => {
+    if (link.redialAt === undefined || link.redialAt > clock.monotonic() + delayMs) schedule(link, delayMs)
   }
 
   const scheduleDirect = (link: Link): void => {
@@ -221,25 +298,28 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   const connect = async (link: Link): Promise<void> => {
     if (stopped || link.dialling !== undefined || hasDirect(link)) return
-    const { ways, relayed } = waysTo(link.id)
+    const found = waysTo(link.id)
+    const { ways, relayed, againMs } = found
     if (ways.length === 0) {
-      link.trouble = 'No address of it is known here; it can still connect by itself.'
+      if (againMs === undefined) link.trouble = 'No address of it is known here; it can still connect by itself.'
+      else scheduleWithin(link, Math.max(againMs, REDIAL_FIRST_MS))
       return
     }
     const controller = new AbortController()
-    link.dialling = controller
+    link.dialling = { controller, ways: new Set(ways) }
+    link.dialledAt = clock.monotonic()
     // a dial through a relay may hang in its set-up: a second one beside it often succeeds
     const cancelSecond = relayed
       ? clock.schedule(SECOND_ATTEMPT_MS, () => {
-          void attempt(link, ways, controller).catch(() => undefined)
+          void attempt(link, found, controller).catch(() => undefined)
         })
       : (): void => {}
     try {
-      await attempt(link, ways, controller)
+      await attempt(link, found, controller)
       link.attempts = 0
       link.trouble = undefined
     } catch (error) {
-      if (isAbort(error) && (link.sessions.size > 0 || link.dialAgain)) return
+      if (isAbort(error) && link.sessions.size > 0) return
       link.attempts += 1
       const reason = asMeshError(error)
       if (link.trouble !== reason.message) {
@@ -255,15 +335,29 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     } finally {
       cancelSecond()
       link.dialling = undefined
-      if (link.sessions.size === 0) schedule(link, link.dialAgain ? 0 : pauseMs(link, relayed))
+      if (link.sessions.size === 0) schedule(link, pauseMs(link, relayed))
       else if (!hasDirect(link)) scheduleDirect(link)
-      link.dialAgain = false
     }
   }
 
-  const attempt = async (link: Link, ways: readonly string[], controller: AbortController): Promise<void> => {
+  /** Tries ways that became known while the device is dialled, beside those that are under way. */
+  const tryBeside = (link: Link, dialling: Dialling): void => {
+    const found = waysTo(link.id)
+    const ways = found.ways.filter((way) => !dialling.ways.has(way))
+    if (ways.length === 0) return
+    for (const way of ways) dialling.ways.add(way)
+    attempt(link, { ...found, ways }, dialling.controller)
+      .then(() => {
+        if (link.sessions.size > 0) dialling.controller.abort(new MeshError('aborted', 'Another way was faster.'))
+      })
+      .catch((error: unknown) => {
+        log.debug('a hint led nowhere', { device: link.id, message: asMeshError(error).message })
+      })
+  }
+
+  const attempt = async (link: Link, { ways, gate }: Ways, controller: AbortController): Promise<void> => {
     const { signal } = controller
-    const connection = await whileDialling(link.id, () => dialFirst(ports.node(), ways, ports, { signal }))
+    const connection = await whileDialling(link.id, () => dialFirst(ports.node(), ways, { ...ports, gate }, { signal }))
     // the dial may have found the connection that the other device opened: it has or gets its session there
     if (
       connection.direction !== 'outbound' ||
@@ -288,16 +382,30 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     for (const connection of connectionsOf(id)) connection.abort(reason)
   }
 
-  const neighbours = (): Neighbour[] =>
-    online().map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
+  /** Whoever lost the right to be relayed keeps no connection through this device's relay either. */
+  const cutRelayed = (id: DeviceId): void => {
+    for (const { streams } of connectionsOf(id))
+      for (const stream of streams)
+        if (stream.protocol.startsWith(RELAY_PROTOCOLS))
+          stream.abort(new MeshError('unauthorized', 'The role of this device does not allow it any more.'))
+  }
+
+  /** The devices that are linked here, as far as that one may know where they are. Who may not say it is not named. */
+  const neighboursFor = (hearer: DeviceId): Neighbour[] =>
+    online()
+      .filter((link) => link.id !== hearer && may(link.id, 'hint', 'self'))
+      .filter((link) => may(hearer, 'locate', answers(link, hearer) ? 'answering-device' : 'other-device'))
+      .map((link) => ({ id: link.id, addresses: link.capability?.addresses ?? [] }))
 
   /** At once, then every so often: who comes and goes without end does not make this device speak to all without end. */
   const tellNeighbours = createPace(clock, NEIGHBOURS_EVERY_MS, () => {
     if (stopped) return
-    const all = neighbours()
     for (const link of online()) {
-      for (const session of link.sessions)
-        session.send({ type: 'neighbours', neighbours: all.filter((one) => one.id !== link.id) })
+      const neighbours = neighboursFor(link.id)
+      const told = neighbours.map((one) => one.id).join()
+      if (told === link.toldNeighbours) continue
+      link.toldNeighbours = told
+      for (const session of link.sessions) session.send({ type: 'neighbours', neighbours })
     }
   })
 
@@ -312,6 +420,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     have: () => haveOf(membership.ledger()),
     missing: (have) => membership.ledger().missingFor(have),
     async take(from, entries, options) {
+      // a device that was not known yet may bring the entry that admits it, and is judged by that
+      if (admitted(from) && !may(from, 'tell-ledger', 'mesh')) {
+        log.debug('entries of the ledger were not taken from who may give none', { from })
+        return
+      }
       const { waiting, refused } = await membership.ledger().take(entries, options)
       for (const { code, reason } of refused) log.warn('an entry of the ledger was refused', { from, code, reason })
       // their parents are somewhere: most likely where they came from
@@ -323,7 +436,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const catchUp = (id: DeviceId): void => {
     const link = links.get(id)
     const session = link === undefined ? undefined : best(link)
-    if (link === undefined || session === undefined || stopped) return
+    if (link === undefined || session === undefined || stopped || !may(id, 'tell-ledger', 'mesh')) return
     if (link.fetching) {
       link.fetchAgain = true
       return
@@ -347,12 +460,12 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     mayCall: (id, action) => membership.mayCall(id, action),
     refusal: refusalOf,
     isOfThisMesh: (told) => told.mesh === membership.ledger().mesh,
-    hello: () => ({
+    hello: (to) => ({
       type: 'hello',
       mesh: membership.ledger().mesh,
       heads: [...membership.ledger().heads()],
       capability: ports.capability(),
-      neighbours: neighbours(),
+      neighbours: neighboursFor(to),
     }),
     farewell: (removed) => farewellOf(membership.ledger(), removed),
     opened(session, told) {
@@ -363,8 +476,10 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       link.saidBye = false
       link.trouble = undefined
       link.cancelRedial()
+      link.redialAt = undefined
       if (hasDirect(link)) link.directTries = 0
       else scheduleDirect(link)
+      link.toldNeighbours = undefined
       takeCapability(link, told.capability)
       hear(link, told)
       takeHeads(link, told.heads)
@@ -403,15 +518,27 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   }
 
   const takeCapability = (link: Link, capability: CapabilityRecord): void => {
-    const addresses = capability.addresses.filter((address) => isPlainAddress(address, link.id))
+    const wasOne = answers(link, self)
+    const addresses = hearsay.believed(capability.addresses, link.id, hostsOf(link.id))
     link.capability = { ...capability, addresses }
-    if (addresses.length > 0) book.learn(link.id, addresses)
+    keepTold(link)
+    // guests are told of those that answer, and of no others
+    if (answers(link, self) !== wasOne) tellNeighbours()
     changes.emit(link.id)
+  }
+
+  /** Keeps where a device says it is, if it may say that. */
+  const keepTold = (link: Link): void => {
+    const addresses = link.capability?.addresses ?? []
+    if (addresses.length === 0) return
+    if (may(link.id, 'hint', 'self')) book.told(link.id, addresses)
+    else log.debug('addresses of a device that may tell none were not kept', { device: link.id })
   }
 
   const takeHeads = (link: Link, heads: readonly EntryHash[]): void => {
     link.heads = heads
-    if (heads.some((head) => membership.ledger().entry(head) === undefined)) catchUp(link.id)
+    const ledger = membership.ledger()
+    if (heads.some((head) => ledger.entry(head) === undefined && !ledger.wasLeftOut(head))) catchUp(link.id)
   }
 
   /** Tells entries that are new here to every linked device, and what this one has now. */
@@ -425,26 +552,35 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   /** A neighbour sees a device that this one does not: dial it now. */
   const hear = (link: Link, told: Pick<Hello, 'neighbours'>): void => {
-    const before = new Set(link.neighbours.map((one) => one.id))
-    link.neighbours = told.neighbours
-    for (const one of told.neighbours) if (!before.has(one.id)) noticed(one.id, one.addresses)
+    if (told.neighbours.length === 0 && link.neighbours.size === 0) return
+    if (!may(link.id, 'hint', 'other-device')) {
+      log.debug('hints of a device that may give none were not heard', { device: link.id })
+      return
+    }
+    const before = link.neighbours
+    const hosts = hostsOf(link.id)
+    link.neighbours = new Map(told.neighbours.map(({ id, addresses }) => [id, hearsay.believed(addresses, id, hosts)]))
+    for (const id of link.neighbours.keys()) if (!before.has(id)) noticed(id, link.neighbours.get(id) ?? [])
   }
 
+  /**
+   * Somebody sees a device that is not linked here: it is dialled soon. However often that is
+   * said, addresses at which it was reached are dialled hardly more often for it, and told
+   * ones as often as their tellers can pay.
+   */
   const noticed = (id: DeviceId, addresses: readonly string[]): void => {
     if (id === self || !admitted(id)) return
-    book.suggest(
-      id,
-      addresses.filter((address) => isPlainAddress(address, id)),
-    )
     const other = linkOf(id)
-    other.attempts = 0
     if (other.sessions.size > 0) return
-    if (other.dialling === undefined) schedule(other, headStartMs(id))
-    else {
-      // it is dialled where it was once; now it is known where it is
-      other.dialAgain = true
-      other.dialling.abort(new MeshError('aborted', 'A neighbour knows where it is.'))
+    hearsay.lift(id, addresses)
+    const now = clock.monotonic()
+    if (now - other.revivedAt >= HINT_REVIVE_MS) {
+      other.revivedAt = now
+      other.attempts = 0
     }
+    // it is dialled where it was once; now it may be known where it is
+    if (other.dialling !== undefined) tryBeside(other, other.dialling)
+    else scheduleWithin(other, Math.max(headStartMs(id), other.dialledAt + HINT_DIAL_MS - now))
   }
 
   /** When two browsers find each other at the same moment, one of them dials first. */
@@ -461,6 +597,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const reconcile = (): void => {
     const members = membership.members().filter((member) => member.id !== self && member.removedAt === null)
     for (const member of members) follow(member)
+    for (const link of online()) {
+      keepTold(link)
+      if (!membership.mayServe(link.id, 'be-relayed', self)) cutRelayed(link.id)
+    }
+    tellNeighbours()
     for (const id of links.keys()) if (!members.some((member) => member.id === id)) unfollow(id)
   }
 
@@ -468,14 +609,17 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     if (links.has(member.id)) return
     schedule(linkOf(member.id), headStartMs(member.id))
     // a neighbour may have named it before the ledger did
-    for (const link of online())
-      for (const one of link.neighbours) if (one.id === member.id) noticed(one.id, one.addresses)
+    for (const link of online()) {
+      const addresses = link.neighbours.get(member.id)
+      if (addresses !== undefined) noticed(member.id, addresses)
+    }
   }
 
   const unfollow = (id: DeviceId): void => {
     const link = links.get(id)
     link?.cancelRedial()
-    link?.dialling?.abort()
+    link?.dialling?.controller.abort()
+    hearsay.forget(id)
     // a device may hold connections and answers without a link
     if (link === undefined || connectionsOf(id).length === 0) {
       links.delete(id)
@@ -533,7 +677,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
           ...NONE,
           state: link.saidBye ? 'asleep' : 'unreachable',
           lastSeenAt: book.seenAt(id),
-          capability: link.capability,
+          capability: counted(link),
           trouble: link.trouble,
         }
       }
@@ -542,7 +686,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         path: isRelayed(session.connection) ? 'relayed' : 'direct',
         rttMs: session.rttMs,
         lastSeenAt: clock.now(),
-        capability: link.capability,
+        capability: counted(link),
         trouble: undefined,
       }
     },
@@ -554,13 +698,24 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       return session.connection
     },
     dialOnce(id, addresses, options) {
-      const ways = addresses
-        .filter(ports.canDial)
-        .map((address) => (address.includes('/p2p/') ? address : `${address}/p2p/${id}`))
+      const addressOf = new Map(
+        addresses
+          .filter(ports.canDial)
+          .map((address) => [address.includes('/p2p/') ? address : `${address}/p2p/${id}`, address]),
+      )
+      const ways = [...addressOf.keys()]
       if (ways.length === 0) {
         return Promise.reject(new MeshError('offline', 'The link names no address that this device could reach.'))
       }
-      return whileDialling(id, () => dialFirst(ports.node(), ways, ports, options))
+      const gate: DialGate = {
+        admits: () => true,
+        worked(way, connection) {
+          const address = addressOf.get(way)
+          if (address !== undefined && isOf(connection, id)) hearsay.reached(id, address)
+        },
+        failed() {},
+      }
+      return whileDialling(id, () => dialFirst(ports.node(), ways, { ...ports, gate }, options))
     },
     send(frame, to) {
       for (const link of online()) {
@@ -593,17 +748,21 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       const kept = [...(spared.get(id) ?? [])]
       return kept.some(({ as }) => as === 'proven') ? 'proven' : kept[0]?.as
     },
-    noticed,
+    noticed(id, addresses) {
+      if (id === self || !admitted(id)) return
+      noticed(id, hearsay.noticed(id, addresses))
+    },
     stunServers: () => [
       ...new Set(
         online().flatMap((link) => {
-          const port = link.capability?.stunPort
-          const host = [...link.sessions].flatMap(({ connection }) => hostOf(connection) ?? [])[0]
+          const port = membership.mayServe(link.id, 'relay', self) ? link.capability?.stunPort : undefined
+          const host = [...link.sessions].flatMap(({ connection }) => namedHostOf(connection) ?? [])[0]
           return port === undefined || host === undefined ? [] : [`stun:${host}:${String(port)}`]
         }),
       ),
     ],
     wake() {
+      hearsay.clear()
       for (const link of links.values()) {
         for (const session of link.sessions) session.probe()
         link.attempts = 0
@@ -615,7 +774,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       life.abort(new MeshError('aborted', 'Stopped.'))
       for (const link of links.values()) {
         link.cancelRedial()
-        link.dialling?.abort()
+        link.dialling?.controller.abort()
         for (const session of link.sessions) session.send({ type: 'bye' })
       }
       await book.flush()
@@ -624,7 +783,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 }
 
 /** The host a direct connection was made to; what a device says of itself must not send packets elsewhere. */
-function hostOf(connection: Connection): string | undefined {
+function namedHostOf(connection: Connection): string | undefined {
   if (isRelayed(connection)) return undefined
   return /^\/(?:ip4|dns4?)\/([a-z0-9.-]+)\//i.exec(connection.remoteAddr.toString())?.[1]
+}
+
+function wayOf(address: string, id: DeviceId): string {
+  return address.includes(`/p2p/${id}`) ? address : `${address}/p2p/${id}`
 }

@@ -24,6 +24,7 @@ const device = (id: string, more: Partial<RoutableDevice> = {}): RoutableDevice 
   rttMs: 2,
   models: [model('small')],
   load: { slots: 2, busy: 0, queued: 0 },
+  forbidden: null,
   ...more,
 })
 

@@ -1,6 +1,15 @@
 import { MeshError, type DeviceId } from '../base/index.ts'
 import type { EngineLoad, ModelRecord } from '../engine/index.ts'
-import type { AskRequest, Path, Route, RouteCandidate, RouteReason, RouteRefusal, RouteScore } from './route.ts'
+import type {
+  AskRequest,
+  Forbidden,
+  Path,
+  Route,
+  RouteCandidate,
+  RouteReason,
+  RouteRefusal,
+  RouteScore,
+} from './route.ts'
 
 /** A device as the decision sees it. */
 export interface RoutableDevice {
@@ -11,6 +20,8 @@ export interface RoutableDevice {
   readonly rttMs: number | null
   readonly models: readonly ModelRecord[]
   readonly load: EngineLoad
+  /** Which right lacks between the two; null: none. Required, so that nobody forgets to ask for it. */
+  readonly forbidden: Forbidden | null
 }
 
 /** Characters a token stands for, on average over the languages people write. */
@@ -25,7 +36,7 @@ const LOAD_BYTES_PER_MS = 200_000
 /**
  * Decides which device answers: the one with the shortest predicted time to the
  * first word. What cannot answer is refused with its rule, never weighed.
- * @throws MeshError `device-unknown`, `model-unknown`, `model-unavailable`, `offline`
+ * @throws MeshError `device-unknown`, `unauthorized`, `model-unknown`, `model-unavailable`, `offline`
  */
 export function decideRoute(request: AskRequest, devices: readonly RoutableDevice[], now: number): Route {
   if (request.device !== undefined && !devices.some((device) => device.id === request.device)) {
@@ -86,6 +97,7 @@ function refusalOf(
 ): RouteRefusal | undefined {
   if (request.device !== undefined && request.device !== device.id) return 'not-asked-for'
   if (request.among?.includes(device.id) === false) return 'not-in-room'
+  if (device.forbidden !== null) return device.forbidden
   if (device.path === 'none') return 'unreachable'
   if (device.load.slots === 0) return 'no-engine'
   if (model !== undefined) return undefined
@@ -113,6 +125,12 @@ function score(device: RoutableDevice, model: ModelRecord, promptTokens: number)
 
 function nobody(request: AskRequest, candidates: readonly RouteCandidate[]): MeshError {
   const rules = new Set(candidates.map((candidate) => candidate.refusal))
+  if (request.device !== undefined && rules.has('may-not-answer')) {
+    return new MeshError('unauthorized', 'The device that was asked for may not answer: its role does not allow it.')
+  }
+  if (request.device !== undefined && rules.has('may-not-ask')) {
+    return new MeshError('unauthorized', 'This device may not ask others: its role does not allow it.')
+  }
   if (request.device !== undefined && rules.has('unreachable') && !rules.has('model-missing')) {
     return new MeshError('offline', 'The device that was asked for cannot be reached now.')
   }

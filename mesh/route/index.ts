@@ -8,6 +8,7 @@ export {
   type AskEvent,
   type AskPhase,
   type AskRequest,
+  type Forbidden,
   type Path,
   type Route,
   type RouteCandidate,

@@ -28,7 +28,17 @@ export interface RouteCandidate {
 
 /** Why a device was not a candidate. */
 export type RouteRefusal =
-  'not-asked-for' | 'not-in-room' | 'no-model' | 'no-engine' | 'model-missing' | 'model-not-ready' | 'unreachable'
+  | 'not-asked-for'
+  | 'not-in-room'
+  | Forbidden
+  | 'no-model'
+  | 'no-engine'
+  | 'model-missing'
+  | 'model-not-ready'
+  | 'unreachable'
+
+/** A right that lacks: of this device to ask that one, or of that one to answer it. */
+export type Forbidden = 'may-not-ask' | 'may-not-answer'
 
 /** Why the chosen one was chosen. */
 export type RouteReason = 'only-one' | 'fastest-first-word' | 'asked-for'
@@ -54,6 +64,8 @@ export interface AskRequest {
   readonly device?: DeviceId | undefined
   /** Only these devices may read the question; absent: all of the mesh. */
   readonly among?: readonly DeviceId[] | undefined
+  /** A program asks through the gateway of this device; absent: its person does. */
+  readonly through?: 'gateway' | undefined
   readonly sampling: Sampling
 }
 
@@ -87,4 +99,6 @@ export const ASK_ERROR_CODES: readonly ErrorCode[] = [
   'model-unavailable',
   'offline',
   'peer-gone',
+  'unauthorized',
+  'removed',
 ]

@@ -56,6 +56,8 @@ const candidateFields = z.object({
     z.enum([
       'not-asked-for',
       'not-in-room',
+      'may-not-ask',
+      'may-not-answer',
       'no-model',
       'no-engine',
       'model-missing',

@@ -58,13 +58,13 @@ export const EMPTY_CAPABILITY = {
 } as const
 
 /** Starts one on free loopback ports. */
-export async function startRawNode(): Promise<RawNode> {
+export async function startRawNode(kind: 'helper' | 'browser' = 'browser'): Promise<RawNode> {
   const store = createMemoryStore()
   const key = await loadDeviceKey(store, systemRandom)
   const { publicKey } = await loadSealingKey(store, systemRandom)
   const certificate = await signCertificate(key, {
     sealingKey: publicKey,
-    kind: 'browser',
+    kind,
     name: 'Mallory',
     at: systemClock.now(),
   })

@@ -30,11 +30,13 @@ const GROWTH_MAX_BYTES = 64 * 1024 * 1024
 const protocols = createProtocols(
   {
     control: { ledger: {} } as never,
+    rights: {} as never,
     engines: undefined,
     admission: {} as never,
     knocking: {} as never,
     recovering: {} as never,
     documents: {} as never,
+    keys: {} as never,
   },
   { clock: systemClock, log: silentLogger },
 )

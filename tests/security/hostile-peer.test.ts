@@ -100,7 +100,7 @@ test('a stranger that names the mesh is asked for a proof, and what it makes up 
     await stream.write({ type: 'entries', entries: made.map((entry) => entry.bytes) })
     await stream.write({ type: 'end' })
     await expect(stream.read(z.unknown(), { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'not-admitted' })
-    expect(alice.mesh.ledger().filter((line) => line.by === raw.id)).toEqual([])
+    expect(alice.mesh.ledger().filter(({ by }) => by === raw.id)).toEqual([])
   } finally {
     await raw.stop()
   }

@@ -47,6 +47,10 @@ test('devices of one mesh find each other by themselves after both moved, and a 
   const [alice, bob] = [await startPeer('Alice'), await startPeer('Bob')]
   await join(bob, alice)
   await alice.untilOnline(bob)
+  // they recognise each other by a key that both hold
+  await until(() => bob.mesh.ledger().some(({ type }) => type === 'share'), {
+    what: 'Bob to be given the key',
+  })
   await alice.mesh.stop()
   await bob.mesh.stop()
   // every port is another one now: what each knows of the other leads nowhere

@@ -370,6 +370,8 @@ const candidate = object<RouteCandidate>({
     one<RouteRefusal>({
       'not-asked-for': true,
       'not-in-room': true,
+      'may-not-ask': true,
+      'may-not-answer': true,
       'no-model': true,
       'no-engine': true,
       'model-missing': true,
@@ -407,6 +409,7 @@ export const askRequest = object<AskRequest>({
   model: optional(modelId),
   device: optional(deviceId),
   among: optional(many(deviceId)),
+  through: optional(one<NonNullable<AskRequest['through']>>({ gateway: true })),
   sampling,
 })
 /** Tokens of an answer. */

@@ -79,7 +79,7 @@ function logFailure(log: Logger, error: unknown): void {
 }
 
 function askOf(request: ChatCompletionRequest): AskRequest {
-  return { messages: request.messages, model: request.model, sampling: request.sampling }
+  return { messages: request.messages, model: request.model, sampling: request.sampling, through: 'gateway' }
 }
 
 interface Answering {

@@ -2,9 +2,10 @@
  * Every protocol of the peer, one line each. A new one is a folder beside these
  * and a line in {@link createProtocols}; it inherits bounds, gate and contract tests.
  */
-import type { Clock, Logger } from '../../base/index.ts'
+import type { Clock, EventSource, Logger } from '../../base/index.ts'
 import type { EngineHost } from '../../engine/index.ts'
 import type { Protocol } from '../protocol.ts'
+import { whileAllowed } from '../while-allowed.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission, type Knocking, type Recovering } from './join/join.ts'
@@ -16,6 +17,8 @@ import { syncProtocol, type SyncHost } from './sync/sync.ts'
 /** What the protocols serve from. */
 export interface ProtocolHosts {
   readonly control: ControlHost
+  /** Who belongs, or what they may do, has changed. */
+  readonly rights: EventSource<void>
   readonly engines: EngineHost | undefined
   readonly admission: Admission
   readonly knocking: Knocking & KnocksHost
@@ -39,5 +42,5 @@ export function createProtocols(
     ledgerProtocol(hosts.control.ledger),
     ...(hosts.documents === undefined ? [] : [syncProtocol(hosts.documents)]),
     ...(hosts.keys === undefined ? [] : [keysProtocol(hosts.keys)]),
-  ]
+  ].map((protocol) => whileAllowed(protocol, hosts.control, hosts.rights))
 }

@@ -1,6 +1,7 @@
 import { CONTROL } from '../../../mesh/net/protocols/control/messages.ts'
 import { INFER } from '../../../mesh/net/protocols/infer/messages.ts'
 import { JOIN } from '../../../mesh/net/protocols/join/messages.ts'
+import { KEYS } from '../../../mesh/net/protocols/keys/messages.ts'
 import { KNOCKS } from '../../../mesh/net/protocols/knocks/messages.ts'
 import { LEDGER } from '../../../mesh/net/protocols/ledger/messages.ts'
 import { SYNC } from '../../../mesh/net/protocols/sync/messages.ts'
@@ -40,6 +41,10 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
     first: (adversary) => adversary.knock(),
     next: (adversary) => adversary.knock(),
   },
+  [KEYS.id]: {
+    first: () => ({ type: 'ask', scope: 'mesh', epochs: ['0'.repeat(64)] }),
+    next: () => ({ type: 'ask', scope: 'mesh', epochs: [] }),
+  },
   [KNOCKS.id]: {
     first: () => ({ type: 'find', key: new Uint8Array(32) }),
     next: () => ({ type: 'find', key: new Uint8Array(32) }),
@@ -63,4 +68,4 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
 }
 
 /** The protocols of {@link SAMPLES}. */
-export const SHAPES: readonly ProtocolShape[] = [CONTROL, INFER, JOIN, KNOCKS, LEDGER, SYNC]
+export const SHAPES: readonly ProtocolShape[] = [CONTROL, INFER, JOIN, KEYS, KNOCKS, LEDGER, SYNC]

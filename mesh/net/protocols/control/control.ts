@@ -39,7 +39,8 @@ export interface ControlSession {
 export interface ControlHost extends Gate {
   /** The ledger by which callers are judged. */
   readonly ledger: LedgerHost
-  hello(): Hello
+  /** What is told to a device that is to hear it: no more than its role lets it know. */
+  hello(to: DeviceId): Hello
   /** True when the hello is of a device of this very mesh, as it says. */
   isOfThisMesh(told: Hello): boolean
   /** The entries by which a removed device learns that it was, and nothing that came after. */
@@ -70,7 +71,7 @@ export function controlProtocol(host: ControlHost, ports: Ports): Protocol {
             await stream.write({ type: 'entries', entries }, { signal })
         throw refusal
       }
-      await stream.write(host.hello(), { signal })
+      await stream.write(host.hello(stream.peer), { signal })
       await runSession(stream, connection, told, host, ports)
     },
   }
@@ -102,7 +103,7 @@ export async function openControl(
 ): Promise<void> {
   const stream = await openStream(connection, CONTROL, ports, options)
   try {
-    await stream.write(host.hello(), options)
+    await stream.write(host.hello(stream.peer), options)
     const told = await received(stream, host, options)
     if (!host.admitted(stream.peer)) throw host.refusal(stream.peer)
     void runSession(stream, connection, told, host, ports)

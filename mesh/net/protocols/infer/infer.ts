@@ -41,8 +41,8 @@ export function inferProtocol(engines: EngineHost | undefined, ports: { readonly
   return {
     ...INFER,
     callers: 'ask',
-    async handle(stream) {
-      const question = await stream.read(ask, FIRST_FRAME)
+    async handle(stream, { signal }) {
+      const question = await stream.read(ask, { ...FIRST_FRAME, signal })
       if (engines === undefined) throw new MeshError('model-unavailable', 'This device has no engine.')
       const length = question.messages.reduce((sum, message) => sum + message.content.length, 0)
       if (length > PROMPT_MAX_LENGTH) {
@@ -51,7 +51,9 @@ export function inferProtocol(engines: EngineHost | undefined, ports: { readonly
         })
       }
       const { model, messages, sampling, credit } = question
-      await withinShare(stream.peer, () => answer(stream, engines, { model, messages, sampling }, credit, ports.clock))
+      await withinShare(stream.peer, () =>
+        answer(stream, signal, engines, { model, messages, sampling }, credit, ports.clock),
+      )
     },
   }
 }
@@ -62,16 +64,20 @@ export function inferProtocol(engines: EngineHost | undefined, ports: { readonly
  */
 async function answer(
   stream: FrameStream,
+  allowed: AbortSignal,
   engines: EngineHost,
   request: GenerateRequest,
   initialCredit: number,
   clock: Clock,
 ): Promise<void> {
   const cancelled = new AbortController()
+  // the stream is over, or the asker may not ask any more
+  const over = AbortSignal.any([stream.over, allowed])
   const onOver = (): void => {
-    cancelled.abort(abortReason(stream.over))
+    cancelled.abort(abortReason(over))
   }
-  stream.over.addEventListener('abort', onOver, { once: true })
+  over.addEventListener('abort', onOver, { once: true })
+  if (over.aborted) onOver()
 
   let credit = initialCredit
   let sequence = 0
@@ -153,7 +159,7 @@ async function answer(
     }
     stream.close()
   } finally {
-    stream.over.removeEventListener('abort', onOver)
+    over.removeEventListener('abort', onOver)
     cancelled.abort(new MeshError('aborted', 'The answer is over.'))
   }
 }
@@ -186,6 +192,11 @@ export async function* askDevice(
 ): AsyncGenerator<RemoteEvent, void, undefined> {
   const { signal } = options
   const stream = await openStream(connection, INFER, ports, options)
+  if (signal.aborted) {
+    // a right that was taken away while the stream was opened: nothing of the question leaves
+    stream.abort(abortReason(signal))
+    throw abortReason(signal)
+  }
   const onAbort = (): void => {
     stream.abort(abortReason(signal))
   }
