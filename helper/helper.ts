@@ -6,7 +6,7 @@ import type { ModelProgress } from '../mesh/engine/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import type { OpenVault } from '../mesh/seal/index.ts'
 import { createMesh, type Discovery } from '../mesh/mesh.ts'
-import type { LoadedConfig } from './config/index.ts'
+import { originsIn, type LoadedConfig } from './config/index.ts'
 import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
@@ -167,6 +167,7 @@ async function start(
         ? undefined
         : { cert: config.tlsCert, key: config.tlsKey },
     publicPage: config.pageUrl,
+    pageOrigins: originsIn(config.pageOrigins),
     clock,
     random,
     log,

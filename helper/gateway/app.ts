@@ -1,16 +1,9 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { messageOf, sortableId, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
+import { refuseOutsider, zoneOf, type GuardRules, type Refusal } from '../door/index.ts'
 import { NO_NETWORK, type Face } from './face.ts'
-import {
-  refuseBodyType,
-  refuseOutsider,
-  refuseStranger,
-  zoneOf,
-  type GuardRules,
-  type Refusal,
-  type TokenCheck,
-} from './guard.ts'
+import { refuseBodyType, refuseStranger, type TokenCheck } from './guard.ts'
 import { createOpenAsks, type OpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
 import type { PageFiles } from './page-files.ts'
