@@ -4,6 +4,7 @@ import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../../mesh/base/index.ts'
 import { findDirOwner, readReadiness } from '../data-dir/index.ts'
+import { findIsolation } from '../engines/index.ts'
 import { formatBytes } from '../terminal/index.ts'
 import type { Command, CommandContext } from './command.ts'
 
@@ -20,6 +21,7 @@ const CHECKS: readonly ((context: CommandContext) => Promise<Check>)[] = [
   checkDataDir,
   checkPage,
   checkMemory,
+  checkEngine,
   checkHelper,
 ]
 
@@ -100,6 +102,15 @@ function checkMemory(): Promise<Check> {
     ok: true,
     message: `Memory: ${formatBytes(freemem())} free of ${formatBytes(totalmem())}.`,
   })
+}
+
+/** That a system has no walls to give is a state of it, and to be known by who downloads models. */
+function checkEngine(): Promise<Check> {
+  const { isApart, reason = '' } = findIsolation()
+  const message = isApart
+    ? 'Engines run without a network, and see nothing of the data directory but their model.'
+    : `Engines run as your user, with its files and network: this system gives no walls to programs without further rights (${reason}). Use models of makers you trust.`
+  return Promise.resolve({ name: 'engine', ok: true, message })
 }
 
 async function checkHelper(context: CommandContext): Promise<Check> {
