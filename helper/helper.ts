@@ -1,8 +1,17 @@
 import { access } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
+import {
+  asMeshError,
+  isAbort,
+  MeshError,
+  type Clock,
+  type Logger,
+  type Random,
+  type Store,
+} from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
+import { loadDeviceKey, originProof } from '../mesh/identity/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import type { OpenVault } from '../mesh/seal/index.ts'
 import { createMesh, type Discovery } from '../mesh/mesh.ts'
@@ -10,7 +19,7 @@ import { originsIn, type LoadedConfig } from './config/index.ts'
 import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
-import { createGateway, type Face } from './gateway/index.ts'
+import { createGateway, type Face, type GatewayOptions } from './gateway/index.ts'
 import { createGuests, type Guests } from './guests/index.ts'
 import {
   createLocalApi,
@@ -257,6 +266,7 @@ async function start(
     token,
     pageDir: config.pageDir,
     face: faceOf(reach, guests),
+    prove: await originProver(store, random),
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
   const serving = gateway.serve(reach.door)
@@ -362,6 +372,12 @@ function discoveryBy(reach: Reach, ports: { readonly clock: Clock; readonly rand
   const { multicast } = reach
   if (multicast === undefined) return undefined
   return (host) => createBeacon({ ...ports, ...host, multicast, port: () => boundPorts(host.addresses()).tcp })
+}
+
+/** Signs for a page, with the key this device is known by, that this helper serves it. */
+async function originProver(store: Store, random: Random): Promise<NonNullable<GatewayOptions['prove']>> {
+  const key = await loadDeviceKey(store, random)
+  return async (origin, nonce) => ({ device: key.id, proof: await originProof(key, origin, nonce) })
 }
 
 /** What the gateway tells of this helper's place on its network. */
