@@ -29,11 +29,14 @@ const cacheName = `${CACHE_PREFIX}${markOf(JSON.stringify(entries))}-${self.regi
 const precache = new PrecacheController({ cacheName })
 precache.addToCacheList(entries)
 
+/** What is open is shown by somebody else’s worker, and is loaded anew. */
+let takesOver = false
+
 self.addEventListener('install', (event) => {
   event.waitUntil(renew(event))
 })
 self.addEventListener('activate', (event) => {
-  event.waitUntil(dropOtherCaches().then(() => precache.activate(event)))
+  event.waitUntil(begin(event))
 })
 registerRoute(new PrecacheRoute(precache, { cleanURLs: false }))
 
@@ -53,11 +56,18 @@ self.addEventListener('message', (event) => {
 async function renew(event: ExtendableEvent): Promise<void> {
   await caches.delete(cacheName)
   await precache.install(event)
-  if (self.registration.active !== null && !(await areOurs())) {
-    await self.skipWaiting()
-    await self.clients.claim().catch(() => undefined)
-    for (const page of await self.clients.matchAll({ type: 'window' })) await page.navigate(page.url).catch(() => null)
-  }
+  takesOver = self.registration.active !== null && !(await areOurs())
+  if (takesOver) await self.skipWaiting()
+}
+
+async function begin(event: ExtendableEvent): Promise<void> {
+  // a copy that cannot be deleted must not keep the page from being ours again
+  await Promise.allSettled([dropOtherCaches(), precache.activate(event)])
+  if (!takesOver) return
+  await self.clients.claim()
+  const pages = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  // not waited for: a page that loads waits for this worker in turn
+  for (const page of pages) page.navigate(page.url).catch(() => null)
 }
 
 /** Whether every page that is open answers as ours do. One that does not is shown by somebody else's worker. */

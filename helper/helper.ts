@@ -32,6 +32,7 @@ import {
 } from './local/index.ts'
 import { openData, type Passphrases } from './lock/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
+import { otherUsers } from './ports/other-users.ts'
 import { createThreadDecoder } from './ports/thread-decoder.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
@@ -265,7 +266,7 @@ async function start(
     log: log.child('gateway'),
     token,
     pageDir: config.pageDir,
-    face: faceOf(reach, guests),
+    face: { ...faceOf(reach, guests), isShared: await sharedMachine() },
     prove: await originProver(store, random),
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
@@ -372,6 +373,12 @@ function discoveryBy(reach: Reach, ports: { readonly clock: Clock; readonly rand
   const { multicast } = reach
   if (multicast === undefined) return undefined
   return (host) => createBeacon({ ...ports, ...host, multicast, port: () => boundPorts(host.addresses()).tcp })
+}
+
+/** Whether others have accounts here, as it was at the start. */
+async function sharedMachine(): Promise<() => boolean> {
+  const isShared = (await otherUsers()).length > 0
+  return () => isShared
 }
 
 /** Signs for a page, with the key this device is known by, that this helper serves it. */

@@ -33,8 +33,9 @@ self.addEventListener('fetch', (event) => {
 function takePort(port: number, worker: string | undefined): Promise<Server> {
   const page = `${FORGED}<script type="module">
     if (${JSON.stringify(worker ?? '')} !== '') {
+      const taken = new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve))
       await navigator.serviceWorker.register(${JSON.stringify(worker ?? '')}, { scope: '/' })
-      await navigator.serviceWorker.ready
+      await taken
       document.title = 'installed'
     }
   </script>`
