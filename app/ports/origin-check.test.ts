@@ -12,7 +12,7 @@ const random = createSeededRandom('origin')
 const helperOf =
   (key: DeviceKey, origin = ORIGIN, claimed: string = key.id): typeof fetch =>
   async (_url, init) => {
-    const { nonce } = JSON.parse(String(init?.body)) as { nonce: string }
+    const { nonce } = JSON.parse(typeof init?.body === 'string' ? init.body : '{}') as { nonce: string }
     return Response.json({ device: claimed, proof: toBase64url(await originProof(key, origin, fromBase64url(nonce))) })
   }
 const memory = (): Pick<Storage, 'getItem' | 'setItem'> => {

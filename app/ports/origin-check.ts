@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { type Random } from '../../mesh/base/index.ts'
+import type { Random } from '../../mesh/base/index.ts'
 import { checkOriginProof, ORIGIN_NONCE_BYTES } from '../../mesh/identity/index.ts'
 import { deviceId, fromBase64url, text, toBase64url } from '../../mesh/wire/index.ts'
 
