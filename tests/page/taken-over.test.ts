@@ -196,7 +196,10 @@ describe.skipIf(!hasChromium)('an address that another user served while the hel
           const values: unknown[] = await done(database.transaction(store).objectStore(store).getAll())
           for (const value of values) {
             if (value instanceof CryptoKey) keys.push(`${name}/${store}`)
-            const bytes = value instanceof Uint8Array ? value : new Uint8Array(value instanceof ArrayBuffer ? value : 0)
+            const bytes =
+              value instanceof Uint8Array
+                ? value
+                : new Uint8Array(value instanceof ArrayBuffer ? value : new ArrayBuffer(0))
             text += new TextDecoder().decode(bytes) + JSON.stringify(value)
           }
         }
