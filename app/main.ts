@@ -7,6 +7,8 @@ import { createPageLock, createPageUnlock } from './lock/index.ts'
 import { openStorage, unreadable } from './open-storage.ts'
 import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
+  canBeTaken,
+  checkOrigin,
   createConsoleLog,
   createHelperPage,
   createLoneChannel,
@@ -18,6 +20,8 @@ import {
   findOwnHelper,
   registerServiceWorker,
   takeJoinLink,
+  trustOrigin,
+  type OriginVerdict,
   watchInstall,
   watchJoinLinks,
   watchPageLife,
@@ -25,7 +29,7 @@ import {
   webRandom,
   wipeBrowser,
 } from './ports/index.ts'
-import { Shell, Unlock } from './shell/index.ts'
+import { OtherServer, Shell, Unlock } from './shell/index.ts'
 import { createBrowserMemory, localStorageOf, Preferences, type Memory } from './state/index.ts'
 import { applyLook } from './theme/look.ts'
 
@@ -36,11 +40,17 @@ const PROFILE = 'plexus'
 const link = takeJoinLink(window)
 const log = createConsoleLog()
 const helper = createHelperPage(window)
-// a locked page is kept here too
-const updates = import.meta.env.PROD ? registerServiceWorker(window, './sw.js', log) : undefined
 // the browser says once, and early, that it would install the page
 const install = watchInstall(window, log)
 const passkeys = createWebPasskeys(window, webRandom)
+
+// before anything is opened, and before the browser is asked to take a newer version from there
+const origin = await whoServes()
+// a locked page is kept here too
+const updates =
+  import.meta.env.PROD && origin.kind !== 'other'
+    ? registerServiceWorker(window, './sw.js', log, { isAlone: origin.kind === 'own' })
+    : undefined
 
 await start()
 
@@ -71,6 +81,10 @@ async function start(): Promise<void> {
   })
   const target = document.getElementById('app')
   if (target === null) throw new MeshError('bug', 'The page has no place to show itself in.')
+  if (origin.kind === 'other') {
+    refuse(origin.device, target)
+    return
+  }
   const isGuest = !window.isSecureContext
   const { vault, ...storage } = isGuest
     ? { ...guestPorts(), vault: undefined }
@@ -146,8 +160,35 @@ async function openDrafts({ store, storage }: Pick<PeerPorts, 'store' | 'storage
 async function unlock(vault: LockedVault, target: HTMLElement): Promise<OpenVault> {
   applyLook(new Preferences(createBrowserMemory(window)).look)
   const { promise, resolve } = Promise.withResolvers<OpenVault>()
-  const screen = mount(Unlock, { target, props: { lock: createPageUnlock(vault, passkeys, resolve) } })
+  const screen = mount(Unlock, {
+    target,
+    props: { lock: createPageUnlock(vault, passkeys, resolve), unchecked: origin.kind === 'silent' },
+  })
   const opened = await promise
   await unmount(screen)
   return opened
+}
+
+/** Who serves this address now, where others than the helper could. */
+async function whoServes(): Promise<OriginVerdict> {
+  const memory = localStorageOf(window)
+  if (!import.meta.env.PROD || memory === undefined || !canBeTaken(location.origin)) return { kind: 'unknown' }
+  return checkOrigin({
+    ...{ origin: location.origin, random: webRandom, memory },
+    fetch: (...given) => fetch(...given),
+  })
+}
+
+/** Opens nothing, and says why. */
+function refuse(device: string | undefined, target: HTMLElement): void {
+  log.error('somebody else answers for the helper of this page', { device })
+  applyLook(new Preferences(createBrowserMemory(window)).look)
+  const again = (): void => {
+    location.reload()
+  }
+  const trust = (): void => {
+    if (device !== undefined) trustOrigin(window.localStorage, device)
+    again()
+  }
+  mount(OtherServer, { target, props: { isHelper: device !== undefined, onagain: again, ontrust: trust } })
 }

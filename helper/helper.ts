@@ -1,16 +1,25 @@
 import { access } from 'node:fs/promises'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { asMeshError, isAbort, MeshError, type Clock, type Logger, type Random } from '../mesh/base/index.ts'
+import {
+  asMeshError,
+  isAbort,
+  MeshError,
+  type Clock,
+  type Logger,
+  type Random,
+  type Store,
+} from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
+import { loadDeviceKey, originProof } from '../mesh/identity/index.ts'
 import type { Mesh } from '../mesh/mesh-types.ts'
 import type { OpenVault } from '../mesh/seal/index.ts'
 import { createMesh, type Discovery } from '../mesh/mesh.ts'
-import type { LoadedConfig } from './config/index.ts'
+import { originsIn, type LoadedConfig } from './config/index.ts'
 import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
-import { createGateway, type Face } from './gateway/index.ts'
+import { createGateway, type Face, type GatewayOptions } from './gateway/index.ts'
 import { createGuests, type Guests } from './guests/index.ts'
 import {
   createLocalApi,
@@ -23,6 +32,7 @@ import {
 } from './local/index.ts'
 import { openData, type Passphrases } from './lock/index.ts'
 import { createModelLibrary, type ModelLibrary } from './models/index.ts'
+import { otherUsers } from './ports/other-users.ts'
 import { createThreadDecoder } from './ports/thread-decoder.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
@@ -167,6 +177,7 @@ async function start(
         ? undefined
         : { cert: config.tlsCert, key: config.tlsKey },
     publicPage: config.pageUrl,
+    pageOrigins: originsIn(config.pageOrigins),
     clock,
     random,
     log,
@@ -255,7 +266,8 @@ async function start(
     log: log.child('gateway'),
     token,
     pageDir: config.pageDir,
-    face: faceOf(reach, guests),
+    face: { ...faceOf(reach, guests), isShared: await sharedMachine() },
+    prove: await originProver(store, random),
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
   const serving = gateway.serve(reach.door)
@@ -361,6 +373,18 @@ function discoveryBy(reach: Reach, ports: { readonly clock: Clock; readonly rand
   const { multicast } = reach
   if (multicast === undefined) return undefined
   return (host) => createBeacon({ ...ports, ...host, multicast, port: () => boundPorts(host.addresses()).tcp })
+}
+
+/** Whether others have accounts here, as it was at the start. */
+async function sharedMachine(): Promise<() => boolean> {
+  const isShared = (await otherUsers()).length > 0
+  return () => isShared
+}
+
+/** Signs for a page, with the key this device is known by, that this helper serves it. */
+async function originProver(store: Store, random: Random): Promise<NonNullable<GatewayOptions['prove']>> {
+  const key = await loadDeviceKey(store, random)
+  return async (origin, nonce) => ({ device: key.id, proof: await originProof(key, origin, nonce) })
 }
 
 /** What the gateway tells of this helper's place on its network. */

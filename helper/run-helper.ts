@@ -8,6 +8,7 @@ import type { LoadedConfig } from './config/index.ts'
 import { startHelper, type RunningHelper, type ServedPage } from './helper.ts'
 import { createPassphrases, type Passphrases, type PassphrasesOptions } from './lock/index.ts'
 import { systemClock } from './ports/clock.ts'
+import { otherUsers } from './ports/other-users.ts'
 import { systemRandom } from './ports/random.ts'
 import { createLogger, createProgressLine, qrText, type Output, type ProgressLine } from './terminal/index.ts'
 
@@ -108,6 +109,10 @@ async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunPart
   }
 }
 
+/** Said at each start: it is about the time between two of them. */
+const SHARED_MACHINE =
+  'Others have accounts on this machine: set a lock in the page (Settings). "plexus doctor" says why.\n'
+
 async function announce(helper: RunningHelper, options: RunOptions): Promise<void> {
   const { out, err } = options
   if (options.json) {
@@ -117,6 +122,7 @@ async function announce(helper: RunningHelper, options: RunOptions): Promise<voi
   }
   if (helper.modelTrouble !== undefined) err.write(`There is no model to answer with: ${helper.modelTrouble}\n`)
   if (!options.json) announceNetwork(helper, out)
+  if (!options.json && (await otherUsers()).length > 0) out.write(SHARED_MACHINE)
   if (!options.json && out.isTerminal) {
     const link = await helper.makeLink({})
     out.write(

@@ -6,6 +6,7 @@ import envPaths from 'env-paths'
 import { loadPeerCertificate } from '../helper/ports/certificate.ts'
 import { systemClock } from '../helper/ports/clock.ts'
 import { openLevelStore } from '../helper/ports/level-store.ts'
+import { refuseWebsites } from '../helper/ports/guarded-websockets.ts'
 import { listenError, nodeTransports } from '../helper/ports/node-peer.ts'
 import { systemRandom } from '../helper/ports/random.ts'
 import { asMeshError } from '../mesh/base/index.ts'
@@ -36,6 +37,7 @@ async function startRelay(options: RelayOptions): Promise<PeerNode> {
           host: options.host,
           ports: { ws: options.port, tcp: above(1), webrtcDirect: above(2) },
           certificate,
+          refuseCaller: refuseWebsites(options.pageOrigins),
         }),
         services: { relay: relayService(options.quotas) },
       },

@@ -8,6 +8,8 @@ export interface RelayOptions {
   /** WebSocket; TCP is one above and WebRTC-direct two above. 0: all ephemeral. */
   readonly port: number
   readonly dataDir: string | undefined
+  /** Origins whose pages may use it, beside those of helpers on the machine of the browser. */
+  readonly pageOrigins: readonly string[]
   readonly quotas: RelayQuotas
   readonly json: boolean
   readonly help: boolean
@@ -28,6 +30,7 @@ It serves anyone within quotas and keeps nothing but its own key.
   --reservations N            devices reachable through it at once (default ${String(OPEN_QUOTAS.reservations)})
   --connection-seconds N      longest relayed connection (default ${String(OPEN_QUOTAS.connectionMs / 1000)})
   --connection-bytes N        most bytes of one, each way (default ${String(OPEN_QUOTAS.connectionBytes)})
+  --page-origin ORIGIN        also serve pages at this origin (https://plexus.example); may be repeated
   --json                      print {peerId, addresses} as JSON
 `
 
@@ -41,6 +44,7 @@ export function readRelayOptions(args: readonly string[]): RelayOptions {
         host: { type: 'string', default: '127.0.0.1' },
         port: { type: 'string', default: String(RELAY_PORT) },
         'data-dir': { type: 'string' },
+        'page-origin': { type: 'string', multiple: true, default: [] },
         reservations: { type: 'string', default: String(OPEN_QUOTAS.reservations) },
         'connection-seconds': { type: 'string', default: String(OPEN_QUOTAS.connectionMs / 1000) },
         'connection-bytes': { type: 'string', default: String(OPEN_QUOTAS.connectionBytes) },
@@ -55,6 +59,7 @@ export function readRelayOptions(args: readonly string[]): RelayOptions {
     host: values.host,
     port: wholeNumber('--port', values.port, 0, 65_533),
     dataDir: values['data-dir'],
+    pageOrigins: values['page-origin'],
     quotas: {
       ...OPEN_QUOTAS,
       reservations: wholeNumber('--reservations', values.reservations, 1, 100_000),

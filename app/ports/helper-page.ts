@@ -12,6 +12,7 @@ const placeSchema = z.object({
   page: z.nullable(secureUrl),
   trust: z.nullable(anyUrl),
   guests: z.boolean(),
+  shared: z.optional(z.boolean()),
 })
 const passSchema = z.object({ fragment: z.string().check(z.maxLength(4_096), z.regex(/^join=[\w-]+$/)) })
 
@@ -30,8 +31,14 @@ export function createHelperPage(page: Pick<Window, 'fetch' | 'document'>): Help
         const { ok, value } = await read('plexus.json', signal === undefined ? {} : { signal })
         const parsed = ok ? z.safeParse(placeSchema, value) : undefined
         if (parsed?.success !== true) return undefined
-        const { lan, page: best, trust, guests } = parsed.data
-        return { lan, guests, page: best ?? undefined, trust: trust ?? undefined }
+        const { lan, page: best, trust, guests, shared } = parsed.data
+        return {
+          lan,
+          guests,
+          page: best ?? undefined,
+          trust: trust ?? undefined,
+          ...(shared === true ? { shared } : {}),
+        }
       } catch {
         // without a network, or on a host of files: nothing is said of any helper
         return undefined

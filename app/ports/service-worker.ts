@@ -15,7 +15,12 @@ const LOOK_EVERY_MS = 60 * 60 * 1_000
  * Registers the service worker that keeps the page here. Without one (insecure origin,
  * private window) the page works all the same and is fetched at each visit.
  */
-export function registerServiceWorker(page: Window, scriptUrl: string, log: Logger): PageUpdates {
+export function registerServiceWorker(
+  page: Window,
+  scriptUrl: string,
+  log: Logger,
+  { isAlone = false }: { readonly isAlone?: boolean } = {},
+): PageUpdates {
   const changes = createEvents<void>((error) => {
     log.error('a listener failed', { error })
   })
@@ -45,6 +50,16 @@ export function registerServiceWorker(page: Window, scriptUrl: string, log: Logg
   }
 
   if ('serviceWorker' in page.navigator) {
+    // a new worker asks whether what is open is this page, or was put here by somebody else
+    page.navigator.serviceWorker.addEventListener('message', (event: MessageEvent<unknown>) => {
+      if (isQuestionWhose(event.data)) event.ports[0]?.postMessage({ type: 'own-page' })
+    })
+    page.navigator.serviceWorker.startMessages()
+    if (isAlone) {
+      endOthers(page, new URL(scriptUrl, page.location.href).href).catch((error: unknown) => {
+        log.warn('service workers of others could not be looked for', { error })
+      })
+    }
     page.navigator.serviceWorker.addEventListener('controllerchange', () => {
       if (restarting) page.location.reload()
     })
@@ -61,4 +76,15 @@ export function registerServiceWorker(page: Window, scriptUrl: string, log: Logg
       waiting?.postMessage({ type: 'restart' })
     },
   }
+}
+
+async function endOthers(page: Window, own: string): Promise<void> {
+  for (const registration of await page.navigator.serviceWorker.getRegistrations()) {
+    const workers = [registration.active, registration.waiting, registration.installing]
+    if (workers.some((worker) => worker !== null && worker.scriptURL !== own)) await registration.unregister()
+  }
+}
+
+function isQuestionWhose(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'type' in message && message.type === 'whose-page'
 }

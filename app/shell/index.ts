@@ -5,3 +5,4 @@
  */
 export { default as Unlock } from './Unlock.svelte'
 export { default as Shell } from './Shell.svelte'
+export { default as OtherServer } from './OtherServer.svelte'

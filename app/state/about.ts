@@ -19,6 +19,8 @@ export interface HelperPlace {
   readonly trust: string | undefined
   /** Whether guests are let in. */
   readonly guests: boolean
+  /** Whether other people have accounts on the machine of the helper. */
+  readonly shared?: boolean | undefined
 }
 
 /** The helper behind this page, where one serves it. */

@@ -4,6 +4,8 @@ import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../../mesh/base/index.ts'
 import { findDirOwner, readReadiness } from '../data-dir/index.ts'
+import { findIsolation } from '../engines/index.ts'
+import { otherUsers } from '../ports/other-users.ts'
 import { formatBytes } from '../terminal/index.ts'
 import type { Command, CommandContext } from './command.ts'
 
@@ -20,6 +22,8 @@ const CHECKS: readonly ((context: CommandContext) => Promise<Check>)[] = [
   checkDataDir,
   checkPage,
   checkMemory,
+  checkEngine,
+  checkUsers,
   checkHelper,
 ]
 
@@ -100,6 +104,25 @@ function checkMemory(): Promise<Check> {
     ok: true,
     message: `Memory: ${formatBytes(freemem())} free of ${formatBytes(totalmem())}.`,
   })
+}
+
+/** That a system has no walls to give is a state of it, and to be known by who downloads models. */
+function checkEngine(): Promise<Check> {
+  const { isApart, reason = '' } = findIsolation()
+  const message = isApart
+    ? 'Engines run without a network, and see nothing of the data directory but their model.'
+    : `Engines run as your user, with its files and network: this system gives no walls to programs without further rights (${reason}). Use models of makers you trust.`
+  return Promise.resolve({ name: 'engine', ok: true, message })
+}
+
+/** While the helper is off, its address is anybody's on this machine, and browsers tell programs apart by address only. */
+async function checkUsers(): Promise<Check> {
+  const others = await otherUsers()
+  const message =
+    others.length === 0
+      ? 'Nobody else has an account on this machine, as far as it says.'
+      : `Others have accounts on this machine (${others.slice(0, 5).join(', ')}${others.length > 5 ? ', …' : ''}). While the helper is off they could serve its address to your browser: set a lock in the page (Settings), keep the helper running, or use a page over HTTPS (--lan with "plexus trust", --tls-cert or --page-url).`
+  return { name: 'users', ok: true, message }
 }
 
 async function checkHelper(context: CommandContext): Promise<Check> {

@@ -5,4 +5,4 @@
  */
 export { describeConfig, type DescribedSetting } from './describe.ts'
 export { CONFIG_FILE, loadConfig, type ConfigInput, type LoadedConfig, type Origin, type Provenance } from './load.ts'
-export { DEFAULT_PORT, LOG_LEVELS, SETTING_LIST, type Config, type Setting } from './settings.ts'
+export { DEFAULT_PORT, LOG_LEVELS, originsIn, SETTING_LIST, type Config, type Setting } from './settings.ts'

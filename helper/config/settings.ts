@@ -26,6 +26,8 @@ export interface Config {
   readonly pageDir: string
   /** A copy of the page on an HTTPS host. */
   readonly pageUrl: string | undefined
+  /** Origins of other copies of the page whose WebSockets the peer takes, with commas between. */
+  readonly pageOrigins: string | undefined
   /** A certificate of one's own and its key, for HTTPS beyond this machine. */
   readonly tlsCert: string | undefined
   readonly tlsKey: string | undefined
@@ -194,6 +196,23 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
     ]),
     initial: () => undefined,
   }),
+  pageOrigins: setting('pageOrigins', {
+    doc: 'Origins of other copies of the page that may open the WebSocket of the peer, with commas between.',
+    kind: 'text',
+    file: 'page-origins',
+    env: 'PLEXUS_PAGE_ORIGINS',
+    flag: '--page-origins <list>',
+    schema: z.union([
+      z
+        .string()
+        .refine(
+          (list) => originsIn(list).every((one) => URL.canParse(one) && new URL(one).origin === one),
+          'must be origins like https://plexus.example or http://127.0.0.1:5173, with commas between and nothing behind the port',
+        ),
+      z.undefined(),
+    ]),
+    initial: () => undefined,
+  }),
   tlsCert: setting('tlsCert', {
     doc: 'A certificate of your own (PEM, with its chain) for HTTPS beyond this machine; needs --tls-key too.',
     kind: 'text',
@@ -236,6 +255,14 @@ export const SETTINGS: { readonly [Key in keyof Config]: Setting<Key> } = {
     schema: optionalPath,
     initial: () => undefined,
   }),
+}
+
+/** The origins of a list with commas. */
+export function originsIn(list: string | undefined): string[] {
+  return (list ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')
 }
 
 /** The settings in the order they are shown. */

@@ -4,7 +4,9 @@ import { createServer, type Server as TcpServer, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { MeshError, messageOf, throwIfAborted, type Clock, type Logger } from '../../mesh/base/index.ts'
 import { createConnections, type Connections } from './connections.ts'
+import { callHeadOf, NO_OTHER_CALLERS, refusePeerCaller, type PeerCallers } from './guard.ts'
 import { DOOR_LIMITS } from './limits.ts'
+import { writeRefusal } from './refusal.ts'
 
 /** Takes over a connection that asked to speak WebSocket. */
 export type TakeUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -31,6 +33,8 @@ export interface DoorOptions {
   readonly host: string
   readonly clock: Clock
   readonly log: Logger
+  /** Who else may open the WebSocket of the peer, asked each time; default: nobody. */
+  readonly callers?: (() => PeerCallers) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -41,7 +45,7 @@ export interface Door {
   /** Whether TLS is spoken now. */
   readonly isSecure: boolean
   serve(visitors: Visitors): void
-  /** Hands upgrades of peers (target `/`) to `take`, until the returned function is called. */
+  /** Hands upgrades of peers (target `/`, from nobody's page but ours) to `take`, until the returned function is called. */
   servePeers(take: TakeUpgrade): () => void
   /**
    * Speaks TLS with this pair from now on; undefined: no more TLS. Open connections stay as they are.
@@ -69,7 +73,7 @@ const PEER_TARGET = '/'
  * @throws MeshError `port-taken`, `config-invalid` (a port that may not be used), `aborted`.
  */
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { clock, log, signal } = options
+  const { clock, log, signal, callers = () => NO_OTHER_CALLERS } = options
   throwIfAborted(signal)
   const connections = createConnections(DOOR_LIMITS.connectionsPerAddress)
   const hold: Socket[] = []
@@ -82,6 +86,15 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     }
     if (served.peers === undefined) {
       socket.destroy()
+      return
+    }
+    const refusal = refusePeerCaller(callHeadOf(incoming), port, callers())
+    if (refusal !== undefined) {
+      log.warn('A WebSocket from outside was refused.', { code: refusal.code })
+      socket.on('error', (error: unknown) => {
+        log.debug('A connection failed.', { reason: messageOf(error) })
+      })
+      writeRefusal(socket, refusal)
       return
     }
     connections.markPeer(incoming.socket)

@@ -5,5 +5,14 @@
  */
 export { combineHosts } from './combine.ts'
 export { type EngineKind, type EnginePorts, type HelperEngineHost } from './engine-kind.ts'
-export { createLlamaHost, defaultThreads, forkEngine, type EngineLink, type LlamaHostOptions } from './llama/index.ts'
+export {
+  createLlamaHost,
+  defaultThreads,
+  findIsolation,
+  startEngineProcess,
+  type EngineLink,
+  type EngineStart,
+  type Isolation,
+  type LlamaHostOptions,
+} from './llama/index.ts'
 export { createEngines } from './registry.ts'

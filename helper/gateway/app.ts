@@ -1,21 +1,16 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { messageOf, sortableId, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
+import { refuseOutsider, zoneOf, type GuardRules, type Refusal } from '../door/index.ts'
 import { NO_NETWORK, type Face } from './face.ts'
-import {
-  refuseBodyType,
-  refuseOutsider,
-  refuseStranger,
-  zoneOf,
-  type GuardRules,
-  type Refusal,
-  type TokenCheck,
-} from './guard.ts'
+import { refuseBodyType, refuseStranger, type TokenCheck } from './guard.ts'
+import { asksForForeignWorker, healingWorker } from './healing-worker.ts'
 import { createOpenAsks, type OpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
 import type { PageFiles } from './page-files.ts'
 import { headOfContext, type GatewayEnv } from './request-head.ts'
 import { chatCompletions } from './routes/chat-completions.ts'
+import { proveOrigin, type ProveOrigin } from './routes/origin.ts'
 import { listModels, oneModel } from './routes/models.ts'
 import { createNetworkRoutes } from './routes/network.ts'
 import { methodNotAllowed, notFound, servePage } from './routes/page.ts'
@@ -44,11 +39,16 @@ export interface GatewayAppPorts {
   readonly asks?: OpenAsks
   /** The helper on its network; absent: on none. */
   readonly face?: Face
+  /** Absent: nobody proves to a page whose it is. */
+  readonly prove?: ProveOrigin | undefined
   readonly mounts?: readonly GatewayMount[]
 }
 
 /** The gateway as one web-standard app: `app.request()` answers without a socket. */
 export type GatewayApp = Hono<GatewayEnv>
+
+/** How long after a foreign worker was replaced pages are loaded past the browser's own cache, in ms. */
+const HEALING_MS = 10 * 60 * 1_000
 
 /** Every route, each behind the guard. The order is: names, token, method, type, size, content. */
 export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
@@ -60,7 +60,15 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
     return refusal === undefined ? next() : refusalResponse(refusal)
   }
 
+  let healedAtMs = -Infinity
   app.use('*', stampAnswers(ports))
+  // the browser's own cache may hold forged files under our names too, kept for a year
+  app.use('*', async (context, next) => {
+    await next()
+    const isHealing = ports.clock.monotonic() - healedAtMs < HEALING_MS
+    if (isHealing && context.req.header('sec-fetch-mode') === 'navigate')
+      context.res.headers.set('clear-site-data', '"cache"')
+  })
   const network = createNetworkRoutes({
     mesh,
     clock: ports.clock,
@@ -73,6 +81,11 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
     const head = headOfContext(context)
     const rules = ports.rules()
     const refusal = refuseOutsider(head, rules)
+    if (refusal === undefined && asksForForeignWorker(context.req.raw)) {
+      log.warn('A browser has a service worker of somebody else for this address; it is replaced.')
+      healedAtMs = ports.clock.monotonic()
+      return healingWorker()
+    }
     if (refusal === undefined)
       return zoneOf(head, rules) === 'here' ? next() : network.fetch(context.req.raw, context.env)
     log.warn('A request from outside was refused.', { code: refusal.code, method: context.req.method })
@@ -96,6 +109,8 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   app.get('/api/v1/events', upgradeRequired).all('/api/v1/events', () => methodNotAllowed('GET'))
   app.get('/health', health(mesh)).all('/health', () => methodNotAllowed('GET, HEAD'))
   app.get('/plexus.json', whereabouts(mesh, face)).all('/plexus.json', () => methodNotAllowed('GET, HEAD'))
+  if (ports.prove !== undefined) app.post('/plexus/origin', proveOrigin(ports.prove))
+  app.all('/plexus/*', notFound)
   app.all('/v1/*', notFound)
   app.all('/api/*', notFound)
   app.route('/', trustRoutes(face, ports.files, log))

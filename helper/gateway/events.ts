@@ -3,15 +3,8 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { messageOf, type Clock, type Logger } from '../../mesh/base/index.ts'
 import type { DeviceView, Mesh, MeshEvent, Standing } from '../../mesh/mesh-types.ts'
-import {
-  HERE_ONLY,
-  refuseOutsider,
-  refuseStranger,
-  zoneOf,
-  type GuardRules,
-  type Refusal,
-  type TokenCheck,
-} from './guard.ts'
+import { refuseOutsider, writeRefusal, zoneOf, type GuardRules, type UpgradeRefusal } from '../door/index.ts'
+import { HERE_ONLY, refuseStranger, type TokenCheck } from './guard.ts'
 import { GATEWAY_LIMITS } from './limits.ts'
 import { headOfIncoming } from './request-head.ts'
 
@@ -90,8 +83,6 @@ export function createEventSockets(ports: EventSocketsPorts): EventSockets {
   }
 }
 
-type UpgradeRefusal = Omit<Refusal, 'status'> & { readonly status: Refusal['status'] | 404 | 503 }
-
 function refuseUpgrade(
   incoming: IncomingMessage,
   ports: EventSocketsPorts,
@@ -148,29 +139,6 @@ function unescaped(text: string): string {
 function chooseProtocol(offered: Set<string>): string | false {
   if (offered.has(EVENTS_PROTOCOL)) return EVENTS_PROTOCOL
   return [...offered].find((protocol) => protocol.startsWith(TOKEN_PROTOCOL)) ?? false
-}
-
-const STATUS_TEXT: Readonly<Record<number, string>> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  503: 'Service Unavailable',
-}
-
-function writeRefusal(socket: Duplex, refusal: UpgradeRefusal): void {
-  const type = refusal.status === 503 ? 'server_error' : 'invalid_request_error'
-  const body = JSON.stringify({ error: { message: refusal.message, type, param: null, code: refusal.code } })
-  socket.end(
-    [
-      `HTTP/1.1 ${String(refusal.status)} ${STATUS_TEXT[refusal.status] ?? ''}`,
-      'Content-Type: application/json; charset=utf-8',
-      `Content-Length: ${String(Buffer.byteLength(body))}`,
-      'Connection: close',
-      '',
-      body,
-    ].join('\r\n'),
-  )
 }
 
 function serveEvents(client: WebSocket, { mesh, clock, log }: EventSocketsPorts): void {

@@ -4,6 +4,8 @@ import { MeshError } from '../../mesh/base/index.ts'
 export interface Face {
   /** Whether the local network is open. */
   isOpen(): boolean
+  /** Whether other people have accounts on this machine; absent: not known. */
+  isShared?(): boolean
   /** Names and addresses by which it reaches this port, without port; none while it is closed. */
   names(): readonly string[]
   /** The best page for another device; undefined: there is none that is secure. */

@@ -1,14 +1,15 @@
 import { getRequestListener } from '@hono/node-server'
 import { MeshError, throwIfAborted, type Clock, type Logger, type Random } from '../../mesh/base/index.ts'
 import type { Mesh } from '../../mesh/mesh-types.ts'
-import { openDoor, type Door } from '../door/index.ts'
+import { guardRules, openDoor, type Door, type GuardRules } from '../door/index.ts'
 import { createGatewayApp, type GatewayMount } from './app.ts'
 import { createEventSockets } from './events.ts'
 import { NO_NETWORK, type Face } from './face.ts'
-import { guardRules, tokenCheck, type GuardRules } from './guard.ts'
+import { tokenCheck } from './guard.ts'
 import { createOpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
 import { createPageFiles } from './page-files.ts'
+import type { ProveOrigin } from './routes/origin.ts'
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -24,6 +25,8 @@ export interface GatewayOptions {
   readonly mounts?: readonly GatewayMount[]
   /** The helper on its network; absent: on none. */
   readonly face?: Face
+  /** Proves to a page that it is ours. */
+  readonly prove?: ProveOrigin
 }
 
 /** Where a gateway listens. */
@@ -96,7 +99,19 @@ function serve(options: GatewayOptions, door: Door): ServingGateway {
   const rules = (): GuardRules => guardRules(door.port, face.names())
   const files = createPageFiles(options.pageDir)
   const mounts = options.mounts ?? []
-  const app = createGatewayApp({ mesh, clock, random, log, isToken, files, rules, asks, face, mounts })
+  const app = createGatewayApp({
+    mesh,
+    clock,
+    random,
+    log,
+    isToken,
+    files,
+    rules,
+    asks,
+    face,
+    mounts,
+    prove: options.prove,
+  })
   const sockets = createEventSockets({ mesh, clock, log, isToken, rules })
   // the global Request and Response stay Node's own: other parts of the helper use them
   const respond = getRequestListener((request, env) => app.fetch(request, env), {

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import type { TLSSocket } from 'node:tls'
 import type { HttpBindings } from '@hono/node-server'
-import { isLoopbackIp } from '../door/index.ts'
+import { callHeadOf, rawHeader } from '../door/index.ts'
 import type { RequestHead } from './guard.ts'
 
 /** Bindings of a request: the Node pair over a socket, nothing when the app is called directly. */
@@ -10,23 +9,14 @@ export interface GatewayEnv {
   Variables: { requestId: string }
 }
 
-type ReadHeader = (name: string) => readonly string[]
-
-/** The head of a request over a socket, from the raw headers: Node's own view drops duplicates. */
+/** The head of a request over a socket. */
 export function headOfIncoming(incoming: IncomingMessage): RequestHead {
-  const raw = incoming.rawHeaders
-  const { socket } = incoming
-  const from = {
-    isLocal: isLoopbackIp(socket.remoteAddress ?? ''),
-    isSecure: (socket as Partial<TLSSocket>).encrypted === true,
+  return {
+    ...callHeadOf(incoming),
+    authorization: rawHeader(incoming, 'authorization'),
+    contentType: rawHeader(incoming, 'content-type'),
+    contentEncoding: rawHeader(incoming, 'content-encoding'),
   }
-  return headOf(incoming.method ?? 'GET', incoming.url ?? '', from, (name) => {
-    const values: string[] = []
-    for (let index = 0; index + 1 < raw.length; index += 2) {
-      if (raw[index]?.toLowerCase() === name) values.push(raw[index + 1] ?? '')
-    }
-    return values
-  })
 }
 
 /** The part of a hono context that holds the request. */
@@ -47,23 +37,13 @@ export function headOfContext(context: RequestContext): RequestHead {
   if (incoming !== undefined) return headOfIncoming(incoming)
   const { headers, method, url } = context.req.raw
   const { pathname, search } = new URL(url)
-  // called without a socket: by this very process
-  return headOf(method, pathname + search, { isLocal: true, isSecure: false }, (name) => {
+  const read = (name: string): readonly string[] => {
     const value = headers.get(name)
     return value === null ? [] : [value]
-  })
-}
-
-function headOf(
-  method: string,
-  target: string,
-  from: Pick<RequestHead, 'isLocal' | 'isSecure'>,
-  read: ReadHeader,
-): RequestHead {
+  }
   return {
-    ...from,
     method,
-    target,
+    target: pathname + search,
     host: read('host'),
     origin: read('origin'),
     authorization: read('authorization'),
@@ -71,5 +51,8 @@ function headOf(
     contentEncoding: read('content-encoding'),
     fetchSite: read('sec-fetch-site'),
     fetchMode: read('sec-fetch-mode'),
+    // called without a socket: by this very process
+    isLocal: true,
+    isSecure: false,
   }
 }

@@ -1,12 +1,12 @@
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { tcp } from '@libp2p/tcp'
 import { webRTCDirect } from '@libp2p/webrtc'
-import { webSockets } from '@libp2p/websockets'
 import { MeshError, messageOf } from '../../mesh/base/index.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
 import { HELPER_QUOTAS, relayService } from '../../relay/index.ts'
 import type { PeerCertificate } from './certificate.ts'
 import { entranceWebSockets, type PeerEntrance } from './door-transport.ts'
+import { guardedWebSockets, type RefuseCaller } from './guarded-websockets.ts'
 import { freeUdpPort } from './udp-port.ts'
 
 /** Where the peer listens. 0 picks a free port. */
@@ -31,15 +31,17 @@ export function nodeTransports(options: {
   readonly host: string
   readonly ports: PeerPorts
   readonly certificate: PeerCertificate
+  /** Judges WebSockets at a port of their own; default: names and pages of this machine and port alone. */
+  readonly refuseCaller?: RefuseCaller
 }): NodePreset {
-  const { host, ports, certificate } = options
+  const { host, ports, certificate, refuseCaller } = options
   const { ws } = ports
   // no STUN server of anyone's: the addresses of one's own network are enough
   const rtcConfiguration = { iceServers: [] }
   return {
     transports: [
       tcp() as never,
-      (typeof ws === 'number' ? webSockets() : entranceWebSockets(ws)) as never,
+      (typeof ws === 'number' ? guardedWebSockets(refuseCaller) : entranceWebSockets(ws)) as never,
       webRTCDirect({ certificate, rtcConfiguration }) as never,
       circuitRelayTransport() as never,
     ],

@@ -5,4 +5,12 @@
  * Knows nothing of what is served.
  */
 export { openReach, type Reach, type ReachOptions } from './reach.ts'
-export { entranceAddresses, networkNames, pageAt, trustPageUrl, type Place, type Whereabouts } from './whereabouts.ts'
+export {
+  entranceAddresses,
+  networkNames,
+  pageAt,
+  peerCallers,
+  trustPageUrl,
+  type Place,
+  type Whereabouts,
+} from './whereabouts.ts'

@@ -1,10 +1,10 @@
 import { messageOf, type Clock, type Logger, type Random, type Store } from '../../mesh/base/index.ts'
 import { createNameKeeper, openMulticast, type Multicast } from '../discovery/index.ts'
-import { openDoor, type Door } from '../door/index.ts'
+import { NO_OTHER_CALLERS, openDoor, type Door, type PeerCallers } from '../door/index.ts'
 import { isLocalAddress, networkAddresses } from '../ports/network.ts'
 import { openStun, type Stun } from '../stun/index.ts'
 import { openTrust, type OwnCertificateFiles, type Trust } from '../trust/index.ts'
-import { entranceAddresses, type Whereabouts } from './whereabouts.ts'
+import { entranceAddresses, peerCallers, type Whereabouts } from './whereabouts.ts'
 
 /** What the reach of a helper is made of. */
 export interface ReachOptions {
@@ -26,6 +26,8 @@ export interface ReachOptions {
   readonly own: OwnCertificateFiles | undefined
   /** A copy of the page on an HTTPS host. */
   readonly publicPage: string | undefined
+  /** Origins of other copies of the page that may open the WebSocket of the peer. */
+  readonly pageOrigins?: readonly string[] | undefined
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -55,6 +57,7 @@ export interface Reach {
 const LOOPBACK = '127.0.0.1'
 /** Every interface of this machine. */
 const EVERYWHERE = '0.0.0.0'
+const NO_OTHER_CALLERS_YET = (): PeerCallers => NO_OTHER_CALLERS
 
 /**
  * Opens the port and takes its certificates into force. Who connects before the port
@@ -69,7 +72,16 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
     for (const one of opened.splice(0).reverse()) await one()
   }
   try {
-    const door = await openDoor({ port, host: listenOn, clock, log: log.child('door'), signal })
+    // who knocks before the certificates are read is judged by the names of this machine alone
+    let callers = NO_OTHER_CALLERS_YET
+    const door = await openDoor({
+      port,
+      host: listenOn,
+      clock,
+      log: log.child('door'),
+      signal,
+      callers: () => callers(),
+    })
     opened.push(() => door.close())
     const trust = await openTrust({
       dir: options.trustDir,
@@ -107,6 +119,7 @@ export async function openReach(options: ReachOptions): Promise<Reach> {
       trust: trust.state(),
       publicPage: options.publicPage,
     })
+    callers = () => peerCallers(where(), options.pageOrigins ?? [])
     return {
       door,
       trust,

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net'
+import type { PeerCallers } from '../door/index.ts'
 import type { TrustState } from '../trust/index.ts'
 
 /** Where a link will be opened: in a browser of this machine, or on another device. */
@@ -46,6 +47,12 @@ export function trustPageUrl({ lan, addresses, trust, port }: Whereabouts): stri
 export function networkNames({ lan, addresses, trust }: Whereabouts): string[] {
   if (!lan) return []
   return [...addresses, LOCAL_NAME, ...(trust.kind === 'own-certificate' ? trust.names : [])]
+}
+
+/** Whose pages may open the WebSocket of the peer: its own, the person's copy, and origins they named. */
+export function peerCallers(where: Whereabouts, pageOrigins: readonly string[]): PeerCallers {
+  const copy = where.publicPage === undefined ? [] : [new URL(where.publicPage).origin]
+  return { networkNames: networkNames(where), pageOrigins: [...copy, ...pageOrigins] }
 }
 
 /**

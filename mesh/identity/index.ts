@@ -16,6 +16,7 @@ export {
   type Standing,
 } from './membership.ts'
 export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'
+export { checkOriginProof, ORIGIN_NONCE_BYTES, originProof } from './origin-proof.ts'
 export { comparePictures, equalBytes, NONCE_BYTES, SECRET_BYTES } from './proof.ts'
 export { checkKnock, knockProof } from './knock-proof.ts'
 export { loadSealingKey } from './sealing-key.ts'

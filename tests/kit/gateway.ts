@@ -1,6 +1,7 @@
 import { silentLogger, type Clock, type Logger } from '../../mesh/base/index.ts'
 import { createGatewayApp, type GatewayApp, type GatewayMount } from '../../helper/gateway/app.ts'
-import { guardRules, tokenCheck } from '../../helper/gateway/guard.ts'
+import { guardRules } from '../../helper/door/index.ts'
+import { tokenCheck } from '../../helper/gateway/guard.ts'
 import { createOpenAsks, type OpenAsks } from '../../helper/gateway/open-asks.ts'
 import { createPageFiles } from '../../helper/gateway/page-files.ts'
 import { createVirtualClock } from './clock.ts'

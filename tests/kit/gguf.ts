@@ -22,6 +22,10 @@ export interface TinyGgufOptions {
    * occur twice, because the next token depends on the last one only.
    */
   readonly says?: string
+  /** More tokens at the end of the vocabulary: their text and type (4: the user's own). */
+  readonly more?: readonly { readonly text: string; readonly type: number }[]
+  /** The type of `<|im_start|>` and `<|im_end|>`; default 3, control. */
+  readonly markType?: number
   /** With `says`: the model ends after the text instead of repeating it. */
   readonly ends?: boolean
 }
@@ -45,9 +49,9 @@ interface Vocabulary {
   readonly types: readonly number[]
 }
 
-function vocabulary(): Vocabulary {
+function vocabulary({ more = [], markType = TYPE_CONTROL }: TinyGgufOptions): Vocabulary {
   const texts = ['<unk>', '<s>', '</s>', '<|im_start|>', '<|im_end|>']
-  const types = [TYPE_UNKNOWN, TYPE_CONTROL, TYPE_CONTROL, TYPE_CONTROL, TYPE_CONTROL]
+  const types = [TYPE_UNKNOWN, TYPE_CONTROL, TYPE_CONTROL, markType, markType]
   for (let byte = 0; byte < 256; byte++) {
     texts.push(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`)
     types.push(TYPE_BYTE)
@@ -55,6 +59,11 @@ function vocabulary(): Vocabulary {
   for (let code = 0x20; code < 0x7f; code++) {
     texts.push(code === 0x20 ? '\u2581' : String.fromCharCode(code))
     types.push(TYPE_NORMAL)
+  }
+  for (const { text, type } of more) {
+    // files hold the spaces of a user's own tokens as they are
+    texts.push(type === TYPE_NORMAL ? text.replaceAll(' ', '\u2581') : text)
+    types.push(type)
   }
   return { texts, types }
 }
@@ -85,7 +94,7 @@ type Tensor = { readonly name: string; readonly dimensions: readonly number[]; r
 
 /** The bytes of a whole model file, the same for the same options. */
 export function tinyGguf(options: TinyGgufOptions = {}): Uint8Array {
-  const words = vocabulary()
+  const words = vocabulary(options)
   const heads = options.heads ?? 4
   const step = heads * ROPE_WIDTH_LEAST
   const width = options.says === undefined ? (options.width ?? 64) : Math.ceil(words.texts.length / step) * step

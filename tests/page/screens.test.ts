@@ -765,4 +765,49 @@ describe.skipIf(!hasChromium)('the screens', () => {
     expect(page.url()).toContain(preview.origin)
     await context.close()
   })
+
+  it('keep every message readable beside one that is made to break its chat', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'hostile')
+    const deep = '>'.repeat(3_000)
+    const texts = [
+      'The first **answer**.',
+      `${deep} within`,
+      `${'- '.repeat(20_000)}x`,
+      '*a **b '.repeat(10_000),
+      '[a]('.repeat(20_000),
+      `${'|a'.repeat(300)}\n${'|-'.repeat(300)}\n${'|\n'.repeat(40_000)}`,
+      'BREAKS its own message',
+      'The last **answer**.',
+    ]
+    await page.evaluate((answers) => {
+      // a message whose own screen fails, whatever the reason
+      const { set } = Object.getOwnPropertyDescriptor(Element.prototype, 'innerHTML') ?? {}
+      Object.defineProperty(Element.prototype, 'innerHTML', {
+        configurable: true,
+        set(this: Element, html: unknown) {
+          if (String(html).includes('BREAKS')) throw new RangeError('broken on purpose')
+          set?.call(this, html)
+        },
+      })
+      const { scene } = window as unknown as { scene: { show(answers: readonly string[]): string } }
+      window.history.pushState(null, '', `?chat=${scene.show(answers)}`)
+      window.dispatchEvent(new PopStateEvent('popstate'))
+    }, texts)
+    await page.getByText('The last answer.').waitFor()
+    expect(await page.getByText('The first answer.').isVisible()).toBe(true)
+    expect(await page.getByText('BREAKS its own message').isVisible()).toBe(true)
+    expect(await page.locator('strong', { hasText: 'answer' }).count()).toBe(2)
+    expect(await page.getByText('Shown as it was written').count()).toBeGreaterThanOrEqual(5)
+    expect(await page.locator('article[data-state="plain"]').count()).toBe(1)
+    expect(
+      await page
+        .locator('article')
+        .filter({ hasText: '>'.repeat(2_000) })
+        .count(),
+    ).toBe(1)
+    expect(device.errors).toEqual([])
+    await device.close()
+  })
 })

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isMeshError, silentLogger, type ModelId } from '../../mesh/base/index.ts'
-import { createLlamaHost, forkEngine, type HelperEngineHost } from '../../helper/engines/index.ts'
+import { createLlamaHost, startEngineProcess, type HelperEngineHost } from '../../helper/engines/index.ts'
 import { createModelLibrary, type ModelLibrary } from '../../helper/models/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { engineWorkerFile } from '../kit/engine-worker.ts'
@@ -33,8 +33,8 @@ beforeEach(async () => {
     threads: 1,
     workerFile,
     gpu: false,
-    startLink: () => {
-      const link = forkEngine(workerFile, silentLogger)
+    startLink: (modelFile) => {
+      const link = startEngineProcess({ workerFile, modelFile, dataDir: folder, log: silentLogger })
       if (link.pid !== undefined) pids.push(link.pid)
       return link
     },

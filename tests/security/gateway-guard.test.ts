@@ -1,14 +1,7 @@
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import {
-  guardRules,
-  refuseBodyType,
-  refuseOutsider,
-  refuseStranger,
-  tokenCheck,
-  zoneOf,
-  type RequestHead,
-} from '../../helper/gateway/guard.ts'
+import { guardRules, refuseOutsider, zoneOf } from '../../helper/door/index.ts'
+import { refuseBodyType, refuseStranger, tokenCheck, type RequestHead } from '../../helper/gateway/guard.ts'
 import { createGateway, type ServingGateway } from '../../helper/gateway/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'

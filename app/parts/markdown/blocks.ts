@@ -1,10 +1,12 @@
-import { Lexer, Marked, type Token, type Tokens, type TokensList } from 'marked'
+import { Marked, type Token, type Tokens, type TokensList } from 'marked'
+import { lexBounded, type PlainToken } from './bounded-lexer.ts'
 import { escapeHtml } from './escape.ts'
 import { safeTarget } from './target.ts'
 
-/** One piece of an answer: prose as HTML that was not sanitised yet, or a block of code. */
+/** One piece of an answer: prose as HTML, a block of code, or text as it was written. */
 export type Block =
   | { readonly kind: 'prose'; readonly html: string }
+  | { readonly kind: 'plain'; readonly text: string }
   | { readonly kind: 'code'; readonly code: string; readonly language: string; readonly closed: boolean }
 
 /** Words the renderer puts in, given by the caller so that this file stays free of languages. */
@@ -13,50 +15,79 @@ export interface BlockWords {
   table: string
 }
 
-/** Texts beyond this are cut into plain paragraphs: a lexer may take quadratic time on hostile input. */
+/** Texts beyond this are shown as they were written. */
 export const MARKDOWN_MAX_CHARS = 200_000
+
+/** A text as blocks. */
+export interface Rendered {
+  readonly blocks: readonly Block[]
+  /** A part of it is shown as it was written: it is too long, or nested too deep. */
+  readonly isCut: boolean
+}
 
 /** A renderer of texts into blocks that remembers blocks by their raw text, so that streaming costs only the last one. */
 export interface BlockRenderer {
-  render(text: string): readonly Block[]
+  /** Never throws, whatever the text: what cannot be rendered is plain. */
+  render(text: string): Rendered
 }
 
 /** Makes a {@link BlockRenderer}. `sanitise` runs once for each new piece of prose. */
 export function createBlockRenderer(words: BlockWords, sanitise: (html: string) => string): BlockRenderer {
   const marked = createMarked(words)
   let cache = new Map<string, Block>()
+  let cachedLinks = ''
+  const renderText = (text: string): Rendered => {
+    if (text.length > MARKDOWN_MAX_CHARS) return plainly(text)
+    const { tokens, links, isCut } = lexBounded(text)
+    // a definition that comes late changes how earlier blocks read
+    const linksNow = JSON.stringify(links)
+    if (linksNow !== cachedLinks) cache = new Map()
+    cachedLinks = linksNow
+    const next = new Map<string, Block>()
+    const blocks: Block[] = []
+    for (const token of tokens) {
+      if (token.type === 'space' || token.type === 'def') continue
+      const key = `${token.type} ${token.raw}`
+      const block = next.get(key) ?? cache.get(key) ?? toBlock(token, links, marked, sanitise)
+      next.set(key, block)
+      blocks.push(block)
+    }
+    cache = next
+    return { blocks, isCut }
+  }
   return {
     render(text) {
-      const tokens = lex(text)
-      // a definition that comes late changes how earlier blocks read
-      const links = JSON.stringify(tokens.links)
-      const next = new Map<string, Block>()
-      const blocks: Block[] = []
-      for (const token of tokens) {
-        if (token.type === 'space' || token.type === 'def') continue
-        const key = `${links}\n${token.raw}`
-        const block = next.get(key) ?? cache.get(key) ?? toBlock(token, tokens.links, marked, sanitise)
-        next.set(key, block)
-        blocks.push(block)
+      try {
+        return renderText(text)
+      } catch (error) {
+        // a foreign text must not take the other messages of its chat along
+        console.warn('a text could not be shown as Markdown', error)
+        return plainly(text)
       }
-      cache = next
-      return blocks
     },
   }
 }
 
-function lex(text: string): TokensList {
-  if (text.length <= MARKDOWN_MAX_CHARS) return new Lexer({ gfm: true }).lex(text)
-  const tokens = text.split(/\n{2,}/).map((raw): Token => ({ type: 'text', raw, text: raw, escaped: false }))
-  return Object.assign(tokens, { links: {} })
+function plainly(text: string): Rendered {
+  return { blocks: [{ kind: 'plain', text }], isCut: true }
 }
 
-function toBlock(token: Token, links: TokensList['links'], marked: Marked, sanitise: (html: string) => string): Block {
+function toBlock(
+  token: Token | PlainToken,
+  links: TokensList['links'],
+  marked: Marked,
+  sanitise: (html: string) => string,
+): Block {
+  if (isPlain(token)) return { kind: 'plain', text: token.raw }
   if (isCode(token)) {
     const closed = token.codeBlockStyle === 'indented' || /\n[ \t]*(?:`{3,}|~{3,})[ \t]*\n*$/.test(token.raw)
     return { kind: 'code', code: token.text, language: languageOf(token.lang), closed }
   }
   return { kind: 'prose', html: sanitise(marked.parser(Object.assign([token], { links }))) }
+}
+
+function isPlain(token: Token | PlainToken): token is PlainToken {
+  return token.type === 'plain'
 }
 
 function isCode(token: Token): token is Tokens.Code {

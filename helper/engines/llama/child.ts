@@ -1,6 +1,7 @@
-import { fork, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { messageOf, type Logger } from '../../../mesh/base/index.ts'
+import { apart, findIsolation, type Launch } from './isolation.ts'
 import type { ToEngine } from './protocol.ts'
 
 /** The helper's end of the line to an engine process. Tests give one without a process. */
@@ -20,12 +21,29 @@ export interface EngineLink {
 const PASSED_ON =
   /^(PATH|HOME|USERPROFILE|SYSTEMROOT|WINDIR|TEMP|TMP|TMPDIR|LANG|LC_.*|LD_LIBRARY_PATH|DYLD_.*|CUDA_.*|HIP_.*|ROCR_.*|GGML_.*|VK_.*|XDG_RUNTIME_DIR)$/i
 
-/** Starts an engine process. It ends by itself when this process does, however that ends. */
-export function forkEngine(workerFile: URL | string, log: Logger): EngineLink {
+/** What an engine process is started with. */
+export interface EngineStart {
+  /** The built engine process: a path, or a file URL. */
+  readonly workerFile: URL | string
+  /** The one model it is to read. */
+  readonly modelFile: string
+  /** Of the helper, which the engine has no business in. */
+  readonly dataDir: string
+  readonly log: Logger
+}
+
+/**
+ * Starts an engine process, apart from the rest of the machine where the system lets
+ * us (`findIsolation`). It ends by itself when this process does, however that ends.
+ */
+export function startEngineProcess({ workerFile, modelFile, dataDir, log }: EngineStart): EngineLink {
   const file = typeof workerFile === 'string' ? workerFile : fileURLToPath(workerFile)
-  const child = fork(file, [], {
+  const program: Launch = { command: process.execPath, args: [file] }
+  const { isApart, reason } = findIsolation()
+  if (!isApart) log.info('The engine runs with the rights of this user.', { reason: reason ?? 'unknown' })
+  const { command, args } = isApart ? apart(program, dataDir, modelFile) : program
+  const child = spawn(command, [...args], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    execArgv: [],
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name))),
   })
   let lastWords = ''

@@ -13,7 +13,7 @@ import type { OpenedModel } from '../../models/index.ts'
 import type { Cancellable, EnginePorts, HelperEngineHost } from '../engine-kind.ts'
 import { createBackoff } from './backoff.ts'
 import { createCanaries } from './canary.ts'
-import { forkEngine, type EngineLink } from './child.ts'
+import { startEngineProcess, type EngineLink } from './child.ts'
 import { startLlamaEngine, type LlamaEngine } from './engine.ts'
 import { availableMemory, planMemory } from './memory-plan.ts'
 import { createSpeedometer } from './speed.ts'
@@ -32,7 +32,7 @@ export interface LlamaHostOptions extends EnginePorts {
   /** Default: what the machine has free. */
   readonly availableBytes?: (() => number) | undefined
   /** Default: a process. */
-  readonly startLink?: (() => EngineLink) | undefined
+  readonly startLink?: ((modelFile: string) => EngineLink) | undefined
 }
 
 interface Loading {
@@ -51,7 +51,10 @@ interface Loaded {
 export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
   const { library, clock, log } = options
   const canaries = createCanaries(library.dataDir)
-  const startLink = options.startLink ?? (() => forkEngine(options.workerFile, log))
+  const startLink =
+    options.startLink ??
+    ((modelFile: string) =>
+      startEngineProcess({ workerFile: options.workerFile, modelFile, dataDir: library.dataDir, log }))
   const availableBytes = options.availableBytes ?? availableMemory
   const loaded = new Map<string, Loaded>()
   const loading = new Map<string, Loading>()
@@ -116,7 +119,7 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
     let lostEarly: MeshError | undefined
     try {
       engine = await startLlamaEngine({
-        link: startLink(),
+        link: startLink(opened.file),
         order: {
           file: opened.file,
           threads: options.threads,

@@ -6,8 +6,9 @@
 import type { EngineKind } from '../engine-kind.ts'
 import { createLlamaHost } from './host.ts'
 
-export { forkEngine, type EngineLink } from './child.ts'
+export { startEngineProcess, type EngineLink, type EngineStart } from './child.ts'
 export { createLlamaHost, type LlamaHostOptions } from './host.ts'
+export { findIsolation, type Isolation } from './isolation.ts'
 export { type FromEngine, type ToEngine } from './protocol.ts'
 export { defaultThreads } from './threads.ts'
 

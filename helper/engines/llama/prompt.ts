@@ -6,9 +6,11 @@ import {
   type ChatHistoryItem,
   type ChatWrapper,
   type LlamaModel,
+  type Token,
 } from 'node-llama-cpp'
 import { messageOf } from '../../../mesh/base/index.ts'
 import type { ChatMessage } from '../../../mesh/engine/index.ts'
+import { marksOf, textTokenizer } from './plain-text.ts'
 
 /** Turns messages into the tokens a model was trained to read. */
 export interface PromptWriter {
@@ -26,19 +28,34 @@ export interface PromptWriter {
  */
 export function createPromptWriter(model: LlamaModel, log: (text: string) => void): PromptWriter {
   if (isPlainChatMl(model)) {
-    return { stops: [], write: (messages) => writeChatMl(messages).tokenize(model.tokenizer) }
+    const tokenizer = textTokenizer(model.tokenizer, marksOf(model, tokensOf(writeChatMl(PROBE), model)))
+    return { stops: [], write: (messages) => writeChatMl(messages).tokenize(tokenizer) }
   }
   const wrapper = chooseWrapper(model, log)
+  const { contextText: probe } = wrapper.generateContextState({ chatHistory: toHistory(PROBE) })
+  const tokenizer = textTokenizer(model.tokenizer, marksOf(model, tokensOf(probe, model)))
   return {
     stops: textStops(wrapper, model),
     write(messages) {
       const { contextText } = wrapper.generateContextState({ chatHistory: toHistory(messages) })
-      const tokens: number[] = contextText.tokenize(model.tokenizer)
+      const tokens: number[] = contextText.tokenize(tokenizer)
       const { bos } = model.tokens
       if (model.tokens.shouldPrependBosToken && bos !== null && tokens[0] !== bos) tokens.unshift(bos)
       return tokens
     },
   }
+}
+
+/** A conversation in which every role has its turn. */
+const PROBE: readonly ChatMessage[] = [
+  { role: 'user', content: 'x' },
+  { role: 'assistant', content: 'x' },
+  { role: 'user', content: 'x' },
+]
+
+/** The tokens a template writes by itself. */
+function tokensOf(text: LlamaText, model: LlamaModel): Token[] {
+  return text.values.flatMap((value) => (value instanceof SpecialTokensText ? value.tokenize(model.tokenizer) : []))
 }
 
 /** The loop of ChatML, whatever stands around it. */

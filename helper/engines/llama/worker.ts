@@ -7,6 +7,10 @@ import { asMeshError, errorToWire, MeshError, messageOf } from '../../../mesh/ba
 import { createPromptWriter } from './prompt.ts'
 import { ToEngine, UnfitQuestion, type FromEngine, type LoadOrder } from './protocol.ts'
 import { createSession, type Session } from './session.ts'
+import { shedInherited } from './shed.ts'
+
+// before any model is read, whose maker may be anybody
+shedInherited()
 
 const running = new Map<number, AbortController>()
 let session: Session | undefined

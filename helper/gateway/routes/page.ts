@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { messageOf, type Logger } from '../../../mesh/base/index.ts'
+import { PAGE_WORKER } from '../healing-worker.ts'
 import { badRequest, failureResponse } from '../openai-errors.ts'
 import { isCompressible, type PageContent, type PageEncoding, type PageFile, type PageFiles } from '../page-files.ts'
 import { PAGE_POLICY } from '../page-policy.ts'
@@ -103,7 +104,10 @@ async function sendFile(
     etag: content.etag,
     ...(isCompressible(file) ? { vary: 'accept-encoding' } : {}),
   }
-  if (isKnown(content.etag, context.req.header('if-none-match'))) return new Response(null, { status: 304, headers })
+  // the page itself is always sent: another server at this address may have left one with our tag
+  const mayBeKept = file.path !== '/index.html' && file.path !== PAGE_WORKER
+  if (mayBeKept && isKnown(content.etag, context.req.header('if-none-match')))
+    return new Response(null, { status: 304, headers })
   return new Response(content.bytes, {
     headers: {
       ...headers,

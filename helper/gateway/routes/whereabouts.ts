@@ -14,7 +14,8 @@ export function health(mesh: Mesh): () => Response {
 export function whereabouts(mesh: Mesh, face: Face): () => Response {
   return () => {
     const self = mesh.devices().find((device) => device.id === mesh.self)
-    return Response.json({ ...describe(mesh, face), name: self?.name ?? '' })
+    const shared = face.isShared?.() === true ? { shared: true } : {}
+    return Response.json({ ...describe(mesh, face), name: self?.name ?? '', ...shared })
   }
 }
 

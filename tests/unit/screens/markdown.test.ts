@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { Lexer } from 'marked'
 import { describe, expect, it } from 'vitest'
 import { createBlockRenderer, MARKDOWN_MAX_CHARS, type Block } from '../../../app/parts/markdown/blocks.ts'
+import { lexBounded } from '../../../app/parts/markdown/bounded-lexer.ts'
+import { MARKDOWN_MAX_DEPTH } from '../../../app/parts/markdown/work.ts'
 import { safeTarget } from '../../../app/parts/markdown/target.ts'
 
 const words = { image: (alt: string) => `Image, not loaded: ${alt}`, table: 'Table' }
@@ -7,7 +12,7 @@ const words = { image: (alt: string) => `Image, not loaded: ${alt}`, table: 'Tab
 function htmlOf(text: string): string {
   return createBlockRenderer(words, (html) => html)
     .render(text)
-    .map((block) => (block.kind === 'prose' ? block.html : ''))
+    .blocks.map((block) => (block.kind === 'prose' ? block.html : ''))
     .join('')
 }
 
@@ -53,7 +58,7 @@ describe('Markdown of an answer', () => {
   })
 
   it('knows when a fence is closed', () => {
-    const blocks = (text: string): readonly Block[] => createBlockRenderer(words, (html) => html).render(text)
+    const blocks = (text: string): readonly Block[] => createBlockRenderer(words, (html) => html).render(text).blocks
     expect(blocks('```ts\nconst a = 1')).toEqual([{ kind: 'code', code: 'const a = 1', language: 'ts', closed: false }])
     expect(blocks('```ts\nconst a = 1\n```')).toEqual([
       { kind: 'code', code: 'const a = 1', language: 'ts', closed: true },
@@ -72,8 +77,8 @@ describe('Markdown of an answer', () => {
     // one rendering for each new letter of the last block, never for those before it
     expect(rendered).toBeLessThanOrEqual(text.length + 20)
     const before = rendered
-    const first = renderer.render(text)
-    expect(renderer.render(`${text}\n\nMore.`)[0]).toBe(first[0])
+    const first = renderer.render(text).blocks
+    expect(renderer.render(`${text}\n\nMore.`).blocks[0]).toBe(first[0])
     expect(rendered).toBe(before + 1)
   })
 
@@ -83,10 +88,242 @@ describe('Markdown of an answer', () => {
     expect(JSON.stringify(renderer.render('See [a][1].\n\n[1]: https://example.org'))).toContain('<a')
   })
 
-  it('cuts an endless text into plain paragraphs in little time', () => {
-    const started = performance.now()
-    const blocks = createBlockRenderer(words, (html) => html).render('*'.repeat(MARKDOWN_MAX_CHARS + 1))
-    expect(blocks.length).toBe(1)
-    expect(performance.now() - started).toBeLessThan(5_000)
+  it('shows an endless text as it was written', () => {
+    const text = '*'.repeat(MARKDOWN_MAX_CHARS + 1)
+    const rendered = createBlockRenderer(words, (html) => html).render(text)
+    expect(rendered).toEqual({ blocks: [{ kind: 'plain', text }], isCut: true })
   })
 })
+
+const CHARS = 100_000
+const fill = (piece: string, chars = CHARS): string => piece.repeat(Math.ceil(chars / piece.length)).slice(0, chars)
+/** What deepens with every line. */
+const stairs = (step: (level: number) => string): string => {
+  let text = ''
+  for (let level = 0; text.length < CHARS; level += 1) text += step(level)
+  return text
+}
+// each makes a reader of Markdown slow or deep: time that grows with the square of a text, or worse, and one step of the stack for each sign
+const PIECES = [
+  ...[
+    '>',
+    '> ',
+    '- ',
+    '1. ',
+    '- > ',
+    '> - ',
+    '* ',
+    '+ 1) ',
+    '- [ ] ',
+    '- a\n',
+    '- a\n\n',
+    '1. a\n2) b\n',
+    '-\n',
+    '* a\n+ b\n',
+  ],
+  ...[
+    '*',
+    '*a',
+    '**a',
+    '*a ',
+    'a*',
+    'a**',
+    '_a',
+    'a_ ',
+    '*_',
+    '**_a ',
+    '***a',
+    'a***b__',
+    '~~a',
+    '~a ',
+    '~',
+    '*!',
+    '😀*',
+    '\\*a',
+  ],
+  ...[
+    '[',
+    ']',
+    '[a](',
+    '[a]',
+    '[a](b) ',
+    '![',
+    '![a](',
+    '[a](<b',
+    '[](',
+    '[a][',
+    '[*a](b',
+    '![[]()',
+    '[![',
+    '[a]*[b]_',
+    '\\[*',
+  ],
+  ...[
+    '<',
+    '<a ',
+    '<a href="',
+    '<!--',
+    '<?',
+    '<![CDATA[',
+    '<!A',
+    '</',
+    '<div>\n',
+    '<pre>',
+    '<script>\n',
+    '<a\n',
+    '<a b="',
+    '<b>*',
+  ],
+  ...[
+    '`',
+    '`a``',
+    '`a`*',
+    '```\n',
+    '~~~\na\n',
+    '(',
+    '\\',
+    '&',
+    '&#',
+    'http://',
+    'www.',
+    'a@',
+    'a.b@c.',
+    'x_y@z-',
+    'a.',
+    'a:b ',
+    'ftp:',
+  ],
+  ...[
+    '# ',
+    '#',
+    'a\n=\n',
+    '_ ',
+    ' ',
+    '\n',
+    'a\n',
+    ' \n',
+    '\t',
+    'a  \n',
+    '\r',
+    '|',
+    'a|b\n-|-\n',
+    '|a|\n|-|\n',
+    '    a\n',
+    '    ',
+  ],
+  ...[
+    '[a]: b\n',
+    '[a]:',
+    '[a]: b "',
+    'a\n> ',
+    '> a\n',
+    '>> a\n> b\n',
+    '> ```\n',
+    '- a\n  b\n',
+    'a',
+    '1',
+    '1.',
+    '[a](b)*',
+  ],
+]
+const WHOLE: readonly (readonly [string, string])[] = [
+  ['nested emphasis', fill('*a **a ', CHARS / 2) + fill('a** a*', CHARS / 2)],
+  ['brackets in brackets', fill('[', CHARS / 2) + fill(']', CHARS / 2)],
+  ['links in links', `${fill('[', CHARS / 4)}a${fill('](b)')}`],
+  ['a list in a list', stairs((level) => `${' '.repeat(level * 2)}- a\n`)],
+  ['a quote in a list in a quote', stairs((level) => `${'> - '.repeat(level)}a\n`)],
+  ['ever longer code marks', stairs((level) => `${'`'.repeat(level + 1)}a `)],
+  ['lines that hang on a list', `- a\n${fill(' b\n')}`],
+  ['lines that hang on a quote', `> a\n${fill('b\n')}`],
+  ['a mail address without end', `${fill('a')}@`],
+  ['a table wider than its rows', `${fill('|a', 600)}\n${fill('|-', 600)}\n${fill('|\n')}`],
+  ['a target of brackets', `[a](${fill('(')}`],
+  ['a definition without end', `[a]: <${fill('b')}`],
+  ['ever new definitions', stairs((level) => `[a${String(level)}]: b\n\n[a${String(level)}]\n\n`)],
+  ['quotes that hang on each other', fill(`${'>'.repeat(3_000)}a\n> > `)],
+  ['lists that hang on quotes', fill(`${'> - '.repeat(800)}a\n> `)],
+  ['a rule that is none', `${fill('- ')}a`],
+]
+
+describe('a text made to be slow or deep', () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ...PIECES.map((piece) => [JSON.stringify(piece), fill(piece)] as const),
+    ...PIECES.map((piece) => [`${JSON.stringify(piece)} in paragraphs`, fill(`${fill(piece, 300)}\n\n`)] as const),
+    ...PIECES.map(
+      (piece) => [`${JSON.stringify(piece)} in long paragraphs`, fill(`${fill(piece, 1_500)}\n\n`)] as const,
+    ),
+    ...WHOLE,
+  ]
+
+  it('has every construct', () => {
+    expect(cases.length).toBeGreaterThan(300)
+  })
+
+  it.each(cases)('%s keeps its words, in little time', (_what, text) => {
+    const renderer = createBlockRenderer(words, (html) => html)
+    const started = performance.now()
+    const { blocks } = renderer.render(text)
+    // some fifty on a free machine; what grows with the square takes seconds
+    expect(performance.now() - started).toBeLessThan(500)
+    const html = blocks.map((block) => (block.kind === 'prose' ? block.html : '')).join('')
+    expect(html.length).toBeLessThan(40 * CHARS)
+    expect(depthOf(html)).toBeLessThan(4 * MARKDOWN_MAX_DEPTH)
+  })
+
+  it('shows three thousand quotes in one another as text, and goes on after them', () => {
+    const { blocks, isCut } = createBlockRenderer(words, (html) => html).render(`${'>'.repeat(3_000)}\n\n**after**`)
+    expect(isCut).toBe(true)
+    expect(JSON.stringify(blocks)).toContain('<strong>after</strong>')
+  })
+
+  it('loses no letter where it stops laying out', () => {
+    const text = `${fill('*a **b ', 9_000)}\n\nlast words`
+    const { blocks } = createBlockRenderer(words, (html) => html).render(text)
+    const shown = blocks.map((block) =>
+      block.kind === 'prose' ? block.html : block.kind === 'plain' ? block.text : '',
+    )
+    expect(shown.join('').replaceAll(/[^ab]/g, '').length).toBeGreaterThanOrEqual(text.replaceAll(/[^ab]/g, '').length)
+    expect(shown.at(-1)).toContain('last words')
+  })
+
+  it('is plain where the sanitiser fails', () => {
+    const renderer = createBlockRenderer(words, () => {
+      throw new RangeError('Maximum call stack size exceeded')
+    })
+    expect(renderer.render('words').blocks).toEqual([{ kind: 'plain', text: 'words' }])
+  })
+
+  it('whatever it is made of, never throws and is bounded in depth', () => {
+    const piece = fc.constantFrom(...PIECES, 'word ', '\n\n', '  ')
+    const text = fc.array(fc.tuple(piece, fc.integer({ min: 1, max: 400 })), { minLength: 1, maxLength: 12 })
+    fc.assert(
+      fc.property(text, (parts) => {
+        const { blocks } = createBlockRenderer(words, (html) => html).render(
+          parts.map(([what, times]) => what.repeat(times)).join(''),
+        )
+        for (const block of blocks)
+          if (block.kind === 'prose') expect(depthOf(block.html)).toBeLessThan(4 * MARKDOWN_MAX_DEPTH)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('reads honest texts as the library does', () => {
+    const text = readFileSync(new URL('../../../ARCHITECTURE.md', import.meta.url), 'utf8')
+    const { tokens, isCut } = lexBounded(text)
+    expect(isCut).toBe(false)
+    expect([...tokens]).toEqual([...new Lexer({ gfm: true }).lex(text)])
+  })
+})
+
+/** Elements inside one another in what the renderer made. */
+function depthOf(html: string): number {
+  let depth = 0
+  let deepest = 0
+  for (const [tag] of html.matchAll(/<\/?[a-z][^>]*>/g)) {
+    if (/^<(?:br|hr)/.test(tag)) continue
+    depth += tag.startsWith('</') ? -1 : 1
+    deepest = Math.max(deepest, depth)
+  }
+  return deepest
+}
