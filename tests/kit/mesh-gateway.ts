@@ -1,5 +1,6 @@
 import { createGatewayApp } from '../../helper/gateway/app.ts'
-import { guardRules, tokenCheck } from '../../helper/gateway/guard.ts'
+import { guardRules } from '../../helper/door/index.ts'
+import { tokenCheck } from '../../helper/gateway/guard.ts'
 import { createPageFiles } from '../../helper/gateway/page-files.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
