@@ -15,7 +15,17 @@ export {
   type Standing,
 } from './membership.ts'
 export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'
-export { comparePictures, equalBytes, NONCE_BYTES, SECRET_BYTES } from './proof.ts'
+export { PICTURES, type PictureName } from './picture-names.ts'
+export {
+  commitmentOf,
+  COMMITMENT_BYTES,
+  comparePictures,
+  equalBytes,
+  NONCE_BYTES,
+  PICTURE_COUNT,
+  SECRET_BYTES,
+  type Comparison,
+} from './proof.ts'
 export { checkKnock, knockProof } from './knock-proof.ts'
 export { loadSealingKey } from './sealing-key.ts'
 export {
@@ -94,5 +104,6 @@ export {
   type TakeResult,
 } from './ledger/index.ts'
 export { lowerRole, ROLES, type Role } from './roles.ts'
+export { checkShown, type Shown } from './shown.ts'
 export { makeWords, readWords, secretOfWords } from './words.ts'
 export { createEpochs, EPOCH_MAX_AGE_MS, EPOCH_STAGGER_MS, type EpochsPorts } from './epochs.ts'

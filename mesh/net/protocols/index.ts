@@ -5,6 +5,7 @@
 import type { Clock, Logger } from '../../base/index.ts'
 import type { EngineHost } from '../../engine/index.ts'
 import type { Protocol } from '../protocol.ts'
+import { compareProtocol, type Comparing } from './compare/compare.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission, type Knocking, type Recovering } from './join/join.ts'
@@ -16,6 +17,7 @@ export interface ProtocolHosts {
   readonly control: ControlHost
   readonly engines: EngineHost | undefined
   readonly admission: Admission
+  readonly comparing: Comparing
   readonly knocking: Knocking
   readonly recovering: Recovering
   /** Absent where no documents are shared. */
@@ -29,6 +31,7 @@ export function createProtocols(
 ): readonly Protocol[] {
   return [
     controlProtocol(hosts.control, ports),
+    compareProtocol(hosts.comparing),
     inferProtocol(hosts.engines, ports),
     joinProtocol(hosts.admission, hosts.knocking, hosts.recovering),
     ledgerProtocol(hosts.control.ledger),
