@@ -35,7 +35,13 @@ export interface ComparingHere {
 }
 
 /** The joining side of the pictures. */
-export function createComparingHere({ self, random }: { readonly self: DeviceId; readonly random: Random }): ComparingHere {
+export function createComparingHere({
+  self,
+  random,
+}: {
+  readonly self: DeviceId
+  readonly random: Random
+}): ComparingHere {
   const asked = new Map<InvitationId, (matches: boolean) => void>()
   /** Answers that were lost after the person had compared: what was agreed to is not asked again. */
   const agreedBefore = new Set<InvitationId>()

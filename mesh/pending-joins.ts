@@ -124,7 +124,9 @@ export async function compareElsewhere(
   const candidates = (): DeviceId[] =>
     membership
       .members()
-      .filter(({ id, person, removedAt }) => person === invitation.madeByPerson && removedAt === null && !refused.has(id))
+      .filter(
+        ({ id, person, removedAt }) => person === invitation.madeByPerson && removedAt === null && !refused.has(id),
+      )
       .filter(({ id }) => links.view(id).state === 'online')
       .sort((a, b) => rank(b) - rank(a))
       .map(({ id }) => id)

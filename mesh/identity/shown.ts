@@ -64,7 +64,8 @@ function checkLink(place: Place, link: InvitationLink): void {
   const invitation = usedInvitation(place, invitationIdOfKey(key))
   if (invitation === undefined) throw differs('This device was let in by something else than the invitation it opened.')
   const { state, device, person } = place
-  if (invitation.madeBy !== link.inviter) throw differs('The invitation was made by another device than the link names.')
+  if (invitation.madeBy !== link.inviter)
+    throw differs('The invitation was made by another device than the link names.')
   const isOwn = link.person === ''
   const expected = isOwn ? invitation.madeByPerson : personIdOfInvitation(key)
   const isNamed = isOwn ? invitation.personName === null : invitation.personName === cleanName(link.person)

@@ -138,13 +138,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     const made = ledger.state().invitations.get(given.invitation)
     const seenAt = made === undefined ? undefined : ledger.receivedAt(made.entry)
     const time = { now: clock.now(), seenAt }
-    const invitation = await checkInvitation(
-      ledger.state(),
-      given.invitation,
-      given.proof,
-      given.certificate,
-      time,
-    )
+    const invitation = await checkInvitation(ledger.state(), given.invitation, given.proof, given.certificate, time)
     const comparison = {
       mesh: ledger.mesh,
       invitation: invitation.id,
@@ -359,8 +353,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
   return {
     changes,
     waiting: () => [...entries.values()].map((entry) => entry.waiting),
-    comparedHere: () =>
-      [...entries.values()].flatMap(({ waiting, compared: at }) => (at === 'here' ? [waiting] : [])),
+    comparedHere: () => [...entries.values()].flatMap(({ waiting, compared: at }) => (at === 'here' ? [waiting] : [])),
     async compareFor(from, joiner, { exchange, differs, signal }) {
       const what = await ours(joiner)
       const waiting = await whileStarting(what, async () =>
