@@ -10,7 +10,7 @@ import type { LoadedConfig } from './config/index.ts'
 import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
-import { createGateway, type Face } from './gateway/index.ts'
+import { createGateway, createOpenings, type Face } from './gateway/index.ts'
 import { createGuests, type Guests } from './guests/index.ts'
 import {
   createLocalApi,
@@ -64,6 +64,8 @@ export interface ServedPage {
   makeLink(options: { readonly lifetimeMs?: number; readonly signal?: AbortSignal | undefined }): Promise<Link>
   /** Calls back once, when the next device was admitted. */
   onNextJoin(callback: () => void): void
+  /** The same link, so that the page knows that this very helper led to it. */
+  marked(url: string): string
 }
 
 /** A helper that is ready for a question, or says why it has no model. */
@@ -248,6 +250,7 @@ async function start(
     }),
     requestStop: ports.requestStop,
   }
+  const openings = createOpenings({ clock, random })
   const gateway = createGateway({
     mesh,
     clock,
@@ -256,6 +259,7 @@ async function start(
     token,
     pageDir: config.pageDir,
     face: faceOf(reach, guests),
+    openings,
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
   const serving = gateway.serve(reach.door)
@@ -271,6 +275,7 @@ async function start(
     hasPage,
     elsewhere: () => ({ page: pageAt('elsewhere', reach.where()), trust: trustReport(reach) }),
     makeLink,
+    marked: (url) => openings.mark(url),
     onNextJoin: (callback) => {
       const end = mesh.events.subscribe((event) => {
         if (event.type !== 'device-joined') return

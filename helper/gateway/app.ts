@@ -11,6 +11,7 @@ import {
   type Refusal,
   type TokenCheck,
 } from './guard.ts'
+import type { Openings } from './openings.ts'
 import { createOpenAsks, type OpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
 import type { PageFiles } from './page-files.ts'
@@ -45,6 +46,8 @@ export interface GatewayAppPorts {
   /** The helper on its network; absent: on none. */
   readonly face?: Face
   readonly mounts?: readonly GatewayMount[]
+  /** Pages this helper opens itself; absent: none. */
+  readonly openings?: Openings | undefined
 }
 
 /** The gateway as one web-standard app: `app.request()` answers without a socket. */
@@ -101,7 +104,7 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   app.route('/', trustRoutes(face, ports.files, log))
   app.all(
     '*',
-    servePage(ports.files, log, () => true),
+    servePage(ports.files, log, () => true, ports.openings),
   )
 
   app.notFound(notFound)

@@ -8,6 +8,7 @@ import { NO_NETWORK, type Face } from './face.ts'
 import { guardRules, tokenCheck, type GuardRules } from './guard.ts'
 import { createOpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
+import type { Openings } from './openings.ts'
 import { createPageFiles } from './page-files.ts'
 
 /** What a gateway is made of. */
@@ -24,6 +25,8 @@ export interface GatewayOptions {
   readonly mounts?: readonly GatewayMount[]
   /** The helper on its network; absent: on none. */
   readonly face?: Face
+  /** Pages this helper opens itself; absent: none. */
+  readonly openings?: Openings
 }
 
 /** Where a gateway listens. */
@@ -96,7 +99,19 @@ function serve(options: GatewayOptions, door: Door): ServingGateway {
   const rules = (): GuardRules => guardRules(door.port, face.names())
   const files = createPageFiles(options.pageDir)
   const mounts = options.mounts ?? []
-  const app = createGatewayApp({ mesh, clock, random, log, isToken, files, rules, asks, face, mounts })
+  const app = createGatewayApp({
+    mesh,
+    clock,
+    random,
+    log,
+    isToken,
+    files,
+    rules,
+    asks,
+    face,
+    mounts,
+    openings: options.openings,
+  })
   const sockets = createEventSockets({ mesh, clock, log, isToken, rules })
   // the global Request and Response stay Node's own: other parts of the helper use them
   const respond = getRequestListener((request, env) => app.fetch(request, env), {
