@@ -1,5 +1,3 @@
-import type { PictureName } from '../../../mesh/identity/index.ts'
-
 /** How a piece is painted: a tone of the look with an outline, a line alone, or solid ink. */
 type Paint = 'blue' | 'rust' | 'ochre' | 'leaf' | 'stone' | 'paper' | 'line' | 'ink'
 
@@ -10,7 +8,7 @@ export type Drawing = readonly (readonly [Paint, string])[]
  * The pictures that people compare, drawn for this page: plain shapes, each with an outline
  * of its own, so that no two are told apart by colour alone and none depends on a font.
  */
-export const DRAWINGS: Readonly<Record<PictureName, Drawing>> = {
+export const DRAWINGS: Readonly<Record<string, Drawing>> = {
   sun: [
     ['ochre', 'M15 24a9 9 0 1 0 18 0a9 9 0 1 0 -18 0z'],
     [
