@@ -194,16 +194,16 @@ export function createJoining(ports: JoinPorts): Joining {
     options: JoinOptions & { readonly signal: AbortSignal },
   ): Promise<void> => {
     for (let round = 1; ; round++) {
-      let wereShown = false
+      const seen = { pictures: false }
       const onProgress: JoinOptions['onProgress'] = (progress) => {
-        wereShown ||= progress.phase === 'comparing'
+        seen.pictures ||= progress.phase === 'comparing'
         options.onProgress?.(progress)
       }
       try {
         await proveSomewhere(link, plan, { ...options, onProgress })
         return
       } catch (error) {
-        if (!wereShown || !isMeshError(error, 'offline') || round >= ROUNDS_MAX) throw error
+        if (!seen.pictures || !isMeshError(error, 'offline') || round >= ROUNDS_MAX) throw error
       }
     }
   }

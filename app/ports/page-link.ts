@@ -33,7 +33,12 @@ export function howPageWasOpened(page: Window): LinkOpened {
   if (told === 'same-origin') return 'unknown'
   if (told !== undefined) return 'elsewhere'
   // the page came from what is kept here, and whoever led to it was told to nobody
-  return page.navigator.serviceWorker?.controller == null ? 'unknown' : 'elsewhere'
+  return isKeptHere(page.navigator) ? 'elsewhere' : 'unknown'
+}
+
+function isKeptHere(navigator: Navigator): boolean {
+  // a page without protection has none
+  return 'serviceWorker' in navigator && navigator.serviceWorker.controller !== null
 }
 
 /** Calls back with each joining link that is opened in this tab while it is open. */
