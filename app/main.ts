@@ -18,6 +18,8 @@ import {
   openSealedMemory,
   createWebPasskeys,
   findOwnHelper,
+  howPageWasOpened,
+  pageAddress,
   registerServiceWorker,
   takeJoinLink,
   trustOrigin,
@@ -38,6 +40,7 @@ const PROFILE = 'plexus'
 
 // first of all: the link carries a secret that must not stay in the address
 const link = takeJoinLink(window)
+const opened = howPageWasOpened(window)
 const log = createConsoleLog()
 const helper = createHelperPage(window)
 // the browser says once, and early, that it would install the page
@@ -108,11 +111,13 @@ async function start(): Promise<void> {
     random: webRandom,
     log,
     life: watchPageLife(window, log),
+    page: pageAddress(location),
     openMesh,
   }
   const peer = await openPeer(ports)
-  watchJoinLinks(window, (opened) => {
-    peer.offer(opened)
+  watchJoinLinks(window, (led) => {
+    // a link in what somebody wrote does it too
+    peer.offer(led, 'unknown')
   })
   const lock = vault === undefined ? undefined : createPageLock(vault, { passkeys, random: webRandom, log })
   const drafts = await openDrafts(storage)
@@ -125,7 +130,7 @@ async function start(): Promise<void> {
 /** The peer over the durable store; where its chats cannot be read at all, one that says so and still works. */
 async function openPeer(ports: PeerPorts): Promise<AppPeer> {
   try {
-    return await createAppPeer(ports, { link })
+    return await createAppPeer(ports, { link, opened })
   } catch (error) {
     const reason = asMeshError(error, 'storage-failed')
     log.error('the chats could not be read', { code: reason.code, error })
@@ -140,7 +145,7 @@ async function openPeer(ports: PeerPorts): Promise<AppPeer> {
         locks,
         channel: createLoneChannel(),
       },
-      { link },
+      { link, opened },
     )
   }
 }

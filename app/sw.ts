@@ -13,6 +13,13 @@ import { NavigationRoute, registerRoute } from 'workbox-routing'
 
 declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: (PrecacheEntry | string)[] }
 
+// a joining link comes from where it leads, never from what is kept here: only there does the
+// browser say who led to it. Registered first, so that nothing below answers for it.
+self.addEventListener('fetch', (event) => {
+  const isJoin = event.request.mode === 'navigate' && new URL(event.request.url).hash.startsWith('#join=')
+  if (isJoin) event.stopImmediatePropagation()
+})
+
 /** How caches of any version of this worker begin. */
 const CACHE_PREFIX = 'plexus-page-'
 /** Ours of earlier versions were named by the library. */

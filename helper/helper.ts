@@ -19,7 +19,7 @@ import { originsIn, type LoadedConfig } from './config/index.ts'
 import { createKeyFile, makeSecret, openDataDir, type Readiness } from './data-dir/index.ts'
 import { createBeacon } from './discovery/index.ts'
 import { createEngines, type HelperEngineHost } from './engines/index.ts'
-import { createGateway, type Face, type GatewayOptions } from './gateway/index.ts'
+import { createGateway, createOpenings, type Face, type GatewayOptions } from './gateway/index.ts'
 import { createGuests, type Guests } from './guests/index.ts'
 import {
   createLocalApi,
@@ -74,6 +74,8 @@ export interface ServedPage {
   makeLink(options: { readonly lifetimeMs?: number; readonly signal?: AbortSignal | undefined }): Promise<Link>
   /** Calls back once, when the next device was admitted. */
   onNextJoin(callback: () => void): void
+  /** The same link, so that the page knows that this very helper led to it. */
+  marked(url: string): string
 }
 
 /** A helper that is ready for a question, or says why it has no model. */
@@ -259,6 +261,7 @@ async function start(
     }),
     requestStop: ports.requestStop,
   }
+  const openings = createOpenings({ clock, random })
   const gateway = createGateway({
     mesh,
     clock,
@@ -268,6 +271,7 @@ async function start(
     pageDir: config.pageDir,
     face: { ...faceOf(reach, guests), isShared: await sharedMachine() },
     prove: await originProver(store, random),
+    openings,
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
   const serving = gateway.serve(reach.door)
@@ -283,6 +287,7 @@ async function start(
     hasPage,
     elsewhere: () => ({ page: pageAt('elsewhere', reach.where()), trust: trustReport(reach) }),
     makeLink,
+    marked: (url) => openings.mark(url),
     onNextJoin: (callback) => {
       const end = mesh.events.subscribe((event) => {
         if (event.type !== 'device-joined') return

@@ -149,7 +149,7 @@ async function openPage(helper: ServedPage, loaded: LoadedConfig, log: Logger): 
     platform: process.platform,
     launch: launchProgram,
   }
-  const opened = await openLink(link, loaded.config.dataDir, ports)
+  const opened = await openLink({ ...link, url: helper.marked(link.url) }, loaded.config.dataDir, ports)
   if (!opened.isOpening) {
     log.info('No browser was opened: this machine shows none to this process. "plexus open" makes a link.')
     return

@@ -170,14 +170,14 @@ export function createArchives(ports: ArchivesPorts): Archives {
     }
   }
 
-  const adopt: Membership['adopt'] = async (mesh, entries, options = {}) => {
+  const adopt: Membership['adopt'] = async (mesh, entries, shown, options = {}) => {
     const before = membership.ledger().mesh
-    if (mesh === before || membership.standing() === 'removed') return membership.adopt(mesh, entries, options)
+    if (mesh === before || membership.standing() === 'removed') return membership.adopt(mesh, entries, shown, options)
     const { signal } = options
     await carried.add(roomsOf({ signal }), { signal })
     try {
       await carried.leaving(before, { signal })
-      await membership.adopt(mesh, entries, options)
+      await membership.adopt(mesh, entries, shown, options)
     } catch (error) {
       await carried.discard()
       throw error
@@ -191,7 +191,7 @@ export function createArchives(ports: ArchivesPorts): Archives {
     exportAll: (options) => sealArchive(everything(options), options.lock, ports, options),
     inspectArchive: inspect,
     importAll: (bytes, options) => inTurn(() => importAll(bytes, options)),
-    adopt: (mesh, entries, options) => inTurn(() => adopt(mesh, entries, options)),
+    adopt: (mesh, entries, shown, options) => inTurn(() => adopt(mesh, entries, shown, options)),
     resume: (options = {}) =>
       inTurn(async () => {
         for (const staging of [imports, carried]) {

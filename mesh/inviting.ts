@@ -101,13 +101,19 @@ function refuseTooMany({ membership, clock }: InvitingPorts): void {
   }
 }
 
-/** The addresses a link carries: this device's, then those of a helper that is up and admits in its place. */
+/**
+ * The addresses a link carries: this device's, then those of a helper that is up and admits
+ * in its place: one of this person's before anybody else's. A door of somebody else can let
+ * nobody into anything but what the link says, which the joiner checks; it could refuse.
+ */
 function doors({ membership, links, addresses }: InvitingPorts): string[] {
+  const ownPerson = membership.admitted(membership.self)?.person
   const own = dialable(addresses()).map((address) => address.replace(/\/p2p\/[^/]+$/, ''))
   const others = membership
     .members()
     .filter((member) => member.kind === 'helper' && member.id !== membership.self)
     .filter((member) => membership.admitted(member.id) !== undefined && links.view(member.id).state === 'online')
+    .sort((a, b) => Number(b.person === ownPerson) - Number(a.person === ownPerson))
     .slice(0, OTHER_DOORS_MAX)
     .flatMap((member) => dialable(links.view(member.id).capability?.addresses ?? []).map(named(member.id)))
   // a device that nobody can dial is reached by the other alone

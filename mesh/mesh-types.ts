@@ -53,7 +53,7 @@ export interface MeshModel {
   readonly ready: boolean
 }
 
-/** How an invitation is confirmed: by its maker in advance, or by comparing four pictures. */
+/** How an invitation is confirmed: by its maker in advance, or by comparing pictures. */
 export type Confirmation = 'in-advance' | 'pictures'
 
 /** What one invites to. */
@@ -85,12 +85,45 @@ export interface InvitationPreview {
   readonly inviterName: string
   readonly role: PersonRole
   readonly person: string
-  readonly confirmation: Confirmation
+  /**
+   * Where pictures are compared before anything is joined: `nowhere`; `there`, by the
+   * inviter; `both`, here too, because there is something to lose or the link came from elsewhere.
+   */
+  readonly compares: 'nowhere' | 'there' | 'both'
+  /** True when another site led to this link. */
+  readonly fromElsewhere: boolean
   readonly expiresAt: number
   /** True when this device belongs to the inviter's mesh already: nothing is left to agree to. */
   readonly known: boolean
+  readonly atStake: AtStake
+}
+
+/** What this device holds before it joins: what would be shared with the person's other devices, or left. */
+export interface AtStake {
+  readonly chats: number
+  readonly rooms: number
   /** Other devices of the mesh that this device would leave; 0 when it is alone. */
-  readonly leaves: number
+  readonly devices: number
+}
+
+/**
+ * How a link came to this device: a person typed, pasted or scanned it, or opened it from
+ * outside of any site; another site led to it; or nobody can say.
+ */
+export type LinkOpened = 'by-hand' | 'unknown' | 'elsewhere'
+
+/** What is known of a link beside what it says. */
+export interface LinkContext {
+  /** Default `unknown`. */
+  readonly opened?: LinkOpened | undefined
+  /** The multiaddr, without a device, of the server on this machine that this page came from; absent: there is none. */
+  readonly page?: string | undefined
+}
+
+/** How one joins. */
+export type JoinOptions = LinkContext & {
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: JoinProgress) => void) | undefined
 }
 
 /** What a joining device waits for, in order. */
@@ -99,8 +132,10 @@ export type JoinPhase = 'finding' | 'connecting' | 'proving' | 'comparing' | 'ad
 /** Progress of a join. */
 export interface JoinProgress {
   readonly phase: JoinPhase
-  /** For `comparing`: four pictures that the inviter sees too. */
+  /** For `comparing`: the pictures that the inviter sees too. */
   readonly pictures?: readonly string[] | undefined
+  /** For `comparing`: nothing is joined before `agreeToJoin` was called here too. */
+  readonly asks?: boolean | undefined
 }
 
 /** A device that proved an invitation and waits for the pictures to be confirmed. */
@@ -176,16 +211,20 @@ export interface Mesh extends MeshPeople, MeshRecovery, MeshArchives {
   remove(device: DeviceId, options?: Cancellable): Promise<void>
   /** @throws MeshError `unauthorized`, `offline` when the device that keeps the list is not reachable. */
   invite(options: InviteOptions & Cancellable): Promise<InvitationView>
-  /** What a link or fragment says. @throws MeshError `malformed`, `invitation-expired`. */
-  preview(link: string): InvitationPreview
+  /** What a link or fragment says, and what would come of it here. @throws MeshError `malformed`, `invitation-expired`, of the store. */
+  preview(link: string, options?: Cancellable & LinkContext): Promise<InvitationPreview>
   /**
-   * Proves the invitation and resolves once admitted.
-   * @throws MeshError `invitation-expired`, `invitation-used`, `invitation-unknown`, `refused`, `timeout`, `malformed`.
+   * Proves the invitation and resolves once admitted: as what the link says, by just this
+   * invitation, or not at all. Where there is something to lose it waits for `agreeToJoin` too.
+   * @throws MeshError `invitation-expired`, `invitation-used`, `invitation-unknown`, `refused`, `timeout`, `malformed`,
+   * `integrity` (whoever answered would make something else of this device than the link says).
    */
-  join(
-    link: string,
-    options?: Cancellable & { readonly onProgress?: (progress: JoinProgress) => void },
-  ): Promise<DeviceView>
+  join(link: string, options?: JoinOptions): Promise<DeviceView>
+  /**
+   * Says whether the pictures shown here by a join that asks are those of the other screen;
+   * a no ends the invitation. @throws MeshError `malformed`, `invitation-unknown` (nothing is compared here by it)
+   */
+  agreeToJoin(link: string, matches: boolean): Promise<void>
   /** Devices that wait for their pictures to be confirmed here. */
   pendingJoins(): readonly PendingJoin[]
   /** Answers a pending join: they match, or they do not. */

@@ -47,13 +47,14 @@ import {
   type NodePreset,
   type PeerNode,
 } from './net/index.ts'
-import { createPendingJoins } from './pending-joins.ts'
+import { compareElsewhere, createPendingJoins } from './pending-joins.ts'
 import { askWhoKnocks, shareKnocks } from './pending-knocks.ts'
 import { createPeople } from './people.ts'
 import { createRecovering } from './recovering.ts'
 import { returnToKeeper } from './returning.ts'
 import { createMeshRooms } from './rooms.ts'
 import { createSharing } from './sharing.ts'
+import { countChats } from './state/index.ts'
 import type { Decoder } from './sync/index.ts'
 import { createViews, NO_ENGINE } from './views.ts'
 
@@ -152,7 +153,11 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     capability,
   })
   const spare = (id: DeviceId): (() => void) => links.spare(id)
-  const admissions = createAdmissions({ membership, clock, random, log, spare, earlier })
+  const admissions = createAdmissions({
+    ...{ membership, clock, random, log, spare, earlier },
+    compareAt: (invitation, joiner, given) =>
+      compareElsewhere({ membership, links, clock, log }, invitation, joiner, given),
+  })
   const knocks = createKnocks({
     ...{ membership, clock, random, log },
     spare: (id) => links.spare(id, 'knocking'),
@@ -184,7 +189,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     if (member === undefined) throw new MeshError('device-unknown', 'There is no such device in this mesh.')
     return member
   }
-  const pending = createPendingJoins({ membership, admissions, links, events, log })
+  const pending = createPendingJoins({ membership, admissions, links, events, clock, log })
   shareKnocks({ membership, knocks, links, events, log })
   const viewOf = (id: DeviceId): DeviceView => views.device(memberOf(id))
   const ask = createAsk({
@@ -244,7 +249,13 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
   })
   // whoever goes to another mesh takes the rooms along
   const goingMembership: Membership = { ...membership, adopt: archives.adopt }
-  const joining = createJoining({ self, clock, random, membership: goingMembership, links, book, viewOf })
+  const joining = createJoining({
+    ...{ self, clock, random, links, book, viewOf },
+    membership: goingMembership,
+    async atStake() {
+      return { chats: await countChats(store), rooms: rooms.rooms.list().length }
+    },
+  })
 
   const { untilOnline, ...joins } = joining
   const recovering = createRecovering({
@@ -258,6 +269,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     rights: membership.changes,
     engines,
     admission: admissions,
+    comparing: admissions,
     knocking: knocks,
     recovering: createRecoveries({ membership, clock, log, spare }),
     documents: sharing.syncer.host,

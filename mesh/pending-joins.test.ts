@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { createEvents, silentLogger, type DeviceId, type PersonId } from './base/index.ts'
+import { createVirtualClock } from '../tests/kit/clock.ts'
+import { createEvents, MeshError, silentLogger, type DeviceId, type PersonId } from './base/index.ts'
 import type { Membership, Subject } from './identity/index.ts'
-import type { Admissions, Links } from './net/index.ts'
+import type { Admissions, Links, Waiting } from './net/index.ts'
 import { createPendingJoins } from './pending-joins.ts'
 
 const silent = (): void => undefined
@@ -12,22 +13,28 @@ function hearers(subjects: Readonly<Record<string, Subject>>): string[] {
   const heard: string[] = []
   const changes = createEvents<unknown>(silent)
   const members = Object.keys(subjects).map((id) => ({ id, person: BOB }))
+  const waiting = { inviter: BOB, exchanged: {} } as unknown as Waiting
   createPendingJoins({
     membership: {
       self: 'alice',
       members: () => members,
-      admitted: () => undefined,
+      admitted: () => ({ person: BOB }),
       subject: (id: string) => subjects[id],
     } as unknown as Membership,
-    admissions: { changes, waitingHere: () => [] } as unknown as Admissions,
+    admissions: { changes, comparedHere: () => [waiting] } as unknown as Admissions,
     links: {
-      ...{ changes: createEvents(silent), frames: createEvents(silent) },
-      send: (_frame: unknown, to?: DeviceId) => heard.push(String(to)),
+      changes: createEvents(silent),
+      view: () => ({ state: 'online' }),
+      connection(id: DeviceId) {
+        heard.push(id)
+        throw new MeshError('offline', 'No link in this test.')
+      },
     } as unknown as Links,
     events: createEvents(silent) as never,
+    clock: createVirtualClock(),
     log: silentLogger,
   })
-  changes.emit({ waiting: { inviter: BOB }, outcome: 'waiting' })
+  changes.emit({ waiting, outcome: 'waiting' })
   return heard
 }
 

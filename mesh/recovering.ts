@@ -81,7 +81,7 @@ export function createRecovering(ports: RecoveringPorts): MeshRecovery & Pick<Me
         },
       }
       const { mesh, entries } = await recoverAt(connection, own, { clock }, { signal })
-      await membership.adopt(mesh, entries, { signal, recovery: publicKey })
+      await membership.adopt(mesh, entries, { by: 'recovery', key: publicKey }, { signal })
     } finally {
       // the link proper is a new connection: as a member, the relay serves it from the start
       connection.abort(new MeshError('aborted', 'The recovery words were shown.'))

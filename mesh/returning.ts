@@ -31,7 +31,7 @@ export function returnToKeeper(ports: ReturningPorts): () => void {
     try {
       links.spare(keeper)
       const { mesh, entries } = await proveEarlier(connection, await membership.certificate(), ports, { signal })
-      await membership.adopt(mesh, entries, { signal })
+      await membership.adopt(mesh, entries, { by: 'list', keeper }, { signal })
       await earlier.settle({ signal })
       log.info('this device is in the ledger of its mesh now', { keeper })
     } finally {

@@ -1,6 +1,6 @@
 import type { ChatId, EventSource, MeshError, MessageId, ModelId } from '../../mesh/base/index.ts'
 import type { MeshArchives } from '../../mesh/archive-types.ts'
-import type { DeviceView, InvitationPreview, JoinProgress, Mesh } from '../../mesh/mesh-types.ts'
+import type { DeviceView, InvitationPreview, JoinProgress, LinkOpened, Mesh } from '../../mesh/mesh-types.ts'
 import type { RecoverOptions } from '../../mesh/recovery-types.ts'
 import type { AskPhase, Route } from '../../mesh/route/index.ts'
 import type { Chats } from '../../mesh/state/index.ts'
@@ -67,10 +67,12 @@ export interface AppPeer {
   state(): PeerState
   /** *Use it here*: moves the peer to this tab. Resolves once this tab leads. @throws MeshError `conflict`, `aborted`. */
   takeOver(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
-  /** A pasted or scanned link takes the place of the pending one. @throws MeshError `malformed`, `invitation-expired`. */
-  offer(link: string): void
+  /** A link takes the place of the pending one; `opened`: how it came here. @throws MeshError `malformed`, `invitation-expired`. */
+  offer(link: string, opened: LinkOpened): void
   /** Joins by the pending invitation; progress and failure are in `state().invitation`. Resolves when settled either way. */
   accept(): Promise<void>
+  /** Whether the pictures that the pending invitation asks about are those of the other screen. @throws MeshError `invitation-unknown` */
+  agree(matches: boolean): Promise<void>
   /** Forgets the pending invitation. */
   dismiss(): void
   /**

@@ -1,5 +1,5 @@
 import { asMeshError, isAbort, MeshError, type Logger } from '../../mesh/base/index.ts'
-import type { InvitationPreview } from '../../mesh/mesh-types.ts'
+import type { InvitationPreview, LinkContext, LinkOpened } from '../../mesh/mesh-types.ts'
 import type { PendingInvitation, SharedMesh } from './app-peer.ts'
 import { isMoved } from './remote/index.ts'
 
@@ -10,14 +10,18 @@ export interface InvitationPorts {
   mesh(): SharedMesh | undefined
   /** Why a link may not be used here; undefined: it may. */
   readonly refuse?: ((link: string) => MeshError | undefined) | undefined
+  /** Where the helper of this machine would be that served this page. */
+  readonly page?: string | undefined
   /** Shows where the invitation stands. */
   show(invitation: PendingInvitation | undefined): void
 }
 
 /** The link that was opened or pasted in this tab. */
 export interface Invitations {
-  offer(link: string): void
+  offer(link: string, opened: LinkOpened): void
   accept(): Promise<void>
+  /** Answers for the pictures that are compared here. */
+  agree(matches: boolean): Promise<void>
   dismiss(): void
   /** The mesh came, or another one took its place. */
   meshChanged(): void
@@ -28,6 +32,7 @@ export interface Invitations {
 export function createInvitations(ports: InvitationPorts): Invitations {
   const { log } = ports
   let link: string | undefined
+  let context: LinkContext = {}
   let preview: InvitationPreview | undefined
   let joining: AbortController | undefined
   let reading: Promise<void> = Promise.resolve()
@@ -41,7 +46,7 @@ export function createInvitations(ports: InvitationPorts): Invitations {
     const given = link
     if (given === undefined || mesh === undefined || joining !== undefined) return
     try {
-      const said = await mesh.preview(given)
+      const said = await mesh.preview(given, { ...context, signal: closing.signal })
       if (link !== given || isJoining()) return
       preview = said
       if (said.known) meetAgain(mesh, given)
@@ -83,6 +88,7 @@ export function createInvitations(ports: InvitationPorts): Invitations {
   ): Promise<void> => {
     try {
       await mesh.join(given, {
+        ...context,
         signal: own.signal,
         onProgress(progress) {
           if (joining === own) ports.show({ phase: 'joining', preview: said, progress })
@@ -98,7 +104,8 @@ export function createInvitations(ports: InvitationPorts): Invitations {
   }
 
   return {
-    offer(given) {
+    offer(given, opened) {
+      context = { opened, page: ports.page }
       joining?.abort(stopped())
       joining = undefined
       preview = undefined
@@ -119,6 +126,10 @@ export function createInvitations(ports: InvitationPorts): Invitations {
       joining = own
       ports.show({ phase: 'joining', preview })
       await join(mesh, link, preview, own)
+    },
+    async agree(matches) {
+      const mesh = ports.mesh()
+      if (mesh !== undefined && link !== undefined) await mesh.agreeToJoin(link, matches)
     },
     dismiss,
     meshChanged() {

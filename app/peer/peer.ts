@@ -10,7 +10,7 @@ import {
   type RoomId,
   type Store,
 } from '../../mesh/base/index.ts'
-import type { Door } from '../../mesh/mesh-types.ts'
+import type { Door, LinkOpened } from '../../mesh/mesh-types.ts'
 import { createChats, entryId } from '../../mesh/state/index.ts'
 import { createAnswering } from './answering.ts'
 import type { AppPeer, PeerState } from './app-peer.ts'
@@ -64,6 +64,8 @@ export interface PeerPorts {
   readonly life: EventSource<LifeEvent>
   readonly openMesh: OpenMesh
   readonly findHelper: FindHelper
+  /** Where the helper of this machine would be reached that served this page; undefined: it came from elsewhere. */
+  readonly page?: string | undefined
 }
 
 /**
@@ -74,7 +76,7 @@ export interface PeerPorts {
  */
 export async function createAppPeer(
   ports: PeerPorts,
-  options: { readonly link?: string | undefined } = {},
+  options: { readonly link?: string | undefined; readonly opened?: LinkOpened | undefined } = {},
 ): Promise<AppPeer> {
   const { clock, random, channel } = ports
   const log = ports.log.child('peer')
@@ -216,6 +218,7 @@ export async function createAppPeer(
     log,
     mesh: () => current.mesh,
     refuse: ports.refuseLink,
+    page: ports.page,
     show(invitation) {
       update({ invitation })
     },
@@ -293,7 +296,7 @@ export async function createAppPeer(
   cancelLook = clock.schedule(LOOK_MS, look)
 
   followLeadership()
-  if (options.link !== undefined) invitations.offer(options.link)
+  if (options.link !== undefined) invitations.offer(options.link, options.opened ?? 'unknown')
 
   return {
     chats: shareChats({ chats, desk, log, problems: elsewhere.problems, newId: newChatId }),
@@ -305,6 +308,7 @@ export async function createAppPeer(
     offer: invitations.offer,
     accept: invitations.accept,
     dismiss: invitations.dismiss,
+    agree: invitations.agree,
     async knock(knockOptions) {
       const signal = knockOptions.signal ?? closing.signal
       const door = await ports.findHelper({ signal })

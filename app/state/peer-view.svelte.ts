@@ -104,8 +104,12 @@ export class PeerView {
   takeOver(): Promise<void> {
     return this.#peer.takeOver()
   }
+  /** A link that the person pasted, scanned or asked for. */
   offer(link: string): void {
-    this.#peer.offer(link)
+    this.#peer.offer(link, 'by-hand')
+  }
+  agree(matches: boolean): Promise<void> {
+    return this.#peer.agree(matches)
   }
   accept(): Promise<void> {
     return this.#peer.accept()

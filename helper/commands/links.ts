@@ -86,33 +86,3 @@ export const openCommand: Command = {
     }
   },
 }
-
-/** `plexus join` */
-export const joinCommand: Command = {
-  name: 'join',
-  summary: 'Join the mesh that a link invites to.',
-  arguments: [{ usage: '<url>', doc: 'the link' }],
-  async run(input, context) {
-    const client = await context.helper()
-    const joined = await client.call(
-      'join',
-      { url: input.arguments[0] ?? '' },
-      {
-        signal: context.signal,
-        onEvent(progress) {
-          const pictures = progress.pictures?.join(' ')
-          context.err.write(`${PHASES[progress.phase]}${pictures === undefined ? '' : ` ${pictures}`}\n`)
-        },
-      },
-    )
-    return { json: joined, text: `Admitted. The mesh of ${joined.device.name} is yours to ask.` }
-  },
-}
-
-const PHASES = {
-  finding: 'Looking for the device that invites…',
-  connecting: 'Connecting…',
-  proving: 'Showing the invitation…',
-  comparing: 'Compare these pictures with the other device, and confirm there:',
-  admitted: 'Admitted.',
-} as const

@@ -5,7 +5,8 @@ import { configCommand } from './config.ts'
 import { devicesCommand, removeCommand, renameCommand } from './devices.ts'
 import { doctorCommand } from './doctor.ts'
 import { ledgerCommand } from './ledger.ts'
-import { invitationsCommand, inviteCommand, joinCommand, openCommand, uninviteCommand } from './links.ts'
+import { joinCommand, joinsCommand } from './joins.ts'
+import { invitationsCommand, inviteCommand, openCommand, uninviteCommand } from './links.ts'
 import { lockCommand } from './lock.ts'
 import { modelsCommand } from './models.ts'
 import { peopleCommand, roleCommand } from './people.ts'
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   invitationsCommand,
   uninviteCommand,
   joinCommand,
+  joinsCommand,
   recoverCommand,
   recoveryCommand,
   devicesCommand,

@@ -5,6 +5,7 @@ import { refuseOutsider, zoneOf, type GuardRules, type Refusal } from '../door/i
 import { NO_NETWORK, type Face } from './face.ts'
 import { refuseBodyType, refuseStranger, type TokenCheck } from './guard.ts'
 import { asksForForeignWorker, healingWorker } from './healing-worker.ts'
+import type { Openings } from './openings.ts'
 import { createOpenAsks, type OpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
 import type { PageFiles } from './page-files.ts'
@@ -42,6 +43,8 @@ export interface GatewayAppPorts {
   /** Absent: nobody proves to a page whose it is. */
   readonly prove?: ProveOrigin | undefined
   readonly mounts?: readonly GatewayMount[]
+  /** Pages this helper opens itself; absent: none. */
+  readonly openings?: Openings | undefined
 }
 
 /** The gateway as one web-standard app: `app.request()` answers without a socket. */
@@ -116,7 +119,7 @@ export function createGatewayApp(ports: GatewayAppPorts): GatewayApp {
   app.route('/', trustRoutes(face, ports.files, log))
   app.all(
     '*',
-    servePage(ports.files, log, () => true),
+    servePage(ports.files, log, () => true, ports.openings),
   )
 
   app.notFound(notFound)

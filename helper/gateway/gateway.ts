@@ -8,6 +8,7 @@ import { NO_NETWORK, type Face } from './face.ts'
 import { tokenCheck } from './guard.ts'
 import { createOpenAsks } from './open-asks.ts'
 import { badRequest, failureOf, failureResponse } from './openai-errors.ts'
+import type { Openings } from './openings.ts'
 import { createPageFiles } from './page-files.ts'
 import type { ProveOrigin } from './routes/origin.ts'
 
@@ -27,6 +28,8 @@ export interface GatewayOptions {
   readonly face?: Face
   /** Proves to a page that it is ours. */
   readonly prove?: ProveOrigin
+  /** Pages this helper opens itself; absent: none. */
+  readonly openings?: Openings
 }
 
 /** Where a gateway listens. */
@@ -111,6 +114,7 @@ function serve(options: GatewayOptions, door: Door): ServingGateway {
     face,
     mounts,
     prove: options.prove,
+    openings: options.openings,
   })
   const sockets = createEventSockets({ mesh, clock, log, isToken, rules })
   // the global Request and Response stay Node's own: other parts of the helper use them

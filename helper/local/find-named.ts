@@ -1,5 +1,5 @@
 import { MeshError, type ErrorCode, type InvitationId, type RoomId } from '../../mesh/base/index.ts'
-import type { DeviceView } from '../../mesh/mesh-types.ts'
+import type { DeviceView, PendingJoin } from '../../mesh/mesh-types.ts'
 import type { InvitationLine, PersonView } from '../../mesh/people-types.ts'
 
 interface Named {
@@ -51,6 +51,18 @@ export function findDeviceOrPerson(devices: readonly DeviceView[], people: reado
     none: (wanted) =>
       `No device and nobody in this mesh is called "${wanted}". "plexus devices" and "plexus people" show them.`,
   }).found
+}
+
+/**
+ * The one device that waits for its pictures and is meant, in the same ways.
+ * @throws MeshError `device-unknown` when none or several fit; the sentence says which.
+ */
+export function findJoin(joins: readonly PendingJoin[], text: string): PendingJoin {
+  const named = joins.map((join) => ({ id: join.device, name: join.name, join }))
+  return findNamed(named, text, {
+    several: 'devices',
+    none: (wanted) => `No device called "${wanted}" waits for its pictures. "plexus joins" shows those that do.`,
+  }).join
 }
 
 /**

@@ -6,6 +6,7 @@
 export { findDevice, findDeviceOrPerson, findInvitation, findPerson, findRoom } from './find-named.ts'
 export { createLocalApi, type LocalApiOptions, type LocalLine } from './local-api.ts'
 export { createLocalClient, type LocalClient } from './local-client.ts'
+export { pictureWords } from './picture-words.ts'
 export { createRoomUse, type RoomUse } from './room-use.ts'
 export {
   type HelperStatus,
@@ -23,6 +24,7 @@ export {
   type AskResult,
   type DeviceLine,
   type Exported,
+  type JoinLine,
   type LedgerCheckLine,
   type LedgerEntryLine,
   type ModelLine,

@@ -12,6 +12,8 @@ export const STRANGER_CONNECTION_MS = 15_000
 export const PENDING_JOIN_MS = 10 * 60_000
 /** Devices that may wait for their pictures at once. */
 export const PENDING_JOINS_MAX = 8
+/** Times pictures are made for one invitation: each is a guess of somebody who may be in between. */
+export const PICTURE_TRIES_MAX = 8
 
 /** Devices that may wait for their words to be typed, and how many of them others are told unasked. */
 export const KNOCKS_MAX = 1_024

@@ -17,7 +17,17 @@ export {
 } from './membership.ts'
 export { cleanName, generateDeviceName, NAME_MAX_LENGTH } from './names.ts'
 export { checkOriginProof, ORIGIN_NONCE_BYTES, originProof } from './origin-proof.ts'
-export { comparePictures, equalBytes, NONCE_BYTES, SECRET_BYTES } from './proof.ts'
+export { PICTURES, type PictureName } from './picture-names.ts'
+export {
+  commitmentOf,
+  COMMITMENT_BYTES,
+  comparePictures,
+  equalBytes,
+  NONCE_BYTES,
+  PICTURE_COUNT,
+  SECRET_BYTES,
+  type Comparison,
+} from './proof.ts'
 export { checkKnock, knockProof } from './knock-proof.ts'
 export { loadSealingKey } from './sealing-key.ts'
 export {
@@ -96,5 +106,6 @@ export {
   type TakeResult,
 } from './ledger/index.ts'
 export { lowerRole, ROLES, type Role } from './roles.ts'
+export { checkShown, type Shown } from './shown.ts'
 export { makeWords, readWords, secretOfWords } from './words.ts'
 export { createEpochs, EPOCH_MAX_AGE_MS, EPOCH_STAGGER_MS, type EpochsPorts } from './epochs.ts'

@@ -6,7 +6,6 @@ import {
   type Clock,
   type DeviceId,
   type EventSource,
-  type InvitationId,
   type Logger,
   type MeshId,
   type PersonId,
@@ -18,7 +17,6 @@ import { authorize, type Subject } from './authorize.ts'
 import type { DeviceKey } from './device-key.ts'
 import {
   createLedger,
-  isSameKey,
   loadLedger,
   personIdOfDevice,
   signCertificate,
@@ -28,6 +26,7 @@ import {
   type SignedCertificate,
 } from './ledger/index.ts'
 import type { Role } from './roles.ts'
+import { checkShown, type Shown } from './shown.ts'
 
 const CURRENT_KEY = 'ledger/current'
 
@@ -86,21 +85,12 @@ export interface Membership {
   /** One that says the same and was never shown: what is proven for it was proven for no other time. */
   freshCertificate(): Promise<SignedCertificate>
   /**
-   * Goes to the mesh of these entries, which must be `mesh` and must have admitted
-   * this device; the present mesh is left. Resolves when that is durable.
-   * `invitation` names the one by which it must have been: where the mesh was not known
-   * beforehand, it proves that whoever admitted knew the secret. So does `recovery`, the
-   * public key of its person that must be in force there.
-   * @throws MeshError `integrity` when they are not, and of the store; nothing has changed then
+   * Goes to the mesh of these entries, which must be `mesh` and must have made this device
+   * what its person was shown, by just that invitation, words, recovery key or list; the
+   * present mesh is left. Resolves when that is durable.
+   * @throws MeshError `integrity` when it is anything else, and of the store; nothing has changed then
    */
-  adopt(
-    mesh: MeshId,
-    entries: readonly Uint8Array[],
-    options?: Cancellable & {
-      readonly invitation?: InvitationId | undefined
-      readonly recovery?: Uint8Array | undefined
-    },
-  ): Promise<void>
+  adopt(mesh: MeshId, entries: readonly Uint8Array[], shown: Shown, options?: Cancellable): Promise<void>
 }
 
 /** What membership stands on. */
@@ -251,26 +241,16 @@ export async function loadMembership(
       return known?.certificate ?? (await certify(own.name))
     },
     freshCertificate: () => certify(find(key.id)?.name ?? own.name),
-    async adopt(mesh, entries, adoptOptions = {}) {
+    async adopt(mesh, entries, shown, adoptOptions = {}) {
       const next = mesh === ledger.mesh ? ledger : await loadLedger(ports, mesh, adoptOptions)
-      await next.take(entries, adoptOptions)
-      const device = next.state().devices.get(key.id)
-      const person = device === undefined ? undefined : next.state().people.get(device.person)
-      if (adoptOptions.invitation !== undefined && device?.invitation !== adoptOptions.invitation) {
-        const sentence = 'This device was admitted by somebody who did not know its words. Nothing was joined.'
-        throw new MeshError('integrity', sentence, { fault: 'peer' })
-      }
-      if (adoptOptions.recovery !== undefined) {
-        const inForce = person === undefined ? undefined : next.state().recoveries.get(person.id)
-        if (inForce === undefined || !isSameKey(inForce.sign, adoptOptions.recovery)) {
-          const sentence = 'The mesh that answered is not the one these words were made in. Nothing was joined.'
-          throw new MeshError('integrity', sentence, { fault: 'peer' })
-        }
-      }
-      if (device === undefined || device.removedAt !== null || person === undefined || person.removedAt !== null) {
-        throw new MeshError('integrity', 'The mesh that was joined does not name this device. Nothing was joined.', {
-          fault: 'peer',
-        })
+      const isNew = next.heads().length === 0
+      try {
+        await next.take(entries, adoptOptions)
+        checkShown(next.state(), key.id, shown)
+      } catch (error) {
+        // what is not joined is not kept: whoever answers would fill this disk
+        if (isNew && next !== ledger) await store.dropLog(`ledger/${mesh}`, adoptOptions)
+        throw error
       }
       if (next === ledger) return
       await leave(adoptOptions)

@@ -12,14 +12,18 @@ export { createLinks, type Links, type LinkView } from './links.ts'
 export { addressesOf, createNode, type NodePreset, type NodeRules, type NodeServices, type PeerNode } from './node.ts'
 export { serveProtocols, type Gate, type Protocol, type ProtocolShape } from './protocol.ts'
 export { type CapabilityRecord } from './protocols/control/messages.ts'
+export { compareAt, tellExchanged, type ComparedThere } from './protocols/compare/compare.ts'
+export type { JoinerExchanged, JoinerWaits } from './protocols/compare/messages.ts'
 export { createProtocols } from './protocols/index.ts'
 export { askDevice, type RemoteEvent } from './protocols/infer/infer.ts'
 export {
   knockAt,
+  PicturesDiffer,
   proveEarlier,
   proveInvitation,
   recoverAt,
   type Admission,
+  type PicturesAtJoiner,
   type ProofGiven,
 } from './protocols/join/join.ts'
 export { askForKeys, type KeysHost, type SealedKeys } from './protocols/keys/keys.ts'

@@ -19,13 +19,22 @@ interface Cancellable {
 /** Every chat in a store, one after the other; deleted ones are not in it. @throws MeshError of the Store */
 export async function* archivedChats(store: Store, options: Cancellable = {}): AsyncGenerator<ArchivedChat> {
   for (const { key, value } of await store.list(CHAT_PREFIX, options)) {
-    const decoded = decodeOperation(value)
-    if (decoded.kind === 'operation' && decoded.operation.op === 'deleted') continue
+    if (isDeleted(value)) continue
     const id = chatOfKey(key)
     const log = (await store.readLog(chatLog(id), 0, options)).map((entry) => entry.bytes)
     const drafts = (await store.list(draftPrefix(id), options)).map((entry) => entry.value)
     yield { id, record: value, log, drafts }
   }
+}
+
+/** How many chats this device has; deleted ones do not count. @throws MeshError of the store */
+export async function countChats(store: Store): Promise<number> {
+  return (await store.list(CHAT_PREFIX)).filter(({ value }) => !isDeleted(value)).length
+}
+
+function isDeleted(record: Uint8Array): boolean {
+  const decoded = decodeOperation(record)
+  return decoded.kind === 'operation' && decoded.operation.op === 'deleted'
 }
 
 /**

@@ -14,7 +14,7 @@ export {
   type MessageView,
   type UnbegunAnswer,
 } from './chats.ts'
-export { archivedChats, takeChat, type ArchivedChat } from './archived-chats.ts'
+export { archivedChats, countChats, takeChat, type ArchivedChat } from './archived-chats.ts'
 export { entryId, isEntryIdOf, markOf } from './entry-id.ts'
 export { createChatMirror, type ChatDocuments, type ChatMirror, type ChatMirrorPorts } from './chat-mirror.ts'
 export { type ChatDocument, type ChatEntry } from './chat-reconcile.ts'

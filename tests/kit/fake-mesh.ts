@@ -156,6 +156,7 @@ export function createFakeMesh(options: { answer?: AnswerScript; models?: readon
     invite: unused,
     preview: unused,
     join: unused,
+    agreeToJoin: unused,
     settleJoin: unused,
   }
 }

@@ -91,5 +91,29 @@ export function entrancePreset(store: MemoryStore, door: Door): Promise<NodePres
 /** Makes `joiner` a device of `inviter`'s mesh by a link confirmed in advance. */
 export async function join(joiner: TestPeer, inviter: TestPeer, person?: string): Promise<void> {
   const invitation = await inviter.mesh.invite({ confirmation: 'in-advance', person })
-  await joiner.mesh.join(invitation.url)
+  await joinBy(joiner, inviter, invitation.url)
+}
+
+/** Joins by a link; where the joiner has something to lose, people on both sides say that the pictures match. */
+export async function joinBy(joiner: TestPeer, inviter: TestPeer, url: string): Promise<void> {
+  await joiner.mesh.join(url, {
+    opened: 'by-hand',
+    onProgress({ asks, pictures }) {
+      if (asks === true) void sayThatTheyMatch(joiner, inviter, url, pictures ?? [])
+    },
+  })
+}
+
+async function sayThatTheyMatch(
+  joiner: TestPeer,
+  inviter: TestPeer,
+  url: string,
+  pictures: readonly string[],
+): Promise<void> {
+  const { invitation } = await until(
+    () => inviter.mesh.pendingJoins().find((one) => one.pictures.join() === pictures.join()),
+    { what: 'the same pictures on both sides' },
+  )
+  await inviter.mesh.settleJoin(invitation, true)
+  await joiner.mesh.agreeToJoin(url, true)
 }

@@ -8,12 +8,15 @@ import { systemRandom } from '../../helper/ports/random.ts'
 import type { DeviceId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
+  certificateHash,
+  commitmentOf,
   invitationIdOfKey,
   invitationKey,
   loadDeviceKey,
   loadSealingKey,
   parseInvitation,
   signCertificate,
+  type Comparison,
   type DeviceKey,
   type SignedCertificate,
 } from '../../mesh/identity/index.ts'
@@ -35,6 +38,12 @@ export interface RawNode {
   dial(peer: TestPeer): Promise<Connection>
   /** Proves an invitation; the stream then carries what the inviter says. */
   prove(connection: Connection, link: string, change?: Record<string, unknown>): Promise<FrameStream>
+  /** Exchanges numbers after `prove`; resolves to the inviter's. */
+  exchange(stream: FrameStream): Promise<Uint8Array>
+  /** The number that `prove` bound this node to for the pictures. */
+  readonly nonce: Uint8Array
+  /** What an invitation's pictures are of when this node comes by it. */
+  comparison(link: string): Comparison
   /** Says hello on a control stream and resolves to the first frame back. */
   hello(connection: Connection, change?: Record<string, unknown>): Promise<{ stream: FrameStream; told: Frame }>
   open(connection: Connection, protocol: ProtocolShape): Promise<FrameStream>
@@ -76,12 +85,20 @@ export async function startRawNode(kind: 'helper' | 'browser' = 'browser'): Prom
   )
   const open: RawNode['open'] = (connection, protocol) =>
     openStream(connection, protocol, { clock: systemClock }, { signal: new AbortController().signal })
+  const nonce = systemRandom.bytes(32)
+  const comparison: RawNode['comparison'] = (link) => {
+    const { secret, mesh, inviter } = parseInvitation(link)
+    const invitation = invitationIdOfKey(invitationKey(secret).publicKey)
+    return { mesh, inviter, invitation, joiner: key.id, certificate: certificateHash(certificate) }
+  }
   return {
     id: key.id,
     key,
     certificate,
     node,
     open,
+    nonce,
+    comparison,
     dial: (peer) =>
       node.dial(multiaddr(peer.mesh.addresses().find((address) => address.includes('/ws')) ?? ''), { force: true }),
     async prove(connection, link, change = {}) {
@@ -93,9 +110,17 @@ export async function startRawNode(kind: 'helper' | 'browser' = 'browser'): Prom
         invitation: invitationIdOfKey(invited),
         certificate,
         proof: admissionProof(privateKey, mesh, certificate),
+        commitment: commitmentOf(nonce, comparison(link)),
+        pictures: false,
         ...change,
       })
       return stream
+    },
+    async exchange(stream) {
+      let answer = await readFrame(stream)
+      if (answer['type'] === 'waiting') answer = await readFrame(stream)
+      await stream.write({ type: 'open', nonce })
+      return answer['nonce'] as Uint8Array
     },
     async hello(connection, change = {}) {
       const stream = await open(connection, CONTROL)

@@ -3,6 +3,7 @@ import { systemClock } from '../../helper/ports/clock.ts'
 import { MeshError, type DeviceId, type PersonId } from '../../mesh/base/index.ts'
 import { parseInvitation, type Role } from '../../mesh/identity/index.ts'
 import { CONTROL } from '../../mesh/net/protocols/control/messages.ts'
+import { COMPARE } from '../../mesh/net/protocols/compare/messages.ts'
 import { INFER } from '../../mesh/net/protocols/infer/messages.ts'
 import { frameStream, type FrameStream } from '../../mesh/net/stream.ts'
 import type { TestPeer } from './peers.ts'
@@ -21,7 +22,7 @@ export interface RolePeer {
   readonly connection: Connection
   /** Its control stream, where it was let have one. */
   readonly control: FrameStream | undefined
-  /** Every frame of the control stream so far, the hello first; beats and echoes left out. */
+  /** Every frame of the control stream so far, the hello first; beats and echoes left out; and who it is told waits. */
   readonly heard: readonly Frame[]
   /** Questions it was sent. */
   readonly asked: readonly Frame[]
@@ -99,6 +100,14 @@ export async function startRolePeer(
     } catch {
       // the asker is free to go at any time
     }
+  })
+  // who waits is told for as long as the stream is open
+  await raw.node.handle(COMPARE.id, async (stream, from) => {
+    const ends = { clock: systemClock, maxFrameBytes: COMPARE.maxFrameBytes }
+    const told = await readFrame(frameStream(stream, from.remotePeer.toString() as DeviceId, ends)).catch(
+      () => undefined,
+    )
+    if (told !== undefined) heard.push(told)
   })
   const first = await raw.dial(peer)
   await admit(raw, first, peer, standing)

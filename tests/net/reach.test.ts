@@ -171,7 +171,7 @@ describe.runIf(hasNamespaces)('a phone on the network of the helper', () => {
     const { page } = phone
     await page.goto(`http://10.77.0.2:${String(PORT)}/`)
     await page.getByRole('button', { name: 'Ask to be let in' }).click()
-    const pictures = (of: Phone) => of.page.getByRole('list', { name: 'Four pictures, in order' })
+    const pictures = (of: Phone) => of.page.getByRole('list', { name: 'Six pictures, in order' })
     await pictures(phone).waitFor()
     // whoever is at a screen of the helper's person sees that somebody waits, wherever they are
     const notice = desk.page.getByRole('region', { name: 'Notice' })

@@ -181,7 +181,7 @@ test('a new profile joins by a link of Add device once the pictures were confirm
   const second = await browser.device({ size: 'phone' })
   await second.page.goto(link)
   await second.page.getByRole('button', { name: /^Join/ }).click()
-  const pictures = (page: Page) => page.getByRole('list', { name: 'Four pictures, in order' }).innerText()
+  const pictures = (page: Page) => page.getByRole('list', { name: 'Six pictures, in order' }).innerText()
   expect(await pictures(second.page)).toBe(await pictures(first.page))
   // before somebody has compared, it is nobody
   expect(await message(second.page).count()).toBe(0)
@@ -385,7 +385,7 @@ test('an invitation made in the second tab is good, and its holder joins', async
   const guest = await browser.device({ size: 'phone' })
   await guest.page.goto(link)
   await guest.page.getByRole('button', { name: /^Join/ }).click()
-  await guest.page.getByRole('list', { name: 'Four pictures, in order' }).waitFor()
+  await guest.page.getByRole('list', { name: 'Six pictures, in order' }).waitFor()
   await second.getByRole('button', { name: 'They match' }).click()
   await message(guest.page).waitFor()
   for (const each of [device, guest]) {

@@ -153,7 +153,7 @@ test('a phone joins by the code on a screen once both saw the same pictures, and
   await page.goto(helper.url)
   await page.getByRole('button', { name: 'Scan a code' }).click()
   await page.getByRole('button', { name: /^Join/ }).click()
-  const pictures = (of: Page) => of.getByRole('list', { name: 'Four pictures, in order' }).innerText()
+  const pictures = (of: Page) => of.getByRole('list', { name: 'Six pictures, in order' }).innerText()
   expect(await pictures(page)).toBe(await pictures(bob.page))
   expect(await message(page).count()).toBe(0)
   await bob.page.getByRole('button', { name: 'They match' }).click()

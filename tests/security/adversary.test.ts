@@ -33,6 +33,7 @@ const protocols = createProtocols(
     rights: {} as never,
     engines: undefined,
     admission: {} as never,
+    comparing: {} as never,
     knocking: {} as never,
     recovering: {} as never,
     documents: {} as never,

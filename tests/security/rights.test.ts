@@ -7,14 +7,15 @@ import { outlookOf } from '../../app/views/chat/parts/outlook.ts'
 import { isMeshError, type DeviceId, type EntryHash, type ModelId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
+  commitmentOf,
   invitationIdOfKey,
   invitationKey,
   knockProof,
-  NONCE_BYTES,
   parseInvitation,
   signEntry,
 } from '../../mesh/identity/index.ts'
 import type { ProtocolShape } from '../../mesh/net/protocol.ts'
+import { COMPARE } from '../../mesh/net/protocols/compare/messages.ts'
 import { INFER } from '../../mesh/net/protocols/infer/messages.ts'
 import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
 import { LEDGER } from '../../mesh/net/protocols/ledger/messages.ts'
@@ -303,13 +304,18 @@ const USES: Readonly<Record<string, Use>> = {
   },
   'reports joins': {
     async act(world, peer, standing) {
-      const { certificate } = await newcomer(world, standing)
-      const { secret, mesh } = parseInvitation((await world.alice.mesh.invite({ confirmation: 'pictures' })).url)
+      const joiner = await newcomer(world, standing)
+      const { url } = await world.alice.mesh.invite({ confirmation: 'pictures' })
+      const { secret, mesh } = parseInvitation(url)
       const { publicKey, privateKey } = invitationKey(secret)
-      const proof = admissionProof(privateKey, mesh, certificate)
-      const nonce = new Uint8Array(NONCE_BYTES)
-      const join = { invitation: invitationIdOfKey(publicKey), certificate, proof, nonce, path: 'direct' }
-      await say(peer, { type: 'pending', joins: [join] })
+      const proof = admissionProof(privateKey, mesh, joiner.certificate)
+      const commitment = commitmentOf(joiner.nonce, joiner.comparison(url))
+      const join = { invitation: invitationIdOfKey(publicKey), certificate: joiner.certificate, proof, path: 'direct' }
+      const connection = peer.connection.status === 'open' ? peer.connection : await peer.raw.dial(world.alice)
+      const stream = await peer.raw.open(connection, COMPARE)
+      await stream.write({ type: 'waits', ...join, commitment })
+      const answer = await readFrame(stream).catch(() => undefined)
+      if (answer !== undefined) await stream.write({ type: 'open', nonce: joiner.nonce })
     },
     holds: ({ alice, others }, _peer, standing) =>
       alice.mesh.pendingJoins().some((one) => one.device === others.get(standing)?.id),
@@ -349,10 +355,10 @@ const USES: Readonly<Record<string, Use>> = {
       if (alice.mesh.pendingJoins().length > 0) return
       const joiner = keep(await startRawNode())
       const { url } = await alice.mesh.invite({ confirmation: 'pictures' })
-      await joiner.prove(await joiner.dial(alice), url)
+      await joiner.exchange(await joiner.prove(await joiner.dial(alice), url))
       await until(() => alice.mesh.pendingJoins().length > 0, { what: 'the join to wait' })
     },
-    holds: (_world, peer) => peer.heard.some((frame) => frame['type'] === 'pending' && count(frame, 'joins') > 0),
+    holds: (_world, peer) => peer.heard.some((frame) => frame['type'] === 'exchanged'),
   },
   'is used as a relay': {
     async prepare(world) {

@@ -6,7 +6,7 @@ import { createRecoverySecret, recoveryKeys, type ArchiveKey, type ArchiveLock }
 import { createChats, type Chats, type RoomAnswer, type RoomMessage, type RoomView } from '../../mesh/state/index.ts'
 import { createMemoryStore, type MemoryStore } from '../kit/memory-store.ts'
 import { createVirtualNetwork } from '../kit/network.ts'
-import { join, startPeer, type TestPeer } from '../kit/peers.ts'
+import { join, joinBy, startPeer, type TestPeer } from '../kit/peers.ts'
 import { CHEAP } from '../kit/vault.ts'
 import { until } from '../kit/wait.ts'
 
@@ -274,7 +274,7 @@ describe('a device that goes to another mesh', () => {
       await put(key, value, options)
       if (key === 'ledger/current') store.failWrites({ code: 'storage-failed', atWrite: 1, count: 1_000 })
     }
-    await solo.mesh.join(invitation.url).catch(() => undefined)
+    await joinBy(solo, alice, invitation.url).catch(() => undefined)
     await stop(solo)
     store.put = put
     store.heal()

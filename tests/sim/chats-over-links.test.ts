@@ -5,7 +5,7 @@ import { createEvents, silentLogger, type ChatId } from '../../mesh/base/index.t
 import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import { createChats, markOf, type Chats } from '../../mesh/state/index.ts'
 import { createVirtualNetwork } from '../kit/network.ts'
-import { join, startPeer, type TestPeer } from '../kit/peers.ts'
+import { join, joinBy, startPeer, type TestPeer } from '../kit/peers.ts'
 import { until } from '../kit/wait.ts'
 import { figures, route } from '../unit/state/scene.ts'
 
@@ -147,7 +147,7 @@ test('a device that joins a person brings its chats along, and goes on with thos
   await talk(phone, 'elsewhere', 'yes', alone)
   const other = await withChats(await start('Second phone'))
   const invitation = await phone.mesh.invite({ confirmation: 'in-advance' })
-  await other.mesh.join(invitation.url)
+  await joinBy(other, phone, invitation.url)
   await shows(other, alone, ['from the phone, alone', 'yes', 'elsewhere', 'yes'])
   expect(documentsOn(eve)).toBe(0)
   expect(textsOf(laptop, alone)).toEqual(['from the phone, alone', 'yes'])

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { MeshError } from '../../mesh/base/index.ts'
+import { PICTURE_COUNT } from '../../mesh/identity/index.ts'
 import type { AskEvent } from '../../mesh/route/index.ts'
 import { echoEngine } from '../kit/echo-engine.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
@@ -122,7 +123,7 @@ test('an invitation shown on a screen admits only after the pictures match', asy
     },
   })
   const pending = await until(() => alice.mesh.pendingJoins()[0], { what: 'the join to wait' })
-  await until(() => shown.length === 4, { what: 'the pictures' })
+  await until(() => shown.length === PICTURE_COUNT, { what: 'the pictures' })
   expect(pending.pictures).toEqual(shown)
   expect(alice.sees(bob)).toBeUndefined()
   const settled: boolean[] = []

@@ -32,6 +32,9 @@ import type {
   InviteOptions,
   JoinPhase,
   JoinProgress,
+  AtStake,
+  LinkContext,
+  LinkOpened,
   MeshEvent,
   MeshModel,
   Door,
@@ -218,15 +221,22 @@ export const invitationPreview = object<InvitationPreview>({
   inviterName: line,
   role,
   person: line,
-  confirmation,
+  compares: one<InvitationPreview['compares']>({ nowhere: true, there: true, both: true }),
+  fromElsewhere: yesNo,
   expiresAt: figure,
   known: yesNo,
-  leaves: count,
+  atStake: object<AtStake>({ chats: count, rooms: count, devices: count }),
+})
+/** How a link came here. */
+export const linkContext = object<LinkContext>({
+  opened: optional(one<LinkOpened>({ 'by-hand': true, unknown: true, elsewhere: true })),
+  page: optional(line),
 })
 /** Progress of a join. */
 export const joinProgress = object<JoinProgress>({
   phase: one<JoinPhase>({ finding: true, connecting: true, proving: true, comparing: true, admitted: true }),
   pictures: optional(pictures),
+  asks: optional(yesNo),
 })
 const pendingJoin = object<PendingJoin>({
   invitation: invitationName,

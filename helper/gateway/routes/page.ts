@@ -3,6 +3,7 @@ import { messageOf, type Logger } from '../../../mesh/base/index.ts'
 import { PAGE_WORKER } from '../healing-worker.ts'
 import { badRequest, failureResponse } from '../openai-errors.ts'
 import { isCompressible, type PageContent, type PageEncoding, type PageFile, type PageFiles } from '../page-files.ts'
+import { OPENING_QUERY, type Openings } from '../openings.ts'
 import { PAGE_POLICY } from '../page-policy.ts'
 import type { GatewayEnv } from '../request-head.ts'
 
@@ -31,14 +32,34 @@ export function servePage(
   files: PageFiles,
   log: Logger,
   isSecureContext: (context: Context<GatewayEnv>) => boolean,
+  openings?: Pick<Openings, 'take'>,
 ): (context: Context<GatewayEnv>) => Promise<Response> {
   return async (context) => {
     const response = await respond(context, files, log)
     if (response.headers.has('content-security-policy') && isSecureContext(context)) {
       for (const [name, value] of Object.entries(ISOLATION_HEADERS)) response.headers.set(name, value)
     }
+    const ledBy = whoLed(context, openings)
+    if (ledBy !== undefined) response.headers.set('server-timing', `opened;desc="${ledBy}"`)
     return response
   }
+}
+
+/**
+ * Who led a browser to the page, which no site can forge: only a browser writes these
+ * headers. The page reads it, because a link from another site takes nobody anywhere.
+ */
+function whoLed(context: Context<GatewayEnv>, openings: Pick<Openings, 'take'> | undefined): string | undefined {
+  if (!isDocument(context)) return undefined
+  const mark = context.req.query(OPENING_QUERY)
+  // a file of this helper's opened the browser
+  if (mark !== undefined && openings?.take(mark) === true) return 'none'
+  const site = context.req.header('sec-fetch-site')
+  return site === 'none' || site === 'same-origin' || site === 'same-site' ? site : 'cross-site'
+}
+
+function isDocument(context: Context<GatewayEnv>): boolean {
+  return context.req.header('sec-fetch-mode') === 'navigate'
 }
 
 async function respond(context: Context<GatewayEnv>, files: PageFiles, log: Logger): Promise<Response> {

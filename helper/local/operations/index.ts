@@ -8,6 +8,7 @@ import { devices, remove, renameDevice } from './devices.ts'
 import { lan, status, stop, token, trust } from './helper.ts'
 import { invitations, invite, open, uninvite } from './invite.ts'
 import { join } from './join.ts'
+import { agreeToJoin, joins, settleJoin } from './joins.ts'
 import { ledger, verifyLedger } from './ledger.ts'
 import { lockStatus, removeLock, setLock } from './lock.ts'
 import { getModel, listModels, removeModel, useModel } from './models.ts'
@@ -18,6 +19,7 @@ import { createRoom, readRoom, rooms, say } from './rooms.ts'
 export { type Exported } from './archives.ts'
 export { type AskProgress, type AskResult } from './ask.ts'
 export { type DeviceLine } from './devices.ts'
+export { type JoinLine } from './joins.ts'
 export { type LedgerCheckLine, type LedgerEntryLine } from './ledger.ts'
 export { type ModelLine } from './models.ts'
 export { type PersonLine } from './people.ts'
@@ -33,6 +35,9 @@ export const OPERATIONS = {
   invitations,
   invite,
   join,
+  'join-agree': agreeToJoin,
+  joins,
+  'joins-settle': settleJoin,
   lan,
   ledger,
   'ledger-verify': verifyLedger,

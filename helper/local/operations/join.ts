@@ -8,7 +8,7 @@ export const join = operation<{ url: string }, JoinProgress, { admitted: true; d
   name: 'join',
   input: z.object({ url: z.string().trim().min(1).max(4096) }),
   async run(input, { host, signal, emit }) {
-    const device = await host.mesh.join(input.url, { signal, onProgress: emit })
+    const device = await host.mesh.join(input.url, { signal, onProgress: emit, opened: 'by-hand' })
     return { admitted: true, device: describeDevice(device) }
   },
 })

@@ -6,6 +6,7 @@ import type { Clock, EventSource, Logger } from '../../base/index.ts'
 import type { EngineHost } from '../../engine/index.ts'
 import type { Protocol } from '../protocol.ts'
 import { whileAllowed } from '../while-allowed.ts'
+import { compareProtocol, type Comparing } from './compare/compare.ts'
 import { controlProtocol, type ControlHost } from './control/control.ts'
 import { inferProtocol } from './infer/infer.ts'
 import { joinProtocol, type Admission, type Knocking, type Recovering } from './join/join.ts'
@@ -21,6 +22,7 @@ export interface ProtocolHosts {
   readonly rights: EventSource<void>
   readonly engines: EngineHost | undefined
   readonly admission: Admission
+  readonly comparing: Comparing
   readonly knocking: Knocking & KnocksHost
   readonly recovering: Recovering
   /** Absent where no documents are shared. */
@@ -36,6 +38,7 @@ export function createProtocols(
 ): readonly Protocol[] {
   return [
     controlProtocol(hosts.control, ports),
+    compareProtocol(hosts.comparing),
     inferProtocol(hosts.engines, ports),
     joinProtocol(hosts.admission, hosts.knocking, hosts.recovering),
     knocksProtocol(hosts.knocking),

@@ -1,3 +1,4 @@
+import { COMPARE } from '../../../mesh/net/protocols/compare/messages.ts'
 import { CONTROL } from '../../../mesh/net/protocols/control/messages.ts'
 import { INFER } from '../../../mesh/net/protocols/infer/messages.ts'
 import { JOIN } from '../../../mesh/net/protocols/join/messages.ts'
@@ -22,6 +23,17 @@ const scopeOf = ({ id }: Adversary): string => `person:${id.slice(-20).toLowerCa
  * attack of the kit; a test says so when it has none.
  */
 export const SAMPLES: Readonly<Record<string, Sample>> = {
+  [COMPARE.id]: {
+    first: ({ certificate }) => ({
+      type: 'waits',
+      invitation: '0'.repeat(32),
+      certificate,
+      proof: new Uint8Array(64),
+      path: 'direct',
+      commitment: new Uint8Array(32),
+    }),
+    next: () => ({ type: 'open', nonce: new Uint8Array(32) }),
+  },
   [CONTROL.id]: {
     first: ({ mesh }) => ({ type: 'hello', mesh, heads: [], capability, neighbours: [] }),
     next: (_, count) => ({ type: 'beat', n: count }),
@@ -68,4 +80,4 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
 }
 
 /** The protocols of {@link SAMPLES}. */
-export const SHAPES: readonly ProtocolShape[] = [CONTROL, INFER, JOIN, KEYS, KNOCKS, LEDGER, SYNC]
+export const SHAPES: readonly ProtocolShape[] = [COMPARE, CONTROL, INFER, JOIN, KEYS, KNOCKS, LEDGER, SYNC]

@@ -183,9 +183,8 @@ export function createFakeMesh(options: FakeMeshOptions): FakeMesh {
         expiresAt: Date.now() + 10 * 60_000,
         confirmation: 'pictures',
       }),
-    preview() {
-      throw new MeshError('malformed', 'This is no invitation.')
-    },
+    preview: () => Promise.reject(new MeshError('malformed', 'This is no invitation.')),
+    agreeToJoin: () => Promise.resolve(),
     join: () => Promise.reject(new MeshError('unsupported', 'The preview does not join.')),
     pendingJoins: () => pending,
     settleJoin(invitation, admit) {

@@ -43,7 +43,9 @@ export const SCENARIOS = [
   'pending',
   'guest-waits',
   'joining',
+  'joining-led',
   'comparing',
+  'comparing-asked',
   'join-failed',
   'follower',
   'silent',
@@ -304,14 +306,22 @@ const PREVIEW: InvitationPreview = {
   inviterName: 'Desktop',
   role: 'owner',
   person: '',
-  confirmation: 'pictures',
+  compares: 'there',
+  fromElsewhere: false,
   expiresAt: Date.now() + 9.6 * MINUTE,
   known: false,
-  leaves: 0,
+  atStake: { chats: 0, rooms: 0, devices: 0 },
+}
+/** A link that another site led to, for a device that holds something. */
+const LED: InvitationPreview = {
+  ...PREVIEW,
+  compares: 'both',
+  fromElsewhere: true,
+  atStake: { chats: 12, rooms: 2, devices: 3 },
 }
 const PASSPHRASE: LockView = { id: 'a', kind: 'passphrase', name: '', createdAt: Date.now() - 3 * 24 * 60 * MINUTE }
 const PASSKEY: LockView = { id: 'b', kind: 'passkey', name: 'Fingerprint', createdAt: Date.now() - 60 * MINUTE }
-const PICTURES = ['🐧', '✈', '🌵', '🔑']
+const PICTURES = ['boat', 'cactus', 'key', 'snail', 'umbrella', 'moon']
 const ALL = [SELF, DESKTOP, LAPTOP, PHONE, OLD]
 
 // a mesh with a past: two devices of Ana, one of Bob, and one that was removed
@@ -426,6 +436,14 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
     standing: 'alone',
     devices: [SELF],
     state: { invitation: { phase: 'joining', preview: PREVIEW, progress: { phase: 'comparing', pictures: PICTURES } } },
+  },
+  'joining-led': { standing: 'alone', devices: [SELF], state: { invitation: { phase: 'offered', preview: LED } } },
+  'comparing-asked': {
+    standing: 'alone',
+    devices: [SELF],
+    state: {
+      invitation: { phase: 'joining', preview: LED, progress: { phase: 'comparing', pictures: PICTURES, asks: true } },
+    },
   },
   'join-failed': {
     standing: 'alone',
@@ -580,6 +598,7 @@ export function createScene(name: Scenario): Scene {
       set({ invitation: undefined })
       return Promise.resolve()
     },
+    agree: () => Promise.resolve(),
     dismiss() {
       set({ invitation: undefined })
     },

@@ -105,17 +105,19 @@ export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | un
     rename: (id, name) => did(`rename ${id} ${name}`),
     remove: (id) => did(`remove ${id}`),
     invite: () => Promise.reject(new MeshError('unsupported', 'Not here.')),
-    preview(link): InvitationPreview {
+    async preview(link): Promise<InvitationPreview> {
+      await Promise.resolve()
       if (!link.startsWith('join=')) throw new MeshError('malformed', 'This is no invitation.')
       return {
         inviter: route.device,
         inviterName: 'Laptop',
         role: 'owner',
         person: '',
-        confirmation: 'in-advance',
+        compares: 'nowhere',
+        fromElsewhere: false,
         expiresAt: 9e15,
         known: devices.length > 1,
-        leaves: 0,
+        atStake: { chats: 0, rooms: 0, devices: 0 },
       }
     },
     async join(link, { onProgress, signal } = {}) {
@@ -127,6 +129,7 @@ export function createTestMesh(options: { deaf?: boolean; rooms?: MeshRooms | un
       await settle.promise
       return device({ id: route.device, name: 'Laptop' })
     },
+    agreeToJoin: (link, matches) => did(`agree ${link} ${String(matches)}`),
     pendingJoins: () => [],
     settleJoin: (invitation, admit) => did(`settle ${invitation} ${String(admit)}`),
     ask(request, { signal }) {

@@ -134,9 +134,8 @@ export function fakeHost(
         confirmation: request.confirmation,
       })
     },
-    preview() {
-      throw new MeshError('malformed', 'Not a link.')
-    },
+    preview: () => Promise.reject(new MeshError('malformed', 'Not a link.')),
+    agreeToJoin: () => Promise.resolve(),
     join: (link, joinOptions) => {
       if (!link.includes('#')) return Promise.reject(new MeshError('malformed', 'This is not an invitation.'))
       joinOptions?.onProgress?.({ phase: 'finding' })

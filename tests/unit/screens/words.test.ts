@@ -6,8 +6,9 @@ import { parse } from 'svelte/compiler'
 import { describe, expect, it } from 'vitest'
 import { errorSentence, pictureName, t } from '../../../app/i18n/index.ts'
 import en from '../../../app/i18n/en.json'
-import { comparePictures } from '../../../mesh/identity/index.ts'
-import { asId, ERROR_CODES, type DeviceId } from '../../../mesh/base/index.ts'
+import { drawingOf } from '../../../app/parts/pictures/drawing.ts'
+import { PICTURES } from '../../../mesh/identity/index.ts'
+import { ERROR_CODES } from '../../../mesh/base/index.ts'
 
 const APP = fileURLToPath(new URL('../../../app/', import.meta.url))
 const sources = readdirSync(APP, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(svelte|ts)$/.test(file))
@@ -104,11 +105,21 @@ describe('words', () => {
   })
 
   it('names every picture that two people may have to compare', () => {
-    const inviter = asId<DeviceId>('inviter')
-    for (let byte = 0; byte < 256; byte += 1) {
-      const pictures = comparePictures(inviter, asId<DeviceId>(`joiner ${String(byte)}`), new Uint8Array(16).fill(byte))
-      for (const picture of pictures) expect(pictureName(picture), picture).toMatch(/^\p{Lu}/u)
+    for (const picture of PICTURES) {
+      expect(pictureName(picture), picture).toMatch(/^\p{Lu}/u)
+      expect(drawingOf(picture).length, picture).toBeGreaterThan(0)
     }
+  })
+
+  it('draws no two of them alike, and each with an outline', () => {
+    const drawn = PICTURES.map((picture) =>
+      drawingOf(picture)
+        .map(([, path]) => path)
+        .join(),
+    )
+    expect(new Set(drawn).size).toBe(PICTURES.length)
+    for (const path of drawn) expect(path).toMatch(/^[MLHVCSQAZmlhvcsqaz0-9 .,-]+$/)
+    expect(drawingOf('constructor')).toEqual([])
   })
 
   it('does not name what is no picture', () => {

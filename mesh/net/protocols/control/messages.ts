@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { ADDRESSES_MAX, FRAME_MAX_BYTES, KNOCKS_TOLD_MAX, LEDGER_HEADS_MAX, MODELS_MAX } from '../../../base/index.ts'
-import { NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
+import { signedCertificate } from '../../../identity/index.ts'
 import {
   address,
   deviceId,
@@ -57,12 +57,12 @@ const capability = z.object({
   stunPort: z.optional(whole(65_535)),
 })
 
-/** A device that proved an invitation whose maker has to compare pictures: everything the maker needs to admit it. */
+/** What earlier versions told of joins that wait. It is read, so that their links stay up, and not believed. */
 const pendingJoin = z.object({
   invitation: invitationId,
   certificate: signedCertificate,
   proof: exactBytes(64),
-  nonce: exactBytes(NONCE_BYTES),
+  nonce: exactBytes(16),
   path: z.enum(['direct', 'relayed']),
 })
 
@@ -116,8 +116,6 @@ export const controlFrame = z.discriminatedUnion('type', [
 export type CapabilityRecord = z.output<typeof capability>
 /** The first frame. */
 export type Hello = z.output<typeof hello>
-/** A join that waits for its inviter. */
-export type PendingProof = z.output<typeof pendingJoin>
 /** A device that knocks, with the proof that it knows its words. */
 export type KnockProof = z.output<typeof knock>
 /** A hint that a device can be reached, and how. */

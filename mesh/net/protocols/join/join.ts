@@ -5,6 +5,7 @@ import {
   DIAL_TIMEOUT_MS,
   MeshError,
   PENDING_JOIN_MS,
+  sleep,
   type Clock,
   type DeviceId,
   type EntryHash,
@@ -17,29 +18,41 @@ import { fromHex, toHex } from '../../../wire/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { batches } from '../ledger/ledger.ts'
 import { isRelayed, type FrameStream } from '../../stream.ts'
-import { JOIN, prove, recoveryProven, recoveryWritten, verdict } from './messages.ts'
+import { JOIN, openedNonce, picturesDiffer, prove, recoveryProven, recoveryWritten, verdict } from './messages.ts'
 
 /** A proof that arrived, as admission judges it. */
 export interface ProofGiven {
   readonly invitation: InvitationId
   readonly certificate: SignedCertificate
   readonly proof: Uint8Array
+  /** What binds the joiner to its number for the pictures. */
+  readonly commitment: Uint8Array
+  /** The joiner wants pictures compared, however the invitation is confirmed. */
+  readonly pictures: boolean
   /** The device at the other end, proven by Noise. */
   readonly device: DeviceId
   readonly connection: Connection
+}
+
+/** What the admitting side may want of the joiner where pictures are compared. */
+export interface PicturesAtDoor {
+  /** Nobody is there yet who compares: it may take a while. */
+  waiting(): Promise<void>
+  /** Tells the inviter's number, which nothing can change any more, and resolves to the joiner's. */
+  exchange(nonce: Uint8Array): Promise<Uint8Array>
+  /** Resolves if the joiner's person says that the pictures differ; after the exchange. */
+  differs(): Promise<void>
+  readonly signal: AbortSignal
 }
 
 /** The admitting side. */
 export interface Admission {
   /**
    * Judges a proof and resolves with the ledger that names the joiner, parents first.
-   * `compare` is called first when the pictures have to be compared by people.
-   * @throws MeshError `invitation-unknown`, `invitation-used`, `invitation-expired`, `refused`, `malformed`, `busy`
+   * @throws MeshError `invitation-unknown`, `invitation-used`, `invitation-expired`, `refused`, `malformed`,
+   * `integrity`, `offline` (the device that compared is gone), `busy`
    */
-  admit(
-    given: ProofGiven,
-    options: { readonly compare: (nonce: Uint8Array) => Promise<void>; readonly signal: AbortSignal },
-  ): Promise<readonly Uint8Array[]>
+  admit(given: ProofGiven, options: PicturesAtDoor): Promise<readonly Uint8Array[]>
   /**
    * Admits a device that version 0.1 had on this device's own list; the same ledger.
    * @throws MeshError `not-admitted`, `removed`, `malformed`, `refused`
@@ -140,13 +153,25 @@ export function joinProtocol(admission: Admission, knocking: Knocking, recoverin
         }
         return recovering.bringBack({ device, certificate: said.certificate, key: said.key, proof }, { write, signal })
       }
-      case 'prove': {
-        const compare = async (nonce: Uint8Array): Promise<void> => {
-          await stream.write({ type: 'compare', nonce }, { signal })
-        }
-        return admission.admit({ ...said, device, connection }, { signal, compare })
-      }
+      case 'prove':
+        return admission.admit({ ...said, device, connection }, picturesOver(stream, signal))
     }
+  }
+}
+
+function picturesOver(stream: FrameStream, signal: AbortSignal): PicturesAtDoor {
+  return {
+    signal,
+    waiting: async () => {
+      await stream.write({ type: 'waiting' }, { signal })
+    },
+    async exchange(nonce) {
+      await stream.write({ type: 'compare', nonce }, { signal })
+      return (await stream.read(openedNonce, FIRST_FRAME)).nonce
+    },
+    async differs() {
+      await stream.read(picturesDiffer, { signal })
+    },
   }
 }
 
@@ -155,6 +180,16 @@ export interface OwnProof {
   readonly invitation: InvitationId
   readonly certificate: SignedCertificate
   readonly proof: Uint8Array
+  readonly commitment: Uint8Array
+  readonly pictures: boolean
+}
+
+/** What a joiner does when pictures are compared. */
+export interface PicturesAtJoiner {
+  /** The other side's number came, once: gives the joiner's own, to which it was bound. */
+  exchange(nonce: Uint8Array): Uint8Array
+  /** Rejects when its person says that the pictures differ. */
+  readonly differs: Promise<never>
 }
 
 /** Most bytes of a ledger that are taken at a join: 10,000 entries and more. */
@@ -163,13 +198,14 @@ const LEDGER_MAX_BYTES = 64 * 1024 * 1024
 /**
  * Proves an invitation to the device at the other end of `connection`.
  * @returns the signed entries of the mesh's ledger. Nothing of them is believed yet.
- * @throws MeshError what the other device told, `timeout`, `peer-gone`, `too-large`, `aborted`
+ * @throws MeshError what the other device told, `timeout`, `peer-gone`, `too-large`, `aborted`, and what
+ * `pictures.differs` rejects with, which the other device is told
  */
 export async function proveInvitation(
   connection: Connection,
   own: OwnProof,
   ports: { readonly clock: Clock },
-  options: { readonly signal: AbortSignal; readonly onCompare: (nonce: Uint8Array) => void },
+  options: { readonly signal: AbortSignal; readonly pictures: PicturesAtJoiner },
 ): Promise<readonly Uint8Array[]> {
   return askForLedger(connection, { type: 'prove', ...own }, ports, options)
 }
@@ -186,7 +222,7 @@ export async function knockAt(
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
 ): Promise<LedgerGiven> {
-  return meshOf(await askForLedger(connection, { type: 'knock', ...own }, ports, { ...options, onCompare() {} }))
+  return meshOf(await askForLedger(connection, { type: 'knock', ...own }, ports, options))
 }
 
 /**
@@ -211,7 +247,6 @@ export async function recoverAt(
   let named: MeshId | undefined
   const entries = await askForLedger(connection, { type: 'recover', certificate, key }, ports, {
     ...options,
-    onCompare() {},
     onMesh(mesh) {
       named = mesh
       return { type: 'proof', proof: own.proofFor(mesh) }
@@ -242,10 +277,7 @@ export async function proveEarlier(
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
 ): Promise<LedgerGiven> {
-  const entries = await askForLedger(connection, { type: 'return', certificate }, ports, {
-    ...options,
-    onCompare() {},
-  })
+  const entries = await askForLedger(connection, { type: 'return', certificate }, ports, options)
   // Noise has proven that this is the keeper itself: its ledger is the one to go to
   return meshOf(entries)
 }
@@ -262,7 +294,8 @@ async function askForLedger(
   ports: { readonly clock: Clock },
   options: {
     readonly signal: AbortSignal
-    readonly onCompare: (nonce: Uint8Array) => void
+    /** Absent: no pictures are compared. */
+    readonly pictures?: PicturesAtJoiner
     /** What to say when the mesh is named; absent: it is not asked for. */
     readonly onMesh?: (mesh: MeshId) => object
     /** What to say when one is to write one's own admission; absent: it is not asked for. */
@@ -270,6 +303,7 @@ async function askForLedger(
   },
 ): Promise<readonly Uint8Array[]> {
   const stream = await openStream(connection, JOIN, ports, options)
+  const { pictures } = options
   try {
     await stream.write(question, options)
     const ledger: Uint8Array[] = []
@@ -280,7 +314,8 @@ async function askForLedger(
     let hasWritten = false
     for (;;) {
       const timeoutMs = (compared || waits) && ledger.length === 0 ? PENDING_JOIN_MS : DIAL_TIMEOUT_MS
-      const answer = await stream.read(verdict, { signal: options.signal, timeoutMs })
+      const reading = stream.read(verdict, { signal: options.signal, timeoutMs })
+      const answer = await (pictures === undefined ? reading : unlessTheyDiffer(reading, stream, pictures, ports))
       if (answer.type === 'end') break
       if (answer.type === 'waiting') {
         waits = true
@@ -302,9 +337,11 @@ async function askForLedger(
         continue
       }
       if (answer.type === 'compare') {
-        if (compared) throw new MeshError('malformed', 'The other device asked to compare pictures twice.')
+        // a second number, with the joiner's known, could be searched for
+        if (compared || pictures === undefined)
+          throw new MeshError('malformed', 'The other device asked to compare pictures where none were to be.')
         compared = true
-        options.onCompare(answer.nonce)
+        await stream.write({ type: 'open', nonce: pictures.exchange(answer.nonce) }, options)
         continue
       }
       ledger.push(...answer.entries)
@@ -316,6 +353,38 @@ async function askForLedger(
     return ledger
   } catch (error) {
     stream.abort(error)
+    throw error
+  }
+}
+
+/** The joiner's person saw other pictures than the other screen shows: somebody is in between. */
+export class PicturesDiffer extends MeshError {
+  constructor() {
+    super('refused', 'The pictures differ, so somebody may be in between. Nothing was joined. Ask for a new link.')
+  }
+}
+
+/** How long the other device may take to hear that the pictures differ, in ms. */
+const DIFFER_TOLD_MS = 2_000
+
+/** The next frame; where the person sees other pictures meanwhile, the other device is told, so that the invitation is over. */
+async function unlessTheyDiffer<Frame>(
+  reading: Promise<Frame>,
+  stream: FrameStream,
+  pictures: PicturesAtJoiner,
+  { clock }: { readonly clock: Clock },
+): Promise<Frame> {
+  const settled = reading.then(
+    () => undefined,
+    () => undefined,
+  )
+  try {
+    return await Promise.race([reading, pictures.differs])
+  } catch (error) {
+    if (!(error instanceof PicturesDiffer)) throw error
+    // where that does not arrive it runs out by itself
+    await stream.write({ type: 'differ' }).catch(() => undefined)
+    await Promise.race([settled, sleep(clock, DIFFER_TOLD_MS)])
     throw error
   }
 }

@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
 import { FRAME_MAX_BYTES, LEDGER_ENTRY_MAX_BYTES, LEDGER_HEADS_MAX } from '../../../base/index.ts'
-import { NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
+import { COMMITMENT_BYTES, NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
 import { bytes, exactBytes, invitationId, list, personId } from '../../../wire/index.ts'
 import type { ProtocolShape } from '../../protocol.ts'
 import { endFrame, entriesFrame } from '../ledger/messages.ts'
 
 /** A device that is not admitted proves that it holds an invitation. */
-export const JOIN: ProtocolShape = { id: '/plexus/join/2.0.0', maxFrameBytes: FRAME_MAX_BYTES, maxStreams: 2 }
+export const JOIN: ProtocolShape = { id: '/plexus/join/3.0.0', maxFrameBytes: FRAME_MAX_BYTES, maxStreams: 2 }
 
-/** The joiner's only frame: the proof of an invitation, */
+/** The joiner's first frame: the proof of an invitation, */
 const proveFrame = z.object({
   type: z.literal('prove'),
   invitation: invitationId,
@@ -16,6 +16,10 @@ const proveFrame = z.object({
   certificate: signedCertificate,
   /** Signature of the invitation's key over mesh and certificate. */
   proof: exactBytes(64),
+  /** What binds the joiner to its number for the pictures before it hears the other one. */
+  commitment: exactBytes(COMMITMENT_BYTES),
+  /** Pictures are compared, also where the inviter confirmed in advance: the joiner has something to lose. */
+  pictures: z.boolean(),
 })
 
 /** or, of a device that version 0.1 had on the list of the called one, only who it is. */
@@ -41,9 +45,15 @@ export const recoveryProven = z.object({ type: z.literal('proof'), proof: exactB
 /** And where the called device may admit nobody: the entry by which it brings itself back. */
 export const recoveryWritten = z.object({ type: z.literal('written'), entry: bytes(LEDGER_ENTRY_MAX_BYTES) })
 
-/** What the admitting device answers: perhaps a nonce for the pictures or the mesh, then the whole ledger, then the end. */
+/** The joiner's number, once it has heard the one of the inviter's device. */
+export const openedNonce = z.object({ type: z.literal('open'), nonce: exactBytes(NONCE_BYTES) })
+
+/** And if its person sees other pictures than the other screen: the invitation is over. */
+export const picturesDiffer = z.object({ type: z.literal('differ') })
+
+/** What the admitting device answers: perhaps a number for the pictures or the mesh, then the whole ledger, then the end. */
 export const verdict = z.discriminatedUnion('type', [
-  // a knock was heard: from now on people take their time
+  // a knock was heard, or nobody is there yet who compares: from now on people take their time
   z.object({ type: z.literal('waiting') }),
   z.object({ type: z.literal('compare'), nonce: exactBytes(NONCE_BYTES) }),
   // these recovery words are of this mesh: the proof is bound to it
