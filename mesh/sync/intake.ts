@@ -22,7 +22,7 @@ export interface Received {
   readonly waiting: number
   /** Not taken: rights, room, or a quarantined author. May be asked for again later. */
   readonly refused: number
-  /** Not taken, for its sender has used up what it may send for now: in how many ms to try again; 0 for none. */
+  /** Not taken, for its sender has used up what it may send so soon: in how many ms to try again; 0 for none. */
   readonly delayMs: number
 }
 

@@ -150,7 +150,7 @@ test.each([
   const joiner = keep(await startRawNode())
   const { url } = await alice.mesh.invite({ confirmation: 'pictures', person: 'Bob', role })
   const connection = await joiner.dial(alice)
-  await joiner.prove(connection, url)
+  await joiner.exchange(await joiner.prove(connection, url))
   await until(() => alice.mesh.pendingJoins().length > 0, { what: 'the join to wait' })
   expect(await reserve(connection)).toBe(status)
 })

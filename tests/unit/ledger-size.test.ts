@@ -22,7 +22,7 @@ interface History {
   readonly entries: Uint8Array[]
 }
 
-const HOUR_MS = 60 * 60_000
+const YEARS_MS = 3 * 365 * 24 * 60 * 60_000
 
 /** A ledger as years of five devices make it: names, keys and roles, now and then two at once. */
 async function longHistory(count: number, isContested: boolean): Promise<History> {
@@ -54,7 +54,7 @@ async function longHistory(count: number, isContested: boolean): Promise<History
     return { type: 'rename', device: member.id, name: `name ${String(index)}` }
   }
   const write = (member: TestMember, index: number): Promise<LedgerEntry> =>
-    signEntry(member.key, draft(member, index), { parents: heads, at: index * HOUR_MS, mesh })
+    signEntry(member.key, draft(member, index), { parents: heads, at: index, mesh })
   for (let index = 1; entries.length < count; index++) {
     const member = members[index % members.length] ?? alice
     const others = members[(index + 1) % members.length] ?? alice
@@ -63,6 +63,8 @@ async function longHistory(count: number, isContested: boolean): Promise<History
     heads = made.map(({ hash }) => hash)
     entries.push(...made.map(({ bytes }) => bytes))
   }
+  // years later: so much is written in years, and nobody takes it from somebody who came today
+  await alice.clock.advanceAsync(YEARS_MS)
   return { member: alice, entries }
 }
 

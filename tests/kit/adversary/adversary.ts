@@ -10,6 +10,7 @@ import { systemRandom } from '../../../helper/ports/random.ts'
 import { asId, MeshError, type DeviceId, type EntryHash, type MeshId } from '../../../mesh/base/index.ts'
 import {
   admissionProof,
+  COMMITMENT_BYTES,
   invitationIdOfKey,
   invitationKey,
   knockProof,
@@ -130,7 +131,10 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
     const connection = await dial()
     const stream = await open(connection, JOIN.id)
     const proof = admissionProof(privateKey, mesh, certificate)
-    await stream.write({ type: 'prove', invitation: invitationIdOfKey(publicKey), certificate, proof })
+    // confirmed in advance: nobody compares, the number is bound to nothing
+    const commitment = systemRandom.bytes(COMMITMENT_BYTES)
+    const invitation = invitationIdOfKey(publicKey)
+    await stream.write({ type: 'prove', invitation, certificate, proof, commitment, pictures: false })
     for (;;) {
       const frame = await stream.read()
       if (frame['type'] === 'end') break

@@ -107,6 +107,7 @@ describe('what reaches the mesh', () => {
         frequencyPenalty: 2,
         stop: ['a', 'b'],
       },
+      through: 'gateway',
     })
   })
 
@@ -122,7 +123,7 @@ describe('what reaches the mesh', () => {
     })
     expect(response.status).toBe(200)
     const request = mesh.asks[0]?.request
-    expect(Object.keys(request ?? {}).sort()).toEqual(['messages', 'model', 'sampling'])
+    expect(Object.keys(request ?? {}).sort()).toEqual(['messages', 'model', 'sampling', 'through'])
     expect(JSON.stringify(request)).not.toMatch(/n_discard|grammar|device/)
   })
 

@@ -72,7 +72,13 @@ describe('what a removal does', () => {
       modelBytes: fakeModel().sizeBytes,
       others: 2,
       othersNow: 1,
+      isOlder: false,
     })
+  })
+  it('says where the removed one came before this device: it could undo what it did not see', () => {
+    const older = { ...tablet, admittedAt: self.admittedAt - 1 }
+    expect(removalOutlook([older], [self, older], 1).isOlder).toBe(true)
+    expect(removalOutlook([self], [older, self], 1).isOlder).toBe(false)
   })
 })
 
