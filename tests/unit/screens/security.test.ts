@@ -72,7 +72,7 @@ describe('what a removal does', () => {
       modelBytes: fakeModel().sizeBytes,
       others: 2,
       othersNow: 1,
-      isOlder: false,
+      isOlder: true,
     })
   })
   it('says where the removed one came before this device: it could undo what it did not see', () => {
