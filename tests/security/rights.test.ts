@@ -18,6 +18,8 @@ import type { ProtocolShape } from '../../mesh/net/protocol.ts'
 import { COMPARE } from '../../mesh/net/protocols/compare/messages.ts'
 import { INFER } from '../../mesh/net/protocols/infer/messages.ts'
 import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
+import { KEYS } from '../../mesh/net/protocols/keys/messages.ts'
+import { KNOCKS } from '../../mesh/net/protocols/knocks/messages.ts'
 import { LEDGER } from '../../mesh/net/protocols/ledger/messages.ts'
 import { SYNC } from '../../mesh/net/protocols/sync/messages.ts'
 import { startDialTrap, type DialTrap } from '../kit/dial-trap.ts'
@@ -38,6 +40,8 @@ const MATRIX = `
   is answered                               .       .     x           .      x     x   x
   fetches the ledger                        .       .     x           x      x     x   x
   takes documents                           .       .     .           x      x     x   x
+  is given keys it could not open           .       .     .           x      x     x   x
+  hears whose words were typed              .       .     .           .      x     x   x
   is kept reachable                         .       .     .           x      x     x   x
   is connected with others                  .       .     .           x      x     x   x
   is sent any question                      .       .     .           x      x     x   x
@@ -202,6 +206,15 @@ async function say(peer: RolePeer, frame: Frame): Promise<void> {
 const USES: Readonly<Record<string, Use>> = {
   'is answered': { holds: isAnswered },
   'fetches the ledger': { holds: (world, peer) => isServed(world, peer, LEDGER) },
+  'is given keys it could not open': { holds: (world, peer) => isServed(world, peer, KEYS) },
+  'hears whose words were typed': {
+    async holds({ alice }, peer) {
+      const connection = peer.connection.status === 'open' ? peer.connection : await peer.raw.dial(alice)
+      const stream = await peer.raw.open(connection, KNOCKS)
+      await stream.write({ type: 'find', key: new Uint8Array(32) })
+      return (await readFrame(stream).catch(() => undefined)) !== undefined
+    },
+  },
   'takes documents': { holds: (world, peer) => isServed(world, peer, SYNC) },
   'is kept reachable': { holds: async (world, peer) => (await relayStatus(world, peer)) === HOP_STATUS.ok },
   'is connected with others': {
