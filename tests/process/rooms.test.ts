@@ -1,8 +1,8 @@
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createKeyFile } from '../../helper/data-dir/index.ts'
-import type { LocalClient } from '../../helper/local/index.ts'
+import { createKeyFile, readCredential } from '../../helper/data-dir/index.ts'
+import { createLocalClient, pictureWords, type LocalClient } from '../../helper/local/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { openLevelStore } from '../../helper/ports/level-store.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
@@ -115,7 +115,28 @@ describe('three helpers', () => {
     expect(lines.every(({ author }) => author === 'dave')).toBe(true)
     // it goes along into another mesh
     const { url } = (await jsonOf(helper(0), 'invite', '--person', 'Dave')) as { url: string }
-    expect(await jsonOf(dave, 'join', url)).toMatchObject({ admitted: true })
+    // it has something to lose: nothing is joined before both sides saw the same pictures
+    const credential = await readCredential(dave.dataDir)
+    if (credential === undefined) throw new TypeError('Dave’s helper does not run')
+    const client = createLocalClient(credential)
+    const shown: (readonly string[])[] = []
+    const joining = client.call(
+      'join',
+      { url },
+      { onEvent: ({ pictures }) => shown.push(...(pictures === undefined ? [] : [pictureWords(pictures)])) },
+    )
+    const waiting = await until(
+      async () => {
+        const [join] = (await jsonOf(helper(0), 'joins')) as { device: string; pictures: readonly string[] }[]
+        return shown.length === 0 ? undefined : join
+      },
+      { what: 'the pictures on both sides' },
+    )
+    expect(waiting.pictures).toEqual(shown[0])
+    expect((await jsonOf(dave, 'rooms')) as unknown[]).toHaveLength(1)
+    await client.call('join-agree', { url, matches: true })
+    expect(await jsonOf(helper(0), 'joins', 'match', waiting.device)).toMatchObject({ admitted: true })
+    expect(await joining).toMatchObject({ admitted: true })
     await until(async () => (await textsOf(dave, 'Cabin')).length === 3, { what: 'the room to come along' })
   })
 
