@@ -7,6 +7,7 @@ import { createPageLock, createPageUnlock } from './lock/index.ts'
 import { openStorage, unreadable } from './open-storage.ts'
 import { createAppPeer, openMesh, type AppPeer, type PeerPorts } from './peer/index.ts'
 import {
+  cameFromHelper,
   canBeTaken,
   checkOrigin,
   createConsoleLog,
@@ -19,6 +20,7 @@ import {
   createWebPasskeys,
   findOwnHelper,
   howPageWasOpened,
+  isOriginKnown,
   pageAddress,
   registerServiceWorker,
   takeJoinLink,
@@ -42,7 +44,10 @@ const PROFILE = 'plexus'
 const link = takeJoinLink(window)
 const opened = howPageWasOpened(window)
 const log = createConsoleLog()
-const helper = createHelperPage(window)
+const helper = createHelperPage(window, () => {
+  const memory = localStorageOf(window)
+  return cameFromHelper(window) || (memory !== undefined && isOriginKnown(memory))
+})
 // the browser says once, and early, that it would install the page
 const install = watchInstall(window, log)
 const passkeys = createWebPasskeys(window, webRandom)
@@ -179,7 +184,7 @@ async function whoServes(): Promise<OriginVerdict> {
   const memory = localStorageOf(window)
   if (!import.meta.env.PROD || memory === undefined || !canBeTaken(location.origin)) return { kind: 'unknown' }
   return checkOrigin({
-    ...{ origin: location.origin, random: webRandom, memory },
+    ...{ origin: location.origin, random: webRandom, memory, isHelper: cameFromHelper(window) },
     fetch: (...given) => fetch(...given),
   })
 }

@@ -8,7 +8,7 @@ interface Sent {
 
 function page(answer: { status?: number; body: unknown } | 'offline') {
   const sent: Sent[] = []
-  const helper = createHelperPage({
+  const window = {
     document: { baseURI: 'http://10.0.0.7:7539/?view=chat' } as Document,
     fetch: (input: URL | RequestInfo, init?: RequestInit) => {
       sent.push({ url: input instanceof URL ? input.href : '', method: init?.method ?? 'GET' })
@@ -16,8 +16,8 @@ function page(answer: { status?: number; body: unknown } | 'offline') {
       const text = typeof answer.body === 'string' ? answer.body : JSON.stringify(answer.body)
       return Promise.resolve(new Response(text, { status: answer.status ?? 200 }))
     },
-  })
-  return { helper, sent }
+  }
+  return { helper: createHelperPage(window, () => true), sent }
 }
 
 const PLACE = { lan: true, page: 'https://10.0.0.7:7539/', trust: 'http://10.0.0.7:7539/trust', guests: true }

@@ -17,7 +17,7 @@ const placeSchema = z.object({
 const passSchema = z.object({ fragment: z.string().check(z.maxLength(4_096), z.regex(/^join=[\w-]+$/)) })
 
 /** Talks to the origin of the page and to nobody else. */
-export function createHelperPage(page: Pick<Window, 'fetch' | 'document'>): HelperPage {
+export function createHelperPage(page: Pick<Window, 'fetch' | 'document'>, isKnown: () => boolean): HelperPage {
   const passes = new Set<string>()
   const read = async (path: string, init: RequestInit): Promise<{ ok: boolean; value: unknown }> => {
     const response = await page.fetch(new URL(path, page.document.baseURI), { ...init, cache: 'no-store' })
@@ -26,6 +26,7 @@ export function createHelperPage(page: Pick<Window, 'fetch' | 'document'>): Help
     return { ok: response.ok, value: parsedOrUndefined(text) }
   }
   return {
+    isKnown,
     async place({ signal } = {}) {
       try {
         const { ok, value } = await read('plexus.json', signal === undefined ? {} : { signal })

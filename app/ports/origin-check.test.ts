@@ -27,7 +27,7 @@ const replay = async (key: DeviceKey): Promise<typeof fetch> => {
 
 test('the first helper that proves itself is remembered, and known again', async () => {
   const own = await keyOf('own')
-  const ports = { origin: ORIGIN, random, memory: memory() }
+  const ports = { origin: ORIGIN, random, memory: memory(), isHelper: true }
   expect(await checkOrigin({ ...ports, fetch: helperOf(own) })).toEqual({ kind: 'own' })
   expect(ports.memory.getItem(ORIGIN_PIN)).toBe(own.id)
   expect(await checkOrigin({ ...ports, fetch: helperOf(own) })).toEqual({ kind: 'own' })
@@ -35,7 +35,7 @@ test('the first helper that proves itself is remembered, and known again', async
 
 test('who is not that helper is told apart, whatever is sent', async () => {
   const [own, other] = [await keyOf('own'), await keyOf('other')]
-  const ports = { origin: ORIGIN, random, memory: memory() }
+  const ports = { origin: ORIGIN, random, memory: memory(), isHelper: true }
   trustOrigin(ports.memory, own.id)
   const answers: readonly (readonly [typeof fetch, object])[] = [
     [helperOf(other), { kind: 'other', device: other.id }],
@@ -55,8 +55,22 @@ test('who is not that helper is told apart, whatever is sent', async () => {
   expect(ports.memory.getItem(ORIGIN_PIN)).toBe(own.id)
 })
 
+test('a host of files is asked nothing, until a helper was seen here', async () => {
+  const own = await keyOf('own')
+  const ports = { origin: ORIGIN, random, memory: memory(), isHelper: false }
+  const asked: string[] = []
+  const fetch: typeof globalThis.fetch = (url, init) => {
+    asked.push(String(url))
+    return helperOf(own)(url, init)
+  }
+  expect(await checkOrigin({ ...ports, fetch })).toEqual({ kind: 'unknown' })
+  expect(asked).toEqual([])
+  trustOrigin(ports.memory, own.id)
+  expect(await checkOrigin({ ...ports, fetch })).toEqual({ kind: 'own' })
+})
+
 test('a host of files is no helper, and is not remembered as one', async () => {
-  const ports = { origin: ORIGIN, random, memory: memory() }
+  const ports = { origin: ORIGIN, random, memory: memory(), isHelper: true }
   const fetch = (): Promise<Response> => Promise.resolve(new Response('', { status: 404 }))
   expect(await checkOrigin({ ...ports, fetch })).toEqual({ kind: 'unknown' })
   expect(ports.memory.getItem(ORIGIN_PIN)).toBeNull()

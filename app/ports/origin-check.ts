@@ -19,6 +19,8 @@ export interface OriginCheckPorts {
   readonly random: Random
   /** Where the device of this origin's helper is remembered; it must be readable before anything is opened. */
   readonly memory: Pick<Storage, 'getItem' | 'setItem'>
+  /** Whether a helper served the page just now. A host of files is asked nothing while no helper was ever seen here. */
+  readonly isHelper: boolean
   /** How long an answer is waited for, in ms. */
   readonly timeoutMs?: number
 }
@@ -39,6 +41,7 @@ export function canBeTaken(origin: string): boolean {
 /** Asks who serves this origin, and remembers the first helper that proves itself. Never throws. */
 export async function checkOrigin(ports: OriginCheckPorts): Promise<OriginVerdict> {
   const pinned = ports.memory.getItem(ORIGIN_PIN) ?? undefined
+  if (pinned === undefined && !ports.isHelper) return { kind: 'unknown' }
   const nonce = ports.random.bytes(ORIGIN_NONCE_BYTES)
   let answer: string
   try {
@@ -52,6 +55,11 @@ export async function checkOrigin(ports: OriginCheckPorts): Promise<OriginVerdic
   if (pinned === undefined) return { kind: device === undefined ? 'unknown' : 'own' }
   if (device === pinned) return { kind: 'own' }
   return device === undefined ? { kind: 'other' } : { kind: 'other', device }
+}
+
+/** True when a helper proved itself at this origin before. */
+export function isOriginKnown(memory: Pick<Storage, 'getItem'>): boolean {
+  return memory.getItem(ORIGIN_PIN) !== null
 }
 
 /** From now on this helper is the one of this origin. */

@@ -27,13 +27,22 @@ export function howPageWasOpened(page: Window): LinkOpened {
   const { referrer } = page.document
   if (referrer !== '' && !referrer.startsWith(`${page.location.origin}/`)) return 'elsewhere'
   if (page.opener !== null) return 'elsewhere'
-  const [navigation] = page.performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
-  const told = navigation?.serverTiming.find(({ name }) => name === TOLD)?.description
+  const told = toldByHelper(page)
   if (told === 'none') return 'by-hand'
   if (told === 'same-origin') return 'unknown'
   if (told !== undefined) return 'elsewhere'
   // the page came from what is kept here, and whoever led to it was told to nobody
   return isKeptHere(page.navigator) ? 'elsewhere' : 'unknown'
+}
+
+/** True when a helper served the page as it was opened: not a host of files, and not what is kept here. */
+export function cameFromHelper(page: Window): boolean {
+  return toldByHelper(page) !== undefined
+}
+
+function toldByHelper(page: Window): string | undefined {
+  const [navigation] = page.performance.getEntriesByType('navigation') as PerformanceNavigationTiming[]
+  return navigation?.serverTiming.find(({ name }) => name === TOLD)?.description
 }
 
 function isKeptHere(navigator: Navigator): boolean {

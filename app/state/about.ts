@@ -25,6 +25,8 @@ export interface HelperPlace {
 
 /** The helper behind this page, where one serves it. */
 export interface HelperPage {
+  /** Whether a helper was seen to serve this page: nothing need be asked of a host of files. */
+  isKnown(): boolean
   /** Undefined: no helper serves this page. */
   place(options?: { readonly signal?: AbortSignal | undefined }): Promise<HelperPlace | undefined>
   /** Asks for a guest pass: the fragment of a link. @throws MeshError `refused`, `offline` */

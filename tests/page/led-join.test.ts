@@ -140,7 +140,8 @@ test('a link given by hand joins by one button where nothing is held, also where
   expect(await page.getByText('six pictures').count()).toBe(0)
   await button(page, /^Join/).click()
   await message(page).waitFor()
-  expect(device.errors).toEqual([])
+  // another helper's WebSocket is closed to this page; WebRTC-direct is what led there
+  expect(device.errors.filter((error) => !/WebSocket connection to .* failed: .*403/.test(error))).toEqual([])
   await device.close()
 })
 

@@ -14,6 +14,7 @@ window.history.replaceState(null, '', `${window.location.pathname}${scene.search
 
 const target = document.getElementById('app')
 const helper: HelperPage = {
+  isKnown: () => true,
   place: () =>
     Promise.resolve(
       name === 'add-closed'
