@@ -80,6 +80,9 @@ export function createCourt(graph: Graph): Court {
   const decided = new Map<string, Settlement>()
   /** By their parts. */
   const settlements = new Map<string, Settlement>()
+  /** The parts of each: two of the same parts are the same, also where one was forgotten in between. */
+  const keys = new WeakMap<Settlement, string>()
+  const isSame = (a: Settlement, b: Settlement): boolean => a === b || (keys.get(a) ?? '') === (keys.get(b) ?? '')
 
   const newestGeneration = (node: GraphNode, scope: ScopeId): number => {
     let newest = 0
@@ -216,6 +219,7 @@ export function createCourt(graph: Graph): Court {
     const made = settle(settlementPorts, parts)
     if (settlements.size >= SETTLEMENTS_MAX) settlements.clear()
     settlements.set(key, made)
+    keys.set(made, key)
     return made
   }
 
@@ -245,7 +249,7 @@ export function createCourt(graph: Graph): Court {
     const before = settledBefore[first.place] ?? nothing
     // an entry on top of everything changes nothing of what was decided below it
     if (others.length === 0) return before
-    const isAgreed = others.every((other) => (settledBefore[other.place] ?? nothing) === before)
+    const isAgreed = others.every((other) => isSame(settledBefore[other.place] ?? nothing, before))
     if (isAgreed && !isCrossed(parents)) return before
     witnesses.follow(size)
     return decide(closureOf(parents))

@@ -56,7 +56,12 @@ export async function fetchLedger(
     await readEntries(
       stream,
       async (entries) => {
-        await host.take(stream.peer, entries, options)
+        const startedAt = ports.clock.monotonic()
+        try {
+          await host.take(stream.peer, entries, options)
+        } finally {
+          stream.charge(ports.clock.monotonic() - startedAt)
+        }
         await stream.write({ type: 'next' }, options)
       },
       options,
