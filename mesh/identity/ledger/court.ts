@@ -59,7 +59,7 @@ export function createCourt(graph: Graph): Court {
   const rotations = new Map<ScopeId, { readonly node: GraphNode; readonly highest: number }[]>()
   const judgedFirst = (node: GraphNode): Judged => firsts[node.place] ?? UNJUDGED
   /** Below this place verdicts have looked: who made them knows what was there. */
-  let looked = 0
+  let lookedBelow = 0
   const isPossible = (node: GraphNode): boolean => judgedFirst(node).rule === undefined
   const conflicts = createConflicts(nodes, facts, judgedFirst)
   const witnesses = createWitnesses(nodes, judgedFirst)
@@ -295,8 +295,8 @@ export function createCourt(graph: Graph): Court {
         for (const key of consulted[node.place] ?? NO_KEYS) consulters.get(key)?.pop()
       for (const list of [firsts, settledBefore, consulted]) list.length = Math.min(list.length, size)
       // the usual case: one entry that was refused, which nothing has looked at
-      if (gone.length === 1 && counted.length === 0 && looked <= size) return
-      looked = Math.min(looked, size)
+      if (gone.length === 1 && counted.length === 0 && lookedBelow <= size) return
+      lookedBelow = Math.min(lookedBelow, size)
       conflicts.truncate(size)
       witnesses.truncate(size)
       for (const list of rotations.values()) while ((list.at(-1)?.node.place ?? -1) >= size) list.pop()
@@ -306,7 +306,7 @@ export function createCourt(graph: Graph): Court {
       for (const settled of new Set(settledBefore)) settled.truncate(size)
     },
     verdict() {
-      looked = Math.max(looked, nodes.length)
+      lookedBelow = Math.max(lookedBelow, nodes.length)
       const settled = settledOver(headsOf(nodes), nodes.length)
       return {
         view: createView({
