@@ -60,7 +60,7 @@ test('a host of files is asked nothing, until a helper was seen here', async () 
   const ports = { origin: ORIGIN, random, memory: memory(), isHelper: false }
   const asked: string[] = []
   const fetch: typeof globalThis.fetch = (url, init) => {
-    asked.push(String(url))
+    asked.push(url instanceof URL ? url.href : '')
     return helperOf(own)(url, init)
   }
   expect(await checkOrigin({ ...ports, fetch })).toEqual({ kind: 'unknown' })

@@ -189,6 +189,10 @@ export const LEDGER_RESERVED_ENTRIES = 16
 export const LEDGER_RESERVED_DEVICES_MAX = 32
 /** Entries taken of a device that is known to be removed and says that it did not know. */
 export const LEDGER_LATE_ENTRIES_MAX = 64
+/** Entries of each kind that no account holds back: removals, the keys after them, who comes by recovery words. */
+export const LEDGER_VITAL_ENTRIES = 64
+/** Entries of one fetch that are taken together, in bytes. */
+export const LEDGER_GATHERED_MAX_BYTES = 16 * 1024 * 1024
 /** How much more of others' entries a person may bring in than it may write. */
 export const LEDGER_SPONSORED_FACTOR = 8
 /** Keys asked for at once of a device that holds them, how long its answer may take, and when it is asked again, in ms. */

@@ -98,6 +98,8 @@ interface Link {
   toldRttMs: number | null
   fetching: boolean
   fetchAgain: boolean
+  /** After a fetch that brought nothing, in ms. */
+  fetchPauseMs: number
   dialling: Dialling | undefined
   /** When it was dialled last, and when a hint last let its pauses begin anew; in ms of the monotonic clock. */
   dialledAt: number
@@ -143,6 +145,10 @@ const RELAY_PROTOCOLS = '/libp2p/circuit/relay/'
 
 /** How long a removed device has to hear that it was, in ms. */
 const CUT_AFTER_MS = 500
+
+/** Pauses between fetches of the ledger that bring nothing, in ms. */
+const FETCH_PAUSE_FIRST_MS = 250
+const FETCH_PAUSE_MAX_MS = 60_000
 
 const NONE: LinkView = {
   state: 'unreachable',
@@ -195,6 +201,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       toldRttMs: null,
       fetching: false,
       fetchAgain: false,
+      fetchPauseMs: 0,
       dialling: undefined,
       dialledAt: -Infinity,
       revivedAt: -Infinity,
@@ -442,6 +449,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       return
     }
     link.fetching = true
+    const before = membership.ledger().heads()
     fetchLedger(session.connection, ledgerHost, ports, { signal: life.signal })
       .catch((error: unknown) => {
         if (!isAbort(error)) log.debug('the ledger of a device could not be fetched', { device: id, error })
@@ -450,7 +458,14 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         link.fetching = false
         const again = link.fetchAgain
         link.fetchAgain = false
-        if (again) catchUp(id)
+        // what is put off comes no sooner by asking without end
+        const isNews = membership.ledger().heads() !== before
+        link.fetchPauseMs = isNews
+          ? 0
+          : Math.min(FETCH_PAUSE_MAX_MS, Math.max(FETCH_PAUSE_FIRST_MS, link.fetchPauseMs * 2))
+        if (!again) return
+        if (isNews) catchUp(id)
+        else clock.schedule(link.fetchPauseMs, () => { catchUp(id) }) // prettier-ignore
       })
   }
 

@@ -1,5 +1,4 @@
 import {
-  LEDGER_HEADS_MAX,
   MeshError,
   RECOVERY_WRONG_MAX,
   RECOVERY_WRONG_MS,
@@ -101,7 +100,8 @@ export function createRecoveries(ports: RecoveryPorts): Recovering {
     signal: AbortSignal,
   ): Promise<void> {
     const ledger = membership.ledger()
-    const heads = ledger.heads().slice(0, LEDGER_HEADS_MAX)
+    // the deepest: branches at early places, made by somebody, hide nothing of what came since
+    const heads = ledger.nextParents()
     const bytes = await write(recovery.person, heads)
     const { author, fields, parents } = await openEntry(bytes, ledger.mesh)
     // linking older entries it would be senior to who came after them

@@ -7,6 +7,7 @@ import {
   LEDGER_RESERVED_DEVICES_MAX,
   LEDGER_RESERVED_ENTRIES,
   LEDGER_SPONSORED_FACTOR,
+  LEDGER_VITAL_ENTRIES,
   type DeviceId,
   type PersonId,
 } from '../../base/index.ts'
@@ -90,6 +91,8 @@ export function createAllowances(ports: {
 }): Allowances {
   const { nodes, judgedFirst } = ports
   const written = createTally()
+  /** Entries that no account holds back, by author. */
+  const vital = new Map<DeviceId, number>()
   const devicesOf = new Map<PersonId, Set<DeviceId>>()
   /** By place: the time of an entry, never before what it saw; an author that lies makes itself no older. */
   const times: number[] = []
@@ -98,8 +101,11 @@ export function createAllowances(ports: {
   const late = new Map<DeviceId, number>()
   let reached = 0
 
-  const timeOf = (node: GraphNode): number =>
-    node.parents.reduce((time, parent) => Math.max(time, times[parent] ?? 0), node.entry.at)
+  const timeOf = (node: GraphNode): number => {
+    // a time that has not come is no time: else one entry would keep all who come later from ever growing older
+    const own = node.entry.at > ports.now() + DAY_MS ? 0 : node.entry.at
+    return node.parents.reduce((time, parent) => Math.max(time, times[parent] ?? 0), own)
+  }
 
   const allowanceOf = (person: PersonId): Amount => {
     const now = ports.now()
@@ -144,6 +150,22 @@ export function createAllowances(ports: {
     return { active: { entries, bytes }, ever }
   }
 
+  const countVital = (node: GraphNode, by: 1 | -1): void => {
+    if (isVital(node)) vital.set(node.entry.author, (vital.get(node.entry.author) ?? 0) + by)
+  }
+
+  /**
+   * What ends an attack must not wait for the attacker's account: removals, keys after
+   * them, and who comes by the recovery words, each of a device that was among the first
+   * of its person or came by those words.
+   */
+  const mayPass = (node: GraphNode, person: PersonId): boolean => {
+    if (!isVital(node) || (vital.get(node.entry.author) ?? 0) >= LEDGER_VITAL_ENTRIES) return false
+    if (node.entry.fields.type === 'admit' || judgedFirst(node).byRecovery) return true
+    const first = [...(devicesOf.get(person) ?? [])].slice(0, LEDGER_RESERVED_DEVICES_MAX)
+    return first.includes(node.entry.author)
+  }
+
   /** A few entries of each device are kept free: who is flooded by a device of its own can still remove it. */
   const hasReserve = (node: GraphNode, person: PersonId, taken: Tally): boolean =>
     (devicesOf.get(person)?.size ?? 0) <= LEDGER_RESERVED_DEVICES_MAX &&
@@ -160,12 +182,15 @@ export function createAllowances(ports: {
         learn(node)
         const { person } = judgedFirst(node)
         if (person !== undefined) written.add(node, person)
+        countVital(node, 1)
       }
     },
     remove(gone) {
       for (const node of gone) {
         const { person } = judgedFirst(node)
-        if (node.place < reached && person !== undefined) written.remove(node, person)
+        if (node.place >= reached) continue
+        if (person !== undefined) written.remove(node, person)
+        countVital(node, -1)
       }
       reached = Math.min(reached, gone[0]?.place ?? reached)
       times.length = Math.min(times.length, reached)
@@ -187,14 +212,16 @@ export function createAllowances(ports: {
       const allowance = allowanceOf(person)
       const { active, ever } = spentBy(person, taken, standing)
       if (!isOver(active, allowance, 1) && !isOver(ever, allowance, 2)) return true
-      return hasReserve(node, person, taken)
+      return hasReserve(node, person, taken) || mayPass(node, person)
     },
     mayBring(node, brought) {
       const { person } = judgedFirst(node)
       if (person === undefined) return false
       const before = broughtBy.get(person) ?? NOTHING
       const sum = { entries: before.entries + brought.entries, bytes: before.bytes + brought.bytes }
-      return !isOver(sum, allowanceOf(person), LEDGER_SPONSORED_FACTOR)
+      const { entries, bytes } = allowanceOf(person)
+      // no more bytes than come together in one fetch
+      return !isOver(sum, { entries: entries * LEDGER_SPONSORED_FACTOR, bytes: bytes * 2 }, 1)
     },
     bring(node, brought) {
       const { person } = judgedFirst(node)
@@ -207,4 +234,11 @@ export function createAllowances(ports: {
     },
     mayBeLate: (device) => (late.get(device) ?? 0) < LEDGER_LATE_ENTRIES_MAX,
   }
+}
+
+/** What ends an attack, and what has to follow it. */
+function isVital({ entry: { fields } }: GraphNode): boolean {
+  return (
+    fields.type === 'revoke' || fields.type === 'rotate' || (fields.type === 'admit' && fields.recovery !== undefined)
+  )
 }

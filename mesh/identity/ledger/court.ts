@@ -45,6 +45,13 @@ export interface Verdicts {
 
 /** Settlements kept at once; each holds what is other in it. */
 const SETTLEMENTS_MAX = 256
+/** How often the winners of rivalries are looked for, where decisions take those that were found. */
+const RIVAL_ROUNDS_MAX = 8
+
+interface RankedRivals {
+  readonly rivalry: Rivalry
+  readonly ranked: readonly GraphNode[]
+}
 
 /** A court over a graph that it follows step by step. */
 export function createCourt(graph: Graph): Court {
@@ -153,19 +160,31 @@ export function createCourt(graph: Graph): Court {
   const rivalsIn = (set: Places, { key }: Rivalry): GraphNode[] =>
     facts.of(key).filter((rival) => hasPlace(set, rival.place) && isPossible(rival))
 
-  /** The admissions of a set that lose to a rival, with the rule. */
-  const losersIn = (set: Places): Map<GraphNode, RuleName> => {
+  /** The rivalries of a set, the rivals of each in their rank. Who a decision takes is no rival. */
+  const rivalriesIn = (set: Places, taken: ReadonlySet<GraphNode>): RankedRivals[] =>
+    [...conflicts.rivalries]
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .flatMap((rivalry) => {
+        const rivals = rivalsIn(set, rivalry).filter((rival) => !taken.has(rival))
+        if (!rivals.some((a) => rivals.some((b) => areRivals(rivalry, a, b)))) return []
+        return [{ rivalry, ranked: ranking.rivalsInRank(rivals, set) }]
+      })
+
+  /** The admissions that lose to a rival, with the rule, and those that win. */
+  const outcomeOf = (
+    rivalries: readonly RankedRivals[],
+  ): { losers: Map<GraphNode, RuleName>; winners: GraphNode[] } => {
     const losers = new Map<GraphNode, RuleName>()
-    for (const rivalry of [...conflicts.rivalries].sort((a, b) => (a.key < b.key ? -1 : 1))) {
-      const rivals = rivalsIn(set, rivalry)
-      if (!rivals.some((a) => rivals.some((b) => areRivals(rivalry, a, b)))) continue
-      const winners: GraphNode[] = []
-      for (const rival of ranking.rivalsInRank(rivals, set)) {
-        if (winners.some((winner) => areRivals(rivalry, winner, rival))) losers.set(rival, rivalry.rule)
-        else winners.push(rival)
+    const winners: GraphNode[] = []
+    for (const { rivalry, ranked } of rivalries) {
+      const here: GraphNode[] = []
+      for (const rival of ranked) {
+        if (here.some((winner) => areRivals(rivalry, winner, rival))) losers.set(rival, rivalry.rule)
+        else here.push(rival)
       }
+      winners.push(...here)
     }
-    return losers
+    return { losers, winners }
   }
 
   const isContested = (set: Places): boolean => {
@@ -178,24 +197,35 @@ export function createCourt(graph: Graph): Court {
 
   /** Goes through the decisions of a set, those heard first before the others. */
   const decide = (set: Places): Settlement => {
-    const losers = losersIn(set)
-    if (losers.size === 0 && !isContested(set)) return nothing
+    const rivalries = rivalriesIn(set, NO_RIVALS)
+    if (rivalries.length === 0 && !isContested(set)) return nothing
     const possible = facts.of('decision').filter((node) => hasPlace(set, node.place) && isPossible(node))
     const ordered = ranking.inRank(possible, set)
     const inQuestion = ordered.some((decision) => judgedFirst(decision).lowersOwner)
       ? facts.of('admitted').filter(({ place }) => hasPlace(set, place))
       : NO_NODES
     const takers = ordered.filter((decision) => conflicts.takenBy(decision).length > 0)
-    const key = [ordered, takers, inQuestion, [...losers.keys()]].map(placesOf).join('|')
+    const key = [ordered, takers, inQuestion, ...rivalries.map(({ ranked }) => ranked)].map(placesOf).join('|')
     const known = decided.get(key)
     if (known !== undefined) return known
-    const draft = createDraft(settlementPorts)
-    for (const [loser, rule] of losers) draft.fall(loser, rule)
-    hear(ordered, draft, set)
-    const settlement = kept(draft)
+    const settlement = kept(heard(ordered, rivalries, set))
     if (decided.size >= SETTLEMENTS_MAX) decided.clear()
     decided.set(key, settlement)
     return settlement
+  }
+
+  /** Where a decision takes the winner of a rivalry, the others are looked at again without it: it puts nobody out. */
+  const heard = (ordered: readonly GraphNode[], rivalries: readonly RankedRivals[], set: Places): Draft => {
+    const taken = new Set<GraphNode>()
+    for (let round = 1; ; round++) {
+      const { losers, winners } = outcomeOf(round === 1 ? rivalries : rivalriesIn(set, taken))
+      const draft = createDraft(settlementPorts)
+      for (const [loser, rule] of losers) draft.fall(loser, rule)
+      hear(ordered, draft, set)
+      const lost = winners.filter((winner) => draft.settlement.ruleAgainst(winner) !== undefined && !losers.has(winner))
+      if (lost.length === 0 || round === RIVAL_ROUNDS_MAX) return draft
+      for (const winner of lost) taken.add(winner)
+    }
   }
 
   const hear = (ordered: readonly GraphNode[], draft: Draft, set: Places): void => {
@@ -323,6 +353,7 @@ export function createCourt(graph: Graph): Court {
 
 const NO_KEYS: readonly FactKey[] = []
 const NO_NODES: readonly GraphNode[] = []
+const NO_RIVALS: ReadonlySet<GraphNode> = new Set()
 
 const UNJUDGED: Judged = {
   rule: 'lost-support',

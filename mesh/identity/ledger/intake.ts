@@ -72,14 +72,18 @@ export function createIntake(ports: IntakePorts): Intake {
 
   const tryAll = (incoming: readonly LedgerEntry[]): Map<EntryHash, RuleName> => {
     const refused = new Map<EntryHash, RuleName>()
-    const all = [...waiting.all().map(({ entry }) => entry), ...incoming]
-    const children = childrenOf(all)
-    const ready = all.filter((entry) => graph.isReady(entry)).reverse()
+    const children = childrenOf(incoming)
+    const ready = incoming.filter((entry) => graph.isReady(entry)).reverse()
+    // what waits is looked at where what it waited for has come, not each time
+    const linking = (hash: EntryHash): LedgerEntry[] => [
+      ...waiting.linking(hash).map(({ entry }) => entry),
+      ...(children.get(hash) ?? []),
+    ]
     for (let entry = ready.pop(); entry !== undefined; entry = ready.pop()) {
       if (graph.find(entry.hash) !== undefined) continue
       const rule = tryOne(entry)
       if (rule !== undefined) refused.set(entry.hash, rule)
-      else for (const child of children.get(entry.hash) ?? []) if (graph.isReady(child)) ready.push(child)
+      else for (const child of linking(entry.hash)) if (graph.isReady(child)) ready.push(child)
     }
     return refused
   }
@@ -149,9 +153,9 @@ export function createIntake(ports: IntakePorts): Intake {
     isOwn: boolean,
   ): boolean => {
     if (isOwn) return true
-    const { person } = court.judgedFirst(node)
+    // a device brings in nothing of its own; a sibling that had heard it, before it was flooded or removed, may
     const isForSelf = (other: GraphNode): boolean =>
-      doubts.get(other) !== 'void' && court.judgedFirst(other).person === person
+      doubts.get(other) !== 'void' && other.entry.author === node.entry.author
     if (needed.some(isForSelf)) return false
     const brought = amountOf(needed)
     if (!allowances.mayBring(node, brought)) return false

@@ -1,4 +1,4 @@
-import { type LogEntry, type MeshId, type Store } from '../../base/index.ts'
+import type { LogEntry, MeshId, Store } from '../../base/index.ts'
 import { toHex } from '../../wire/index.ts'
 import type { Cancellable } from './ledger-types.ts'
 

@@ -54,6 +54,8 @@ export interface Ledger {
   state(): LedgerState
   /** The entries no other links, sorted. */
   heads(): readonly EntryHash[]
+  /** What an entry made now links: of the heads the deepest, as many as one may link. */
+  nextParents(): readonly EntryHash[]
   /** All entries in the common order: by depth, then by hash. */
   entries(): readonly LedgerEntry[]
   entry(hash: EntryHash): LedgerEntry | undefined

@@ -216,14 +216,16 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     return entry
   }
 
-  const signDraft = async (draft: EntryFields, signal: AbortSignal | undefined): Promise<LedgerEntry> => {
-    const parents = heads
+  const nextParents = (): EntryHash[] =>
+    heads
       .flatMap((head) => graph.find(head) ?? [])
       .sort((a, b) => inCommonOrder(b, a))
       .slice(0, LEDGER_HEADS_MAX)
       .map((node) => node.entry.hash)
+
+  const signDraft = async (draft: EntryFields, signal: AbortSignal | undefined): Promise<LedgerEntry> => {
     try {
-      return await signEntry(key, draft, { parents, at: clock.now(), mesh }, { signal })
+      return await signEntry(key, draft, { parents: nextParents(), at: clock.now(), mesh }, { signal })
     } catch (error) {
       if (!(error instanceof MeshError) || (error.code !== 'malformed' && error.code !== 'integrity')) throw error
       throw new MeshError('usage', `This cannot be written into the ledger: ${error.message}`, { cause: error })
@@ -284,6 +286,7 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     changes,
     state: stateNow,
     heads: () => heads,
+    nextParents,
     entries: () =>
       graph.nodes
         .slice(0, visible)

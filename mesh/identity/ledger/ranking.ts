@@ -36,6 +36,8 @@ export interface Ranking {
 }
 
 interface Support {
+  /** The device itself went on from it, and knew no other: nobody can sign that for it. */
+  readonly isOwn: boolean
   /** Devices of the inviter. */
   readonly inviters: number
   readonly people: ReadonlySet<PersonId>
@@ -177,14 +179,30 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
       if (rival === undefined || another !== undefined) continue
       const { person } = judgedFirst(witness)
       const invite = inviteOf(rival)
-      const found = support.get(rival) ?? { inviters: 0, people: new Set() }
+      const found = support.get(rival) ?? NO_SUPPORT
       const isInviter = invite !== undefined && judgedFirst(invite).person === person
       support.set(rival, {
+        isOwn: found.isOwn,
         inviters: found.inviters + Number(isInviter),
         people: person === undefined ? found.people : new Set([...found.people, person]),
       })
     }
+    for (const rival of rivals) {
+      const found = support.get(rival) ?? NO_SUPPORT
+      support.set(rival, { ...found, isOwn: isGoneOnFromByItself(rival, rivals, set) })
+    }
     return support
+  }
+
+  const isGoneOnFromByItself = (rival: GraphNode, rivals: readonly GraphNode[], set: Places): boolean => {
+    const device = rival.entry.certificate?.device
+    const same = rivals.filter((other) => other !== rival && other.entry.certificate?.device === device)
+    // of different devices each has its own word, and it says nothing
+    if (device === undefined || same.length === 0) return false
+    return (witnesses.of(rival).get(device) ?? []).some(
+      ({ place, past, entry }) =>
+        hasPlace(set, place) && entry !== rival.entry && !same.some((other) => hasPlace(past, other.place)),
+    )
   }
 
   const inviteOf = (use: GraphNode): GraphNode | undefined => {
@@ -204,15 +222,18 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
       const support = supportOf(rivals, set)
       return rivals.toSorted((a, b) => {
         const [one, other] = [support.get(a) ?? NO_SUPPORT, support.get(b) ?? NO_SUPPORT]
+        const own = Number(other.isOwn) - Number(one.isOwn)
         // anybody who has seen a certificate could write its device down as theirs
         const proof = Number(isProven(b)) - Number(isProven(a))
-        return proof || other.inviters - one.inviters || other.people.size - one.people.size || inCommonOrder(a, b)
+        return (
+          own || proof || other.inviters - one.inviters || other.people.size - one.people.size || inCommonOrder(a, b)
+        )
       })
     },
   }
 }
 
-const NO_SUPPORT: Support = { inviters: 0, people: new Set() }
+const NO_SUPPORT: Support = { isOwn: false, inviters: 0, people: new Set() }
 
 function deviceOf({ entry: { certificate } }: GraphNode): DeviceId[] {
   return certificate === undefined ? [] : [certificate.device]

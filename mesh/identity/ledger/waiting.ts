@@ -15,17 +15,25 @@ export interface Waiting {
   add(waiting: WaitingEntry): void
   delete(hash: EntryHash): void
   all(): readonly WaitingEntry[]
+  /** Those that link this entry. */
+  linking(hash: EntryHash): readonly WaitingEntry[]
 }
 
 /** An empty room to wait in. */
 export function createWaiting(): Waiting {
   const held = new Map<EntryHash, WaitingEntry>()
+  const byParent = new Map<EntryHash, Set<WaitingEntry>>()
   let bytes = 0
 
   const drop = (hash: EntryHash): void => {
     const waiting = held.get(hash)
     if (waiting === undefined) return
     held.delete(hash)
+    for (const parent of waiting.entry.parents) {
+      const linking = byParent.get(parent)
+      linking?.delete(waiting)
+      if (linking?.size === 0) byParent.delete(parent)
+    }
     bytes -= waiting.entry.bytes.byteLength
   }
 
@@ -37,6 +45,7 @@ export function createWaiting(): Waiting {
     add(waiting) {
       drop(waiting.entry.hash)
       held.set(waiting.entry.hash, waiting)
+      for (const parent of waiting.entry.parents) byParent.set(parent, (byParent.get(parent) ?? new Set()).add(waiting))
       bytes += waiting.entry.bytes.byteLength
       for (const oldest of held.keys()) {
         if (held.size <= LEDGER_WAITING_MAX && bytes <= LEDGER_WAITING_MAX_BYTES) break
@@ -45,5 +54,6 @@ export function createWaiting(): Waiting {
     },
     delete: drop,
     all: () => [...held.values()],
+    linking: (hash) => [...(byParent.get(hash) ?? [])],
   }
 }

@@ -3,6 +3,7 @@ import {
   DIAL_TIMEOUT_MS,
   LEDGER_BATCH_BYTES,
   LEDGER_BATCH_MAX_ENTRIES,
+  LEDGER_GATHERED_MAX_BYTES,
   type Clock,
   type DeviceId,
   type EntryHash,
@@ -51,16 +52,30 @@ export async function fetchLedger(
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
   const stream = await openStream(connection, LEDGER, ports, options)
+  let gathered: Uint8Array[] = []
+  // together, as far as that goes: what counts may link what is kept for its sake alone, frames apart
+  const takeGathered = async (): Promise<void> => {
+    if (gathered.length === 0) return
+    const entries = gathered
+    gathered = []
+    const startedAt = ports.clock.monotonic()
+    try {
+      await host.take(stream.peer, entries, options)
+    } finally {
+      stream.charge(ports.clock.monotonic() - startedAt)
+    }
+  }
   try {
     await stream.write({ type: 'have', hashes: host.have() }, options)
+    let sizeBytes = 0
     await readEntries(
       stream,
       async (entries) => {
-        const startedAt = ports.clock.monotonic()
-        try {
-          await host.take(stream.peer, entries, options)
-        } finally {
-          stream.charge(ports.clock.monotonic() - startedAt)
+        gathered.push(...entries)
+        sizeBytes += entries.reduce((sum, entry) => sum + entry.byteLength, 0)
+        if (sizeBytes > LEDGER_GATHERED_MAX_BYTES) {
+          sizeBytes = 0
+          await takeGathered()
         }
         await stream.write({ type: 'next' }, options)
       },
@@ -70,6 +85,8 @@ export async function fetchLedger(
   } catch (error) {
     stream.abort(error)
     throw error
+  } finally {
+    await takeGathered()
   }
 }
 

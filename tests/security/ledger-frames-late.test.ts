@@ -1,10 +1,18 @@
 import { expect, test } from 'vitest'
 import type { EntryHash } from '../../mesh/base/index.ts'
 import { signEntry, type EntryFields } from '../../mesh/identity/index.ts'
-import { addDevice, createTestDevice, exchangeAll, foundMesh, joinMesh, reopened, type TestDevice } from '../kit/ledger.ts'
+import {
+  addDevice,
+  createTestDevice,
+  exchangeAll,
+  foundMesh,
+  joinMesh,
+  reopened,
+  type TestDevice,
+} from '../kit/ledger.ts'
 import { createSeededRandom } from '../kit/random.ts'
 
-const random = createSeededRandom('eyes on late entries')
+const random = createSeededRandom('the ledger and late entries')
 
 test('a removed device that sends something void makes nobody forget who went on from its removal', async () => {
   const thief = await foundMesh(await createTestDevice(random, 'thief'), random)
