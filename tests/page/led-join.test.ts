@@ -58,8 +58,8 @@ async function fragment(helper: HelperProcess, ...args: string[]): Promise<strin
 }
 
 /** What a helper's terminal shows of devices that wait. */
-async function waiting(helper: HelperProcess): Promise<{ name: string; pictures: string[] }[]> {
-  return (await helper.cli(['joins', '--json'])).json as { name: string; pictures: string[] }[]
+async function waiting(helper: HelperProcess): Promise<{ device: string; name: string; pictures: string[] }[]> {
+  return (await helper.cli(['joins', '--json'])).json as { device: string; name: string; pictures: string[] }[]
 }
 
 /** A profile that holds a chat and belongs to no mesh yet. */

@@ -13,7 +13,16 @@ import {
   type LedgerEntry,
 } from '../../mesh/identity/index.ts'
 import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
-import { addDevice, addPerson, createTestDevice, exchangeAll, foundMesh, joinMesh, reopened } from '../kit/ledger.ts'
+import {
+  addDevice,
+  addPerson,
+  createTestDevice,
+  exchangeAll,
+  foundMesh,
+  joinMesh,
+  reopened,
+  type TestDevice,
+} from '../kit/ledger.ts'
 import { createMemoryStore } from '../kit/memory-store.ts'
 import { createSeededRandom } from '../kit/random.ts'
 
