@@ -111,7 +111,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
       await onReceived(replica, received)
       if (received.delayMs === 0) return
       // nothing else is read meanwhile: the other device waits for room, and what it has is lost to nobody
-      if (!isDelayed) log.warn('a device sent more than it may for now; the rest is taken bit by bit', { peer })
+      if (!isDelayed) log.warn('a device sent more than it may so soon; the rest is taken bit by bit', { peer })
       isDelayed = true
       await sleep(clock, Math.max(received.delayMs, pauseMs), { signal })
     }
