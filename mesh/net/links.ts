@@ -465,7 +465,11 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
           : Math.min(FETCH_PAUSE_MAX_MS, Math.max(FETCH_PAUSE_FIRST_MS, link.fetchPauseMs * 2))
         if (!again) return
         if (isNews) catchUp(id)
-        else clock.schedule(link.fetchPauseMs, () => { catchUp(id) }) // prettier-ignore
+        else {
+          clock.schedule(link.fetchPauseMs, () => {
+            catchUp(id)
+          })
+        }
       })
   }
 

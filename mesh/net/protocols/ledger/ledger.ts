@@ -22,6 +22,9 @@ export interface LedgerHost {
   take(from: DeviceId, entries: readonly Uint8Array[], options: { readonly signal: AbortSignal }): Promise<void>
 }
 
+/** What each entry counts for at least while a fetch is gathered. */
+const SMALLEST_ENTRY_BYTES = 512
+
 /** Gives admitted devices the entries that they lack. */
 export function ledgerProtocol(host: LedgerHost): Protocol {
   return {
@@ -72,7 +75,8 @@ export async function fetchLedger(
       stream,
       async (entries) => {
         gathered.push(...entries)
-        sizeBytes += entries.reduce((sum, entry) => sum + entry.byteLength, 0)
+        // an entry of no bytes takes room too: a giver of nothing must not be gathered without end
+        sizeBytes += entries.reduce((sum, entry) => sum + Math.max(entry.byteLength, SMALLEST_ENTRY_BYTES), 0)
         if (sizeBytes > LEDGER_GATHERED_MAX_BYTES) {
           sizeBytes = 0
           await takeGathered()
