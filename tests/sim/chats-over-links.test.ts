@@ -95,7 +95,7 @@ test('a chat is on all devices of its person, by a helper that is the only one a
 
   await stop(phone)
   await talk(laptop, 'And the marigold?', 'Beside it.', chat)
-  await until(() => holds(helper, 'marigold'), { what: 'the helper to have it' })
+  await until(() => holds(helper, 'Beside it.'), { what: 'the helper to have all of it' })
   await stop(laptop)
   const again = await withChats(await start('Phone', { store: phone.store }))
   await shows(again, chat, ['Where is the heliotrope?', 'In the garden.', 'And the marigold?', 'Beside it.'])
