@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { ClassicLevel } from 'classic-level'
 import { MeshError, messageOf, throwIfAborted, type PlatformStore } from '../../mesh/base/index.ts'
+import { createLevelWriter, type Level } from './level-writer.ts'
 
 // `!` and `~` stand before and after everything a key may contain
 const RECORD = 'r!'
@@ -43,10 +44,8 @@ export async function openLevelStore(
     throw error instanceof MeshError ? error : openFailure(error, directory)
   }
   for (const name of await readdir(directory)) await makeFilePrivate(join(directory, name))
-  return createStore(level)
+  return createStore(level, directory)
 }
-
-type Level = ClassicLevel<string, Uint8Array>
 
 /**
  * LevelDB drops what it cannot read of its log and opens as if it had never been
@@ -80,11 +79,16 @@ function damaged(directory: string, reason: string, cause?: unknown): MeshError 
   )
 }
 
-function createStore(level: Level): PlatformStore {
+function createStore(level: Level, directory: string): PlatformStore {
   let closing: Promise<void> | undefined
   /** Last numbers of the logs; this process is the only writer. */
   const lasts = new Map<string, number>()
-  let turn: Promise<unknown> = Promise.resolve()
+  const writer = createLevelWriter(level, directory, {
+    onFailed() {
+      lasts.clear()
+    },
+    check: () => checkFirst(level, directory),
+  })
 
   const guarded = async <Value>(signal: AbortSignal | undefined, work: () => Promise<Value>): Promise<Value> => {
     throwIfAborted(signal)
@@ -95,13 +99,8 @@ function createStore(level: Level): PlatformStore {
       throw workFailure(error)
     }
   }
-
-  /** Changes of logs go one after another: each needs the number of the one before. */
-  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
-    const run = turn.then(work)
-    turn = run.catch(() => undefined)
-    return run
-  }
+  const reading = <Value>(signal: AbortSignal | undefined, work: () => Promise<Value>): Promise<Value> =>
+    guarded(signal, () => writer.read(work))
 
   const lastOf = async (log: string): Promise<number> => {
     const known = lasts.get(log)
@@ -111,47 +110,47 @@ function createStore(level: Level): PlatformStore {
   }
 
   return {
-    get: (key, { signal } = {}) => guarded(signal, () => level.get(RECORD + key)),
+    get: (key, { signal } = {}) => reading(signal, () => level.get(RECORD + key)),
 
     async put(key, value, { signal } = {}) {
-      const copy = new Uint8Array(value)
-      await guarded(signal, () => level.put(RECORD + key, copy, { sync: true }))
+      const change = { type: 'put', key: RECORD + key, value: new Uint8Array(value) } as const
+      await guarded(signal, () => writer.write(() => Promise.resolve([change])))
     },
 
-    delete: (key, { signal } = {}) => guarded(signal, () => level.del(RECORD + key, { sync: true })),
+    delete: (key, { signal } = {}) =>
+      guarded(signal, () => writer.write(() => Promise.resolve([{ type: 'del', key: RECORD + key }]))),
 
     list: (prefix, { signal } = {}) =>
-      guarded(signal, async () => {
+      reading(signal, async () => {
         const entries = await level.iterator({ gte: RECORD + prefix, lt: RECORD + prefix + AFTER }).all()
         return entries.map(([key, value]) => ({ key: key.slice(RECORD.length), value }))
       }),
 
     append(log, entries, { signal } = {}) {
       const copies = entries.map((entry) => new Uint8Array(entry))
-      return inTurn(() =>
-        guarded(signal, async () => {
-          const last = await lastOf(log)
-          const puts = copies.map((value, index) => ({
-            type: 'put' as const,
-            key: entryKey(log, last + index + 1),
-            value,
-          }))
-          await level.batch(puts, { sync: true })
-          lasts.set(log, last + copies.length)
-          return last + copies.length
-        }),
-      )
+      return guarded(signal, async () => {
+        let last = 0
+        await writer.write(async () => {
+          // each append needs the number of the one before, also of one that is written together with it
+          const before = await lastOf(log)
+          last = before + copies.length
+          lasts.set(log, last)
+          return copies.map((value, index) => ({ type: 'put', key: entryKey(log, before + index + 1), value }))
+        })
+        return last
+      })
     },
 
     readLog: (log, after, { signal } = {}) =>
-      guarded(signal, async () => {
+      reading(signal, async () => {
         const entries = await level.iterator({ gt: entryKey(log, after), lt: LOG + log + '!' + AFTER }).all()
         return entries.map(([key, bytes]) => ({ sequence: sequenceOf(key), bytes }))
       }),
 
     dropLog: (log, { signal } = {}) =>
-      inTurn(() =>
-        guarded(signal, async () => {
+      // after the appends that wait, which are not in the database yet
+      guarded(signal, () =>
+        writer.alone(async () => {
           const keys = await level.keys(rangeOf(log)).all()
           await level.batch(
             keys.map((key) => ({ type: 'del' as const, key })),
@@ -162,7 +161,7 @@ function createStore(level: Level): PlatformStore {
       ),
 
     logs: ({ signal } = {}) =>
-      guarded(signal, async () => {
+      reading(signal, async () => {
         const names: string[] = []
         let from = LOG
         for (;;) {
@@ -174,10 +173,10 @@ function createStore(level: Level): PlatformStore {
         }
       }),
 
-    scrub: ({ signal } = {}) => inTurn(() => guarded(signal, () => rewriteAll(level))),
+    scrub: ({ signal } = {}) => guarded(signal, () => writer.alone(() => rewriteAll(level))),
 
     async close() {
-      closing ??= turn.then(() => level.close())
+      closing ??= writer.close()
       await closing
     },
   }

@@ -6,6 +6,9 @@ import { ATTACKS, runAttack, SHAPES, startAdversary, type AdversaryRole } from '
 /** What the benchmark may ask of this process. */
 export interface AttackCommand {
   readonly role: AdversaryRole
+  /** Where it is let in. */
+  readonly door: readonly string[]
+  /** What it attacks: the same, or another device. */
   readonly addresses: readonly string[]
   /** A link that admits it; empty for a stranger. */
   readonly link: string
@@ -23,9 +26,10 @@ const tell = (news: AttackNews): void => {
 }
 
 /** One attack after the other on all protocols at once, until the time is over. */
-async function attack({ role, addresses, link, durationMs }: AttackCommand): Promise<void> {
+async function attack({ role, door, addresses, link, durationMs }: AttackCommand): Promise<void> {
   const adversary = await startAdversary(role, {
     addresses: () => addresses,
+    door: () => door,
     invite: () => Promise.resolve(link),
     remove: (device) =>
       new Promise((resolve) => {

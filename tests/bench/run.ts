@@ -5,12 +5,13 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import type { Benchmark, Figure } from './figures.ts'
 import { openRoom } from './open-room.ts'
+import { pageUnderAttack } from './page-under-attack.ts'
 import { routedAnswer } from './routed-answer.ts'
 import { stopLatency } from './stop-latency.ts'
 import { underAttack } from './under-attack.ts'
 
 /** Every benchmark, one line each. */
-const BENCHMARKS: readonly Benchmark[] = [routedAnswer, stopLatency, openRoom, underAttack]
+const BENCHMARKS: readonly Benchmark[] = [routedAnswer, stopLatency, openRoom, underAttack, pageUnderAttack]
 
 const { values } = parseArgs({ options: { json: { type: 'string' }, only: { type: 'string' } } })
 const say = (line: string): void => {

@@ -1,30 +1,28 @@
-import { fork, type ChildProcess } from 'node:child_process'
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { fork } from 'node:child_process'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import process from 'node:process'
 import { MeshError } from '../../mesh/base/index.ts'
-import { ADVERSARY_ROLES, type AdversaryRole } from '../kit/adversary/index.ts'
-import { makeTempDir, startHelper, type HelperProcess } from '../kit/helper-process.ts'
+import { makeTempDir, startHelper } from '../kit/helper-process.ts'
 import { writeTinyGguf } from '../kit/gguf.ts'
 import type { AskerCommand } from './asker.ts'
-import type { AttackCommand, AttackNews } from './attacker.ts'
+import {
+  ATTACK_MS,
+  ATTACK_ROLES,
+  busyMs,
+  gone,
+  invite,
+  memoryOf,
+  MIB,
+  sleep,
+  startAttack,
+  untilCalm,
+} from './attack-scene.ts'
 import { compare, type Benchmark, type Figure } from './figures.ts'
 import { percentile } from './measure.ts'
 
-/** How long the attacker of each role goes on. */
-const ATTACK_MS = Number(process.env['PLEXUS_ATTACK_SECONDS'] ?? '60') * 1_000
-/** Only these, for a shorter run: `PLEXUS_ATTACK_ROLES=guest,stranger`. */
-const ROLES = ADVERSARY_ROLES.filter((role) => process.env['PLEXUS_ATTACK_ROLES']?.split(',').includes(role) ?? true)
 const CALM_ASKS = 40
 const PAUSE_MS = 100
 const MAX_TOKENS = 16
-const MIB = 1024 * 1024
-/** Ticks of the processor a second, as Linux counts them in /proc. */
-const TICKS_PER_SECOND = 100
-/** A processor that is busy for less than this is calm. */
-const CALM_FRACTION = 0.1
-
-const sleep = (durationMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, durationMs))
 
 /**
  * One attacker at each role does everything it can to a real helper, while a person goes on
@@ -67,7 +65,7 @@ export const underAttack: Benchmark = {
       const diskBefore = await sizeOf(data.path)
       let memoryMost = memoryBefore
 
-      for (const role of ROLES) {
+      for (const role of ATTACK_ROLES) {
         say(`${role} attacks for ${String(ATTACK_MS / 1_000)} s`)
         const attack = await startAttack(role, helper)
         const asked: number[] = []
@@ -84,7 +82,7 @@ export const underAttack: Benchmark = {
         add(`processor of the helper each second, ${role} attacks`, busy, 'ms')
         if (role !== 'stranger' && role !== 'link-holder' && role !== 'removed')
           await helper.cli(['remove', device, '--json'])
-        add(`until the helper is calm, ${role} gone`, await untilCalm(helper.pid), 'ms')
+        add(`until the helper is calm, ${role} gone`, await untilCalm([helper.pid]), 'ms')
       }
 
       add('memory, most of it beyond calm', (memoryMost - memoryBefore) / MIB, 'MiB')
@@ -104,13 +102,6 @@ export const underAttack: Benchmark = {
       await Promise.all([models.remove(), rm(data.path, { recursive: true, force: true })])
     }
   },
-}
-
-async function invite(helper: HelperProcess, ...args: string[]): Promise<string> {
-  const { json, stderr } = await helper.cli(['invite', ...args, '--json'])
-  const url = (json as { url?: string } | undefined)?.url
-  if (url === undefined) throw new MeshError('bug', `The helper makes no link: ${stderr}`)
-  return url
 }
 
 interface Asker {
@@ -139,86 +130,6 @@ async function startAsker(url: string): Promise<Asker> {
     },
     close: () => gone(child),
   }
-}
-
-async function gone(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  const exited = new Promise((resolve) => child.once('exit', resolve))
-  if (child.connected) child.disconnect()
-  await exited
-}
-
-interface Attack {
-  isOver(): boolean
-  readonly result: Promise<{ readonly rounds: number; readonly ended: number; readonly device: string }>
-}
-
-async function startAttack(role: AdversaryRole, helper: HelperProcess): Promise<Attack> {
-  const { tcp, peerId } = helper.ports
-  const wanted = role === 'removed' || role === 'link-holder' ? 'member' : role
-  const link = role === 'stranger' ? '' : await invite(helper, '--person', `Mallory ${role}`, '--role', wanted)
-  const child = fork(new URL('./attacker.js', import.meta.url), { stdio: 'inherit' })
-  const over = Promise.withResolvers<{ rounds: number; ended: number; device: string }>()
-  const begun = Promise.withResolvers<undefined>()
-  let isOver = false
-  let device = ''
-  const hear = async (news: AttackNews): Promise<void> => {
-    if (news.is === 'failed') throw new MeshError('bug', `The attacker failed: ${news.reason}`)
-    if (news.is === 'over') over.resolve({ ...news, device })
-    else {
-      ;({ device } = news)
-      if (!news.wantsRemoval) begun.resolve(undefined)
-      else {
-        await helper.cli(['remove', device, '--json'])
-        child.send('removed')
-      }
-    }
-  }
-  child.on('message', (news: AttackNews) => {
-    hear(news).catch((error: unknown) => {
-      over.reject(error)
-      begun.reject(error)
-    })
-  })
-  child.once('exit', () => {
-    over.reject(new MeshError('bug', 'The attacker ended by itself.'))
-  })
-  const finished = (): void => {
-    isOver = true
-  }
-  over.promise.then(finished, finished)
-  const command: AttackCommand = {
-    role,
-    link,
-    addresses: [`/ip4/127.0.0.1/tcp/${String(tcp)}/p2p/${peerId}`],
-    durationMs: ATTACK_MS,
-  }
-  child.send(command)
-  await begun.promise
-  return { isOver: () => isOver, result: over.promise.finally(() => gone(child)) }
-}
-
-async function memoryOf(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${String(pid)}/status`, 'utf8').catch(() => '')
-  return Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1] ?? Number.NaN) * 1024
-}
-
-async function busyMs(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${String(pid)}/stat`, 'utf8').catch(() => '')
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000
-}
-
-/** How long until the process does next to nothing for half a second; at most 30 s. */
-async function untilCalm(pid: number): Promise<number> {
-  const startedAt = performance.now()
-  for (let before = await busyMs(pid); performance.now() - startedAt < 30_000;) {
-    await sleep(500)
-    const now = await busyMs(pid)
-    if (!(now - before > 500 * CALM_FRACTION)) break
-    before = now
-  }
-  return performance.now() - startedAt
 }
 
 /** Bytes of all files below a folder. */

@@ -2,11 +2,11 @@ import { expect, test } from 'vitest'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { createThreadDecoder } from '../../helper/ports/thread-decoder.ts'
 import { silentLogger } from '../../mesh/base/index.ts'
-import { decodeWorkerFile } from '../kit/decode-worker.ts'
+import { bundle } from '../kit/bundle.ts'
 import { decoderContract, honestUpdate } from './decoder.contract.ts'
 
 const create = async (): Promise<ReturnType<typeof createThreadDecoder>> =>
-  createThreadDecoder({ clock: systemClock, log: silentLogger }, await decodeWorkerFile())
+  createThreadDecoder({ clock: systemClock, log: silentLogger }, await bundle('helper/ports/decode-worker.ts'))
 
 decoderContract('in a thread of the helper', create)
 

@@ -1,9 +1,14 @@
+import { spawnSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openLevelStore } from '../../helper/ports/level-store.ts'
 import type { Store } from '../../mesh/base/index.ts'
+import { bundle } from '../kit/bundle.ts'
+import type { AfterFullDisk } from '../kit/full-disk-writer.ts'
+import { runProcess } from '../kit/helper-process.ts'
 import { storeContract } from './store.contract.ts'
 
 let root = ''
@@ -33,7 +38,26 @@ storeContract('of the helper (level)', () => {
   })
 })
 
+/** Whether a small disk can be made here, apart from the computer's own. */
+const canMount = spawnSync('unshare', ['-rm', 'true'], { stdio: 'ignore' }).status === 0
+
+/** On a disk of 3 MB: written until it is full and on after room was made, killed, and looked at. */
+const FULL_DISK = 'mount -t tmpfs -o size=3m tmpfs "$1" && { "$2" "$3" "$1" write; "$2" "$3" "$1" read; }'
+
 describe('the store of the helper', () => {
+  it.skipIf(!canMount)('keeps what it acknowledged after its disk was full for a while', async () => {
+    const folder = join(freshDirectory(), 'disk')
+    await mkdir(folder, { recursive: true })
+    const program = fileURLToPath(await bundle('tests/kit/full-disk-writer.ts'))
+    const told = await runProcess('unshare', ['-rm', 'sh', '-c', FULL_DISK, 'sh', folder, process.execPath, program])
+    expect(told.stderr).not.toContain('Error')
+    const { refusals, readWhileFull, acknowledged, lost } = JSON.parse(told.stdout) as AfterFullDisk
+    expect(refusals).toEqual(['storage-full'])
+    expect(readWhileFull).toBe(true)
+    expect(acknowledged).toBeGreaterThanOrEqual(400)
+    expect(lost).toEqual([])
+  })
+
   it('lets nobody else read its files', async () => {
     const directory = freshDirectory()
     const store = await openLevelStore(directory)

@@ -5,7 +5,7 @@ import { createThreadDecoder } from '../../helper/ports/thread-decoder.ts'
 import { isMeshError, randomInt, silentLogger, type Random } from '../../mesh/base/index.ts'
 import { readEnvelope, verifyEnvelope } from '../../mesh/sync/envelope.ts'
 import type { Decoder } from '../../mesh/sync/index.ts'
-import { decodeWorkerFile } from '../kit/decode-worker.ts'
+import { bundle } from '../kit/bundle.ts'
 import { createSeededRandom } from '../kit/random.ts'
 import { forge } from '../kit/sync-forge.ts'
 import { createSyncWorld } from '../kit/sync-world.ts'
@@ -16,7 +16,10 @@ const TIME_MS = IS_FULL ? 3_600_000 : 120_000
 
 let decoder: Decoder
 beforeAll(async () => {
-  decoder = createThreadDecoder({ clock: systemClock, log: silentLogger }, await decodeWorkerFile())
+  decoder = createThreadDecoder(
+    { clock: systemClock, log: silentLogger },
+    await bundle('helper/ports/decode-worker.ts'),
+  )
 })
 afterAll(() => decoder.close())
 

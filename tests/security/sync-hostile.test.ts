@@ -4,14 +4,17 @@ import { systemClock } from '../../helper/ports/clock.ts'
 import { createThreadDecoder } from '../../helper/ports/thread-decoder.ts'
 import { silentLogger } from '../../mesh/base/index.ts'
 import type { Decoder, Document } from '../../mesh/sync/index.ts'
-import { decodeWorkerFile } from '../kit/decode-worker.ts'
+import { bundle } from '../kit/bundle.ts'
 import { forge, type Forged } from '../kit/sync-forge.ts'
 import { createSyncWorld, ROOM, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
 const bytes = new Uint8Array(20).fill(1)
 let decoder: Decoder
 beforeAll(async () => {
-  decoder = createThreadDecoder({ clock: systemClock, log: silentLogger }, await decodeWorkerFile())
+  decoder = createThreadDecoder(
+    { clock: systemClock, log: silentLogger },
+    await bundle('helper/ports/decode-worker.ts'),
+  )
   // what is compiled at first use is not what is measured
   const stage = await scene()
   await stage.send({ make: (chain) => ({ update: honest(chain) }) })

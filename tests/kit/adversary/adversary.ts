@@ -1,5 +1,8 @@
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
+import { webRTC } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import type { Connection } from '@libp2p/interface'
@@ -47,6 +50,8 @@ export type AdversaryRole = (typeof ADVERSARY_ROLES)[number]
 export interface Target {
   /** Multiaddrs at which it is reached. */
   addresses(): readonly string[]
+  /** Where it is let in, where that is not what it attacks. */
+  door?(): readonly string[]
   /** A link that admits one device of a new person called Mallory with this role, in advance. */
   invite(role: 'owner' | 'member' | 'helper-only' | 'guest'): Promise<string>
   /** Removes a device. */
@@ -98,7 +103,8 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
     privateKey: key.privateKey,
     start: true,
     addresses: { listen: [] },
-    transports: [tcp(), webSockets()],
+    transports: [tcp(), webSockets(), circuitRelayTransport(), webRTC()],
+    services: { identify: identify() },
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: 100_000, maxOutboundStreams: 100_000 })],
     connectionGater: { denyDialMultiaddr: () => false },
@@ -106,12 +112,12 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
     connectionManager: { maxConnections: 100_000, reconnectRetries: 0, maxParallelDials: 500 },
   })
 
-  const dial: Adversary['dial'] = (signal) => {
-    const addresses = target.addresses()
+  const dialOneOf = (addresses: readonly string[], signal?: AbortSignal): Promise<Connection> => {
     // over TCP, where the sender feels it when the other side does not read
     const way = addresses.find((one) => /\/tcp\/\d+\/p2p\//.test(one)) ?? addresses[0] ?? ''
     return node.dial(multiaddr(way), { force: true, ...(signal === undefined ? {} : { signal }) })
   }
+  const dial: Adversary['dial'] = (signal) => dialOneOf(target.addresses(), signal)
   const open: Adversary['open'] = async (connection, protocol, signal) =>
     rawStream(
       await connection.newStream(protocol, {
@@ -128,7 +134,7 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
   const proveLink = async (): Promise<void> => {
     const { secret } = parseInvitation(link)
     const { publicKey, privateKey } = invitationKey(secret)
-    const connection = await dial()
+    const connection = await dialOneOf(target.door?.() ?? target.addresses())
     const stream = await open(connection, JOIN.id)
     const proof = admissionProof(privateKey, mesh, certificate)
     // confirmed in advance: nobody compares, the number is bound to nothing
