@@ -6,7 +6,8 @@ import { MeshError, messageOf, throwIfAborted, type Clock, type Logger } from '.
 import { createConnections, type Connections } from './connections.ts'
 import { callHeadOf, NO_OTHER_CALLERS, refusePeerCaller, type PeerCallers } from './guard.ts'
 import { DOOR_LIMITS } from './limits.ts'
-import { writeRefusal } from './refusal.ts'
+import { oneAtATime } from './requests.ts'
+import { endSoon, writeRefusal } from './refusal.ts'
 
 /** Takes over a connection that asked to speak WebSocket. */
 export type TakeUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer) => void
@@ -75,7 +76,10 @@ const PEER_TARGET = '/'
 export async function openDoor(options: DoorOptions): Promise<Door> {
   const { clock, log, signal, callers = () => NO_OTHER_CALLERS } = options
   throwIfAborted(signal)
-  const connections = createConnections(DOOR_LIMITS.connectionsPerAddress)
+  const connections = createConnections({
+    most: DOOR_LIMITS.connections,
+    perAddress: DOOR_LIMITS.connectionsPerAddress,
+  })
   const hold: Socket[] = []
   const served: { visitors?: Visitors; peers?: TakeUpgrade; tls?: TlsServer } = {}
 
@@ -94,20 +98,22 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
       socket.on('error', (error: unknown) => {
         log.debug('A connection failed.', { reason: messageOf(error) })
       })
-      writeRefusal(socket, refusal)
+      writeRefusal(socket, refusal, clock)
       return
     }
     connections.markPeer(incoming.socket)
     served.peers(incoming, socket, head)
   }
   const dress = <Own extends Server | TlsServer>(server: Own): Own => {
-    server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-      served.visitors?.request(incoming, outgoing)
-    })
+    server.on(
+      'request',
+      oneAtATime((incoming, outgoing) => served.visitors?.request(incoming, outgoing)),
+    )
     server.on('upgrade', upgrade)
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
       if (served.visitors === undefined) socket.destroy()
       else served.visitors.badRequest(error, socket)
+      endSoon(socket, clock)
     })
     // it never listens itself, yet only a server that does looks for late requests
     server.emit('listening')
@@ -131,7 +137,6 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     else if (served.visitors === undefined) hold.push(socket)
     else void handOn(socket)
   })
-  tcp.maxConnections = DOOR_LIMITS.connections
   const port = await bind(tcp, options, signal)
   const closed = new Promise<void>((resolve) => tcp.once('close', resolve))
   const servers = (): readonly Server[] => (served.tls === undefined ? [http] : [http, served.tls])

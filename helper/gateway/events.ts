@@ -49,7 +49,7 @@ export interface EventSocketsPorts {
 
 /** Event sockets: guarded like every route, bounded, pinged. */
 export function createEventSockets(ports: EventSocketsPorts): EventSockets {
-  const { log } = ports
+  const { clock, log } = ports
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: GATEWAY_LIMITS.eventMessageBytes,
@@ -66,7 +66,7 @@ export function createEventSockets(ports: EventSocketsPorts): EventSockets {
       })
       const refusal = refuseUpgrade(incoming, ports, server.clients.size)
       if (refusal !== undefined) {
-        writeRefusal(socket, refusal)
+        writeRefusal(socket, refusal, clock)
         return
       }
       server.handleUpgrade(incoming, socket, head, (client) => {

@@ -26,6 +26,6 @@ export const GATEWAY_LIMITS = {
   eventMessageBytes: 1_024,
   /** Ping of the event sockets; one that did not answer the last ping is closed. */
   eventPingMs: 15_000,
-  /** Compressed copies of page files kept in memory, in bytes. Above: the oldest are dropped. */
-  compressedCacheBytes: 32 * 1024 * 1024,
+  /** Copies of page files kept in memory, in bytes. Above: the oldest are dropped. */
+  pageCacheBytes: 32 * 1024 * 1024,
 } as const

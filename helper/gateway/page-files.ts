@@ -77,14 +77,14 @@ export function createPageFiles(dir: string): PageFiles {
   let files: ReadonlyMap<string, PageFile> = new Map()
   let buildMark = ''
   let contents = new Map<string, Promise<PageContent>>()
-  let compressedBytes = 0
+  let keptBytes = 0
 
   const refresh = async (): Promise<void> => {
     const mark = await markOf(join(dir, 'index.html'))
     if (mark === buildMark) return
     files = mark === '' ? new Map<string, PageFile>() : await listFiles(dir)
     contents = new Map()
-    compressedBytes = 0
+    keptBytes = 0
     buildMark = mark
   }
 
@@ -94,13 +94,13 @@ export function createPageFiles(dir: string): PageFiles {
     content.then(
       ({ bytes }) => {
         if (kept !== contents) return
-        compressedBytes += bytes.byteLength
+        keptBytes += bytes.byteLength
         for (const [oldest, old] of kept) {
-          if (compressedBytes <= GATEWAY_LIMITS.compressedCacheBytes) break
+          if (keptBytes <= GATEWAY_LIMITS.pageCacheBytes) break
           kept.delete(oldest)
           old.then(
             (dropped) => {
-              compressedBytes -= dropped.bytes.byteLength
+              keptBytes -= dropped.bytes.byteLength
             },
             () => {},
           )
@@ -117,11 +117,11 @@ export function createPageFiles(dir: string): PageFiles {
       return files.get(path)
     },
     async read(file, encoding) {
-      if (encoding === 'identity') return contentOf(await readPlain(join(dir, file.path)), '')
+      // one copy for all who read it, however many they are
       const key = `${encoding}:${file.path}`
       const known = contents.get(key)
       if (known) return known
-      const content = compressed(join(dir, file.path), encoding)
+      const content = encode(join(dir, file.path), encoding)
       keep(key, content)
       return content
     },
@@ -158,9 +158,9 @@ async function readPlain(file: string): Promise<Uint8Array<ArrayBuffer>> {
   }
 }
 
-async function compressed(file: string, encoding: 'br' | 'gzip'): Promise<PageContent> {
+async function encode(file: string, encoding: PageEncoding): Promise<PageContent> {
   const plain = await readPlain(file)
-  if (plain.byteLength < COMPRESS_FROM_BYTES) return contentOf(plain, '')
+  if (encoding === 'identity' || plain.byteLength < COMPRESS_FROM_BYTES) return contentOf(plain, '')
   const bytes =
     encoding === 'gzip'
       ? await compressGzip(plain)

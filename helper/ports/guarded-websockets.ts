@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { CreateListenerOptions, Listener, Transport } from '@libp2p/interface'
 import { webSockets } from '@libp2p/websockets'
 import { callHeadOf, NO_OTHER_CALLERS, refusePeerCaller, writeRefusal, type Refusal } from '../door/index.ts'
+import { systemClock } from './clock.ts'
 
 /** Says why an upgrade of a peer is refused; undefined: it is not. */
 export type RefuseCaller = (incoming: IncomingMessage) => Refusal | undefined
@@ -32,7 +33,7 @@ export function guardedWebSockets(refuse: RefuseCaller = refuseOutsiders): (comp
         }
         // who hangs up on the refusal is nobody's trouble
         socket.on('error', () => {})
-        writeRefusal(socket, refusal)
+        writeRefusal(socket, refusal, systemClock)
       }
       return listener
     }

@@ -129,12 +129,28 @@ async function sendFile(
   const mayBeKept = file.path !== '/index.html' && file.path !== PAGE_WORKER
   if (mayBeKept && isKnown(content.etag, context.req.header('if-none-match')))
     return new Response(null, { status: 304, headers })
-  return new Response(content.bytes, {
+  return new Response(bodyOf(content.bytes), {
     headers: {
       ...headers,
       'content-type': file.type,
       'content-length': String(content.bytes.byteLength),
       ...(encoding === 'identity' ? {} : { 'content-encoding': encoding }),
+    },
+  })
+}
+
+/** How much of a file is handed to a connection at once, in bytes: what TLS makes of it lies in memory beside it. */
+const PIECE_BYTES = 64 * 1024
+
+/** Piece by piece, as fast as it is read. */
+function bodyOf(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> {
+  if (bytes.byteLength <= PIECE_BYTES) return bytes
+  let offset = 0
+  return new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.enqueue(bytes.subarray(offset, offset + PIECE_BYTES))
+      offset += PIECE_BYTES
+      if (offset >= bytes.byteLength) controller.close()
     },
   })
 }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { request } from 'node:http'
+import { request, type ServerResponse } from 'node:http'
 import { request as secureRequest } from 'node:https'
 import { connect as connectTls } from 'node:tls'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -270,4 +270,96 @@ test('a port that is taken is refused by name, one that is closed is free at onc
   const again = await openDoor({ port: door.port, host: '127.0.0.1', clock: systemClock, log: silentLogger })
   doors.push(again)
   expect(again.port).toBe(door.port)
+})
+
+describe('whoever holds places without using them', () => {
+  const holder = (door: Door, text: string): Promise<Socket> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(door.port, '127.0.0.1')
+      socket.on('error', reject)
+      socket.once('connect', () => {
+        socket.off('error', reject)
+        socket.on('error', () => {})
+        // nothing that comes is ever read
+        socket.pause()
+        socket.write(text)
+        resolve(socket)
+      })
+    })
+  const holders = (door: Door, count: number, text: string): Promise<Socket[]> =>
+    Promise.all(Array.from({ length: count }, () => holder(door, text)))
+
+  test('keeps nobody out: what was silent longest gives way, and what goes on stays', async () => {
+    const going: ServerResponse[] = []
+    const door = await open({
+      visitors: {
+        ...greeting,
+        request(incoming, outgoing) {
+          if (incoming.url === '/going-on') going.push(outgoing)
+          else if (incoming.url === '/silent') outgoing.write('begun')
+          else greeting.request(incoming, outgoing)
+        },
+      },
+    })
+    const ask = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
+    const sockets = await holders(door, DOOR_LIMITS.connections - 2, ask('/silent'))
+    sockets.push(...(await holders(door, 1, ask('/going-on'))))
+    await until(() => going.length === 1, { what: 'the one that goes on' })
+    let gone = 0
+    for (const socket of sockets) socket.on('close', () => gone++).resume()
+    for (let count = 0; count < 20; count++) {
+      going[0]?.write('more')
+      sockets.push(await holder(door, ask('/silent')))
+      expect(await get(door)).toContain('GET /hello')
+    }
+    await until(() => gone >= 10, { what: 'silent ones to give way' })
+    expect(going[0]?.destroyed).toBe(false)
+    for (const socket of sockets) socket.destroy()
+  })
+
+  test('is cut after a refusal, though it never ends its own side', async () => {
+    const clock = createVirtualClock()
+    const door = await open({ clock })
+    const upgrade =
+      'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://evil.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n'
+    const release = door.servePeers((_incoming, socket) => socket.destroy())
+    const socket = connect({ port: door.port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.on('error', () => {})
+    const answer = new Promise<string>((resolve) => {
+      socket.once('data', (chunk) => {
+        resolve(chunk.toString())
+      })
+    })
+    socket.write(upgrade)
+    expect(await answer).toContain('403')
+    clock.advance(DOOR_LIMITS.refusedMs)
+    // what it still writes is answered by a reset
+    await until(() => socket.destroyed || !socket.write('x') || undefined, { what: 'the connection to be cut' })
+    release()
+  })
+
+  test('has one of its requests answered at a time, and no more than a few wait', async () => {
+    let inWork = 0
+    const ends: (() => void)[] = []
+    const door = await open({
+      visitors: {
+        ...greeting,
+        request(_incoming, outgoing) {
+          inWork += 1
+          ends.push(() => outgoing.end('ok'))
+        },
+      },
+    })
+    const one = 'GET /big HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
+    const [socket] = await holders(door, 1, one.repeat(3))
+    await until(() => inWork === 1, { what: 'the first request' })
+    ends.shift()?.()
+    await until(() => inWork === 2, { what: 'the second, once the first was answered' })
+    expect(ends.length).toBe(1)
+    socket?.destroy()
+    const many = await exchange(door, [one.repeat(DOOR_LIMITS.requestsWaiting + 2)]).catch(() => '')
+    expect(many).toBe('')
+    expect(inWork).toBe(3)
+  })
 })
