@@ -16,7 +16,7 @@ import { createAskRights } from './ask-rights.ts'
 import { createAsk } from './ask.ts'
 import { createKeyAsking } from './asking-keys.ts'
 import { createMeshChats } from './chats.ts'
-import type { EngineHost } from './engine/index.ts'
+import { createTurns, type EngineHost } from './engine/index.ts'
 import {
   authorize,
   cleanName,
@@ -117,8 +117,9 @@ const GOODBYE_MS = 50
  * @throws MeshError of the store, `port-taken`, `storage-corrupt`
  */
 export async function createMesh(options: MeshOptions, { signal }: Cancellable = {}): Promise<Mesh> {
-  const { clock, random, store, engines, device } = options
+  const { clock, random, store, device } = options
   const log = options.log.child('mesh')
+  const engines = options.engines && createTurns(options.engines, { clock, log })
   const key = await loadDeviceKey(store, random, { signal })
   const self = key.id
   const sealing = await loadSealingKey(store, random, { signal })
@@ -268,6 +269,10 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     control: links.host,
     rights: membership.changes,
     engines,
+    askerOf: (device: DeviceId) => {
+      const person = membership.admitted(device)?.person
+      return { person, isOwn: person !== undefined && person === membership.admitted(self)?.person }
+    },
     admission: admissions,
     comparing: admissions,
     knocking: knocks,

@@ -162,6 +162,16 @@ export const INFER_GRANT_FRAMES = 32
 export const INFER_TEXT_MAX_LENGTH = 64 * 1024
 /** Questions one device may have running on another. */
 export const INFER_STREAMS_MAX = 16
+/** Questions that may wait for a device's engines. Above: `busy`. */
+export const ENGINE_WAITING_MAX = 32
+/** Of those, questions of other people: places are kept for the person whose device it is. */
+export const ENGINE_OTHERS_WAITING_MAX = 24
+/** Of those, questions of one other person. */
+export const ENGINE_PERSON_WAITING_MAX = 8
+/** How often a question that waits is told so, in ms. */
+export const ENGINE_TELLS_EVERY_MS = 20_000
+/** After this long an own question that waits for the only place, in ms, ends the answer that somebody else has there. */
+export const ENGINE_OWN_WAITS_MS = 10_000
 /** An answer with no frame for this long has stalled, in ms. Engines report progress far more often. */
 export const INFER_STALL_MS = 60_000
 

@@ -18,3 +18,4 @@ export {
   type Timings,
   type Usage,
 } from './engine.ts'
+export { createTurns, type Asker, type FairEngineHost } from './turns.ts'

@@ -32,6 +32,7 @@ const protocols = createProtocols(
     control: { ledger: {} } as never,
     rights: {} as never,
     engines: undefined,
+    askerOf: {} as never,
     admission: {} as never,
     comparing: {} as never,
     knocking: {} as never,

@@ -2,8 +2,8 @@
  * Every protocol of the peer, one line each. A new one is a folder beside these
  * and a line in {@link createProtocols}; it inherits bounds, gate and contract tests.
  */
-import type { Clock, EventSource, Logger } from '../../base/index.ts'
-import type { EngineHost } from '../../engine/index.ts'
+import type { Clock, DeviceId, EventSource, Logger } from '../../base/index.ts'
+import type { Asker, FairEngineHost } from '../../engine/index.ts'
 import type { Protocol } from '../protocol.ts'
 import { whileAllowed } from '../while-allowed.ts'
 import { compareProtocol, type Comparing } from './compare/compare.ts'
@@ -20,7 +20,9 @@ export interface ProtocolHosts {
   readonly control: ControlHost
   /** Who belongs, or what they may do, has changed. */
   readonly rights: EventSource<void>
-  readonly engines: EngineHost | undefined
+  readonly engines: FairEngineHost | undefined
+  /** For whom an answer is made that a device asks for. */
+  readonly askerOf: (device: DeviceId) => Asker
   readonly admission: Admission
   readonly comparing: Comparing
   readonly knocking: Knocking & KnocksHost
@@ -39,7 +41,7 @@ export function createProtocols(
   return [
     controlProtocol(hosts.control, ports),
     compareProtocol(hosts.comparing),
-    inferProtocol(hosts.engines, ports),
+    inferProtocol(hosts.engines, { ...ports, askerOf: hosts.askerOf }),
     joinProtocol(hosts.admission, hosts.knocking, hosts.recovering),
     knocksProtocol(hosts.knocking),
     ledgerProtocol(hosts.control.ledger),

@@ -13,13 +13,16 @@ import {
   type DeviceId,
   type RequestId,
 } from '../../../base/index.ts'
-import type { EngineHost, GenerateEvent, GenerateRequest } from '../../../engine/index.ts'
+import type { Asker, FairEngineHost, GenerateEvent, GenerateRequest } from '../../../engine/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
 import { answerFrame, ask, askerFrame, INFER } from './messages.ts'
 
 /** The answering side: admitted devices may ask this device's engines. */
-export function inferProtocol(engines: EngineHost | undefined, ports: { readonly clock: Clock }): Protocol {
+export function inferProtocol(
+  engines: FairEngineHost | undefined,
+  ports: { readonly clock: Clock; readonly askerOf: (device: DeviceId) => Asker },
+): Protocol {
   const running = new Map<DeviceId, number>()
 
   /** The limit of streams holds for a connection, this one for the device, however many connections it opens. */
@@ -52,7 +55,7 @@ export function inferProtocol(engines: EngineHost | undefined, ports: { readonly
       }
       const { model, messages, sampling, credit } = question
       await withinShare(stream.peer, () =>
-        answer(stream, signal, engines, { model, messages, sampling }, credit, ports.clock),
+        answer(stream, signal, engines, { model, messages, sampling }, credit, ports),
       )
     },
   }
@@ -65,10 +68,10 @@ export function inferProtocol(engines: EngineHost | undefined, ports: { readonly
 async function answer(
   stream: FrameStream,
   allowed: AbortSignal,
-  engines: EngineHost,
+  engines: FairEngineHost,
   request: GenerateRequest,
   initialCredit: number,
-  clock: Clock,
+  { clock, askerOf }: { readonly clock: Clock; readonly askerOf: (device: DeviceId) => Asker },
 ): Promise<void> {
   const cancelled = new AbortController()
   // the stream is over, or the asker may not ask any more
@@ -139,7 +142,7 @@ async function answer(
   })
 
   try {
-    for await (const event of engines.generate(request, { signal: cancelled.signal })) {
+    for await (const event of engines.generate(request, { signal: cancelled.signal, asker: askerOf(stream.peer) })) {
       if (event.type === 'end') {
         while (gathered.text !== '') {
           await flush()
