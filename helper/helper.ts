@@ -210,6 +210,7 @@ async function start(
 
   const guests = createGuests({
     mesh,
+    store,
     clock,
     log: log.child('guests'),
     areWanted: () => config.guests && reach.where().lan,

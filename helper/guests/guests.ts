@@ -1,15 +1,23 @@
-import { MeshError, type Clock, type Logger } from '../../mesh/base/index.ts'
+import * as z from 'zod/mini'
+import { MeshError, type Clock, type Logger, type Store } from '../../mesh/base/index.ts'
 import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
 import type { InvitationLine } from '../../mesh/people-types.ts'
 
-/** Passes that are open at once: each is an entry of the ledger, and waits for a person's word. */
-export const PASSES_MAX = 4
+/** Passes that are open at once: each waits for a person's word about one guest. */
+export const PASSES_MAX = 3
 /**
- * Passes of a day that brought nobody, after which there is none until some are older:
- * whoever is on the network asks for them, and each stays in the ledger for good.
+ * Passes of a day that brought nobody, after which there is none until some are older. Each
+ * stays in the ledger for good, on the account of this helper's person, and whoever is on the
+ * network asks for them: a day adds more places to that account than this.
  */
-export const PASSES_IN_VAIN_MAX = 32
+export const PASSES_IN_VAIN_MAX = 3
 const DAY_MS = 24 * 60 * 60_000
+/** Until so shortly before its end a pass is given to the next visitor too, in ms. */
+const PASS_LEFT_MS = 10 * 60_000
+const PASSES_KEY = 'guests/passes'
+
+const Pass = z.object({ invitation: z.string().check(z.maxLength(128)), fragment: z.string(), expiresAt: z.number() })
+type Pass = z.infer<typeof Pass>
 /**
  * How long a guest keeps its place after it was last seen, in ms: one hour. Its identity
  * went with its page, so it cannot come back; a phone that sleeps for a while does.
@@ -22,7 +30,8 @@ const GUEST_NAME = 'Guest'
 
 /** What letting guests in stands on. */
 export interface GuestsPorts {
-  readonly mesh: Pick<Mesh, 'self' | 'people' | 'devices' | 'invitations' | 'invite' | 'removePerson'>
+  readonly mesh: Pick<Mesh, 'self' | 'people' | 'devices' | 'invitations' | 'invite' | 'pendingJoins' | 'removePerson'>
+  readonly store: Pick<Store, 'get' | 'put'>
   readonly clock: Clock
   readonly log: Logger
   /** Whether the person of this helper wants guests, and the network they would come from is open. */
@@ -34,7 +43,8 @@ export interface Guests {
   /** Whether a visitor may ask: guests are wanted, and an owner's device may invite them. */
   areLetIn(): boolean
   /**
-   * An invitation for a guest, to be allowed by comparing pictures: the fragment of a link.
+   * An invitation for a guest, to be allowed by comparing pictures: the fragment of a link. Visitors
+   * get the same one until somebody waits by it: what a stranger asks for must not grow the ledger.
    * @throws MeshError `refused` (they are not let in), `busy` (too many wait), and of `Mesh.invite`
    */
   pass(options: { readonly signal: AbortSignal }): Promise<{ readonly fragment: string; readonly expiresAt: number }>
@@ -43,7 +53,7 @@ export interface Guests {
 
 /** Hands out passes, and takes the places of guests who are gone. */
 export function createGuests(ports: GuestsPorts): Guests {
-  const { mesh, clock, log } = ports
+  const { mesh, store, clock, log } = ports
   const startedAt = clock.now()
   let turn: Promise<unknown> = Promise.resolve()
 
@@ -55,8 +65,27 @@ export function createGuests(ports: GuestsPorts): Guests {
       .filter((one) => one.madeBy === mesh.self && one.role === 'guest' && one.confirmation === 'pictures')
   const areLetIn = (): boolean => ports.areWanted() && isOwner()
 
+  /** Those that were made here, also before a restart; their secrets are known to whoever asked. */
+  const readPasses = async (signal: AbortSignal): Promise<readonly Pass[]> => {
+    const bytes = await store.get(PASSES_KEY, { signal })
+    try {
+      return z.array(Pass).parse(JSON.parse(new TextDecoder().decode(bytes ?? new TextEncoder().encode('[]'))))
+    } catch (error) {
+      log.warn('The passes of guests could not be read; new ones are made.', { error })
+      return []
+    }
+  }
+  /** Open, and nobody waits by it. */
+  const isFree = ({ invitation, expiresAt }: Pass): boolean =>
+    expiresAt - clock.now() > PASS_LEFT_MS &&
+    passes().some(({ id, state }) => id === invitation && state === 'open') &&
+    !mesh.pendingJoins().some((one) => one.invitation === invitation)
+
   const makePass: Guests['pass'] = async ({ signal }) => {
     if (!areLetIn()) throw new MeshError('refused', 'This helper lets no guests in.')
+    const given = await readPasses(signal)
+    const free = given.find(isFree)
+    if (free !== undefined) return { fragment: free.fragment, expiresAt: free.expiresAt }
     if (passes().filter(({ state }) => state === 'open').length >= PASSES_MAX)
       throw new MeshError('busy', 'Several guests are waiting already. Try again in some minutes.')
     const inVain = passes().filter(
@@ -64,8 +93,10 @@ export function createGuests(ports: GuestsPorts): Guests {
     )
     if (inVain.length >= PASSES_IN_VAIN_MAX)
       throw new MeshError('busy', 'Too many asked today and did not come in. Try again tomorrow.')
-    const wanted = { person: GUEST_NAME, role: 'guest', confirmation: 'pictures', signal } as const
-    const { fragment, expiresAt } = await mesh.invite(wanted)
+    const wanted = { person: GUEST_NAME, role: 'guest', confirmation: 'pictures', lifetimeMs: DAY_MS, signal } as const
+    const { id, fragment, expiresAt } = await mesh.invite(wanted)
+    const kept = [...given.filter((one) => one.expiresAt > clock.now()), { invitation: id, fragment, expiresAt }]
+    await store.put(PASSES_KEY, new TextEncoder().encode(JSON.stringify(kept)), { signal })
     return { fragment, expiresAt }
   }
 

@@ -16,7 +16,13 @@ afterEach(async () => {
 async function scene(): Promise<{ alice: TestPeer; guest: TestPeer; guests: Guests }> {
   const alice = await startPeer('Alice desktop', { engines: echoEngine(2) })
   const guest = await startPeer('Grey Wren')
-  const guests = createGuests({ mesh: alice.mesh, clock: systemClock, log: silentLogger, areWanted: () => true })
+  const guests = createGuests({
+    mesh: alice.mesh,
+    store: alice.store,
+    clock: systemClock,
+    log: silentLogger,
+    areWanted: () => true,
+  })
   running.push(guests, guest, alice)
   return { alice, guest, guests }
 }

@@ -4,12 +4,14 @@ import {
   GUEST_GONE_MS,
   PASSES_IN_VAIN_MAX,
   PASSES_MAX,
+  type Guests,
   type GuestsPorts,
 } from '../../helper/guests/index.ts'
 import { asId, silentLogger, type DeviceId, type InvitationId } from '../../mesh/base/index.ts'
-import type { DeviceView, InviteOptions } from '../../mesh/mesh-types.ts'
+import type { DeviceView, InviteOptions, PendingJoin } from '../../mesh/mesh-types.ts'
 import type { InvitationLine, PersonRole } from '../../mesh/people-types.ts'
 import { createVirtualClock, settle } from '../kit/clock.ts'
+import { createMemoryStore } from '../kit/memory-store.ts'
 
 const SELF = asId<DeviceId>('helper')
 const VISITOR = asId<DeviceId>('visitor')
@@ -21,8 +23,10 @@ function scene(options: { wanted?: boolean; role?: PersonRole } = {}) {
   const devices: DeviceView[] = []
   const asked: InviteOptions[] = []
   const removed: string[] = []
+  const waiting: InvitationId[] = []
+  let made = 0
   const line = (change: Partial<InvitationLine>): InvitationLine => ({
-    ...{ id: asId<InvitationId>(String(lines.length)), madeBy: SELF, madeByName: 'Attic', person: 'Guest' },
+    ...{ id: asId<InvitationId>(String(made++)), madeBy: SELF, madeByName: 'Attic', person: 'Guest' },
     ...{ role: 'guest', confirmation: 'pictures', createdAt: clock.now(), expiresAt: clock.now() + 600_000 },
     ...{ state: 'open', revocable: true },
     ...change,
@@ -43,11 +47,14 @@ function scene(options: { wanted?: boolean; role?: PersonRole } = {}) {
     ],
     devices: () => devices,
     invitations: () => lines,
+    pendingJoins: () => waiting.map((invitation) => ({ invitation }) as PendingJoin),
     invite(wanted) {
       asked.push(wanted)
-      lines.push(line({}))
-      const id = asId<InvitationId>('made')
-      return Promise.resolve({ id, fragment: 'join=AA', url: '', expiresAt: 1_000, confirmation: wanted.confirmation })
+      const made = line({ expiresAt: clock.now() + (wanted.lifetimeMs ?? 0) })
+      lines.push(made)
+      const { id, expiresAt } = made
+      const fragment = `join=${id}`
+      return Promise.resolve({ id, fragment, url: '', expiresAt, confirmation: wanted.confirmation })
     },
     removePerson(person) {
       removed.push(person)
@@ -55,27 +62,51 @@ function scene(options: { wanted?: boolean; role?: PersonRole } = {}) {
       return Promise.resolve()
     },
   }
-  const guests = createGuests({ mesh, clock, log: silentLogger, areWanted: () => options.wanted !== false })
+  const store = createMemoryStore()
+  const start = (): Guests =>
+    createGuests({ mesh, store, clock, log: silentLogger, areWanted: () => options.wanted !== false })
+  const guests = start()
   /** Time goes by, with everything that is due in it. */
   const pass = async (ms: number): Promise<void> => {
     clock.advance(ms)
     await settle()
   }
-  return { guests, clock, lines, line, devices, device, asked, removed, pass }
+  return { guests, start, waiting, clock, lines, line, devices, device, asked, removed, pass }
 }
 
 const { signal } = new AbortController()
 
 test('a pass invites a guest, for a person to compare pictures, and few are open at once', async () => {
-  const { guests, asked, lines, line } = scene()
-  expect(await guests.pass({ signal })).toEqual({ fragment: 'join=AA', expiresAt: 1_000 })
-  expect(asked).toEqual([{ person: 'Guest', role: 'guest', confirmation: 'pictures', signal }])
-  const rest = await Promise.allSettled(Array.from({ length: PASSES_MAX }, () => guests.pass({ signal })))
-  expect(rest.filter(({ status }) => status === 'fulfilled')).toHaveLength(PASSES_MAX - 1)
+  const { guests, asked, lines, line, waiting } = scene()
+  expect(await guests.pass({ signal })).toEqual({ fragment: 'join=0', expiresAt: lines[0]?.expiresAt })
+  expect(asked).toEqual([
+    { person: 'Guest', role: 'guest', confirmation: 'pictures', lifetimeMs: 24 * 60 * 60_000, signal },
+  ])
+  for (let count = 1; count < PASSES_MAX; count++) {
+    waiting.push(...lines.map(({ id }) => id))
+    await guests.pass({ signal })
+  }
+  expect(lines).toHaveLength(PASSES_MAX)
+  waiting.push(...lines.map(({ id }) => id))
   await expect(guests.pass({ signal })).rejects.toMatchObject({ code: 'busy' })
   lines.splice(0, 1, line({ state: 'used', usedBy: VISITOR }))
   await expect(guests.pass({ signal })).resolves.toBeDefined()
   guests.stop()
+})
+
+test('whoever asks again and again gets the same pass, also of a helper that started anew', async () => {
+  const { guests, start, asked, clock, lines } = scene()
+  const first = await guests.pass({ signal })
+  for (let count = 0; count < 100; count++) expect(await guests.pass({ signal })).toEqual(first)
+  const again = start()
+  expect(await again.pass({ signal })).toEqual(first)
+  expect(asked).toHaveLength(1)
+  // shortly before its end it is of no use to who comes now
+  clock.advance(24 * 60 * 60_000 - 5 * 60_000)
+  expect(await again.pass({ signal })).not.toEqual(first)
+  expect(lines).toHaveLength(2)
+  guests.stop()
+  again.stop()
 })
 
 test('whoever asks and never comes in cannot fill the ledger: so many a day, and who came in does not count', async () => {
