@@ -160,6 +160,12 @@ export const INFER_CREDIT_FRAMES = 64
 export const INFER_GRANT_FRAMES = 32
 /** Longest text in one frame of an answer, in UTF-16 units. */
 export const INFER_TEXT_MAX_LENGTH = 64 * 1024
+/** Characters of one answer that are taken from a device; more is none that anybody asked for. */
+export const INFER_ANSWER_MAX_LENGTH = 4_000_000
+/** Characters of an answer that are taken for each token it was to have at most: no token of a vocabulary is longer. */
+export const INFER_TOKEN_MAX_LENGTH = 256
+/** An answer on which nothing went on for this long, whatever was said meanwhile, does not come, in ms. */
+export const INFER_NO_PROGRESS_MS = 5 * 60_000
 /** Questions one device may have running on another. */
 export const INFER_STREAMS_MAX = 16
 /** Questions that may wait for a device's engines. Above: `busy`. */

@@ -89,7 +89,10 @@ test('one device has no more than its share of questions, over however many conn
   const engine = createTestEngine({ clock: systemClock })
   const bob = await startPeer('Bob', { engines: engine })
   engine.stall()
-  const first = await admitted(bob, mallory)
+  // of one's own person: others have fewer places in the line of the engines
+  const { url } = await bob.mesh.invite({ confirmation: 'in-advance' })
+  const first = await mallory.dial(bob)
+  await readFrame(await mallory.prove(first, url))
   for (const over of [first, await mallory.dial(bob)]) {
     for (let count = 0; count < INFER_STREAMS_MAX / 2; count++) {
       expect(['reading', 'queued']).toContain((await readFrame(await ask({ model: 'test-model' }, over)))['type'])

@@ -2,11 +2,14 @@ import type { Connection } from '@libp2p/interface'
 import {
   abortReason,
   asMeshError,
+  INFER_ANSWER_MAX_LENGTH,
   INFER_CREDIT_FRAMES,
   INFER_GRANT_FRAMES,
+  INFER_NO_PROGRESS_MS,
   INFER_STALL_MS,
   INFER_STREAMS_MAX,
   INFER_TEXT_MAX_LENGTH,
+  INFER_TOKEN_MAX_LENGTH,
   MeshError,
   PROMPT_MAX_LENGTH,
   type Clock,
@@ -210,8 +213,10 @@ export async function* askDevice(
     yield { type: 'sent', bytes }
     let expected = 0
     let owed = 0
+    const expectSensible = sensible(request, ports.clock)
     for (;;) {
       const frame = await stream.read(answerFrame, { signal, timeoutMs: INFER_STALL_MS })
+      expectSensible(frame)
       if ('sequence' in frame) {
         const { sequence, ...event } = frame
         if (sequence !== expected)
@@ -235,4 +240,32 @@ export async function* askDevice(
     if (ended) stream.close()
     else stream.abort(new MeshError('aborted', 'The answer is not wanted any more.'))
   }
+}
+
+/**
+ * Checks frame after frame that an answer is one: not longer than was asked for, and getting on.
+ * A device could fill the memory of whoever asks, or keep somebody waiting for ever with signs of life.
+ */
+function sensible({ sampling }: GenerateRequest, clock: Clock): (frame: GenerateEvent) => void {
+  const most = Math.min(INFER_ANSWER_MAX_LENGTH, (sampling.maxTokens ?? Infinity) * INFER_TOKEN_MAX_LENGTH)
+  let length = 0
+  let furthest = -Infinity
+  let progressAt = clock.monotonic()
+  return (frame) => {
+    const now = clock.monotonic()
+    if (frame.type === 'text') length += frame.text.length
+    if (length > most) throw new MeshError('too-large', 'The other device goes on where an answer would have ended.')
+    const at = progressOf(frame)
+    if (at > furthest || frame.type === 'text') progressAt = now
+    furthest = Math.max(furthest, at)
+    if (now - progressAt > INFER_NO_PROGRESS_MS)
+      throw new MeshError('timeout', 'The other device says that it is at work, and gets on with nothing.')
+  }
+}
+
+/** How far an answer has come, as a number that rises from phase to phase. */
+function progressOf(frame: GenerateEvent): number {
+  if (frame.type === 'queued') return -frame.ahead
+  if (frame.type === 'loading') return 1 + frame.fraction
+  return frame.type === 'reading' ? 3 + frame.doneTokens : Infinity
 }
