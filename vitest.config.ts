@@ -3,9 +3,8 @@ import { defineConfig } from 'vitest/config'
 // unit: pure modules, contracts, property tests, several peers in one process.
 // screens: every screen in real Chromium, over a mesh made up in the page; they need
 // no port of ours, so they run beside the units. process: real helper and relay
-// processes. page: real Chromium over real helpers. net: both, on machines of their
-// own in network namespaces. The last three share ports and cores, so their files
-// run one after another.
+// processes. page: real Chromium over real helpers; two files of these two at a time.
+// net: both, on machines of their own in network namespaces, one file after another.
 export default defineConfig({
   test: {
     projects: [
@@ -44,25 +43,25 @@ export default defineConfig({
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
         test: {
           name: 'page',
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           include: ['tests/page/**/*.test.ts'],
           exclude: ['tests/page/{recovery,screens}.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
         test: {
           name: 'net',
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 2 },
           include: ['tests/net/**/*.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 180_000,

@@ -1,7 +1,7 @@
 import type { PlatformStore } from '../../mesh/base/index.ts'
 import { createSealedStore, secretKey } from '../../mesh/seal/index.ts'
 import { createSeededRandom } from '../kit/random.ts'
-import { storeContract } from './store.contract.ts'
+import { storeContract, type StorePlace } from './store.contract.ts'
 
 const random = createSeededRandom('sealed')
 
@@ -11,7 +11,7 @@ export function sealedStoreContract(
   place: () => () => Promise<PlatformStore>,
   forget?: () => Promise<void>,
 ): void {
-  storeContract(name, async () => {
+  const createPlace = async (): Promise<StorePlace> => {
     const [openInner, key] = [place(), await secretKey(random.bytes(32))]
     let current: PlatformStore | undefined
     return {
@@ -25,5 +25,7 @@ export function sealedStoreContract(
         await forget?.()
       },
     }
-  })
+  }
+  // the numbers are those of the store below, which has past 2^16 in its own contract
+  storeContract(name, createPlace, { longLog: 6_010 })
 }

@@ -4,7 +4,7 @@ import type { Document } from '../../mesh/sync/index.ts'
 import { createSyncWorld, pick, ROOM, stateOf, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
 const IS_FULL = process.env['PLEXUS_TEST_FULL'] === '1'
-const SEEDS = IS_FULL ? 1_000 : 20
+const SEEDS = IS_FULL ? 1_000 : 10
 const OPERATIONS = 1_000
 const PEERS = 5
 
