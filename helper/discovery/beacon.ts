@@ -1,4 +1,5 @@
 import type { Clock, DeviceId, Random } from '../../mesh/base/index.ts'
+import { createRate } from '../ports/rate.ts'
 import type { Answer, Multicast } from './multicast.ts'
 import { markOf, periodAt, serviceOf } from './tag.ts'
 
@@ -34,6 +35,9 @@ const ASK_MS = 60_000
 /** How long an answer holds, in seconds: about as long as the next question is away. */
 const TTL_SECONDS = 120
 const INSTANCE_BYTES = 8
+/** Answers that are looked at, of one address and of all: each asks for a mark of every device. */
+const HEARD_OF_HOST = { burst: 20, perSecond: 1, keysMax: 1_024 } as const
+const HEARD_OF_ALL = { burst: 200, perSecond: 40, keysMax: 1 } as const
 
 /** Announces this device under the tag of the hour, and recognises those of its mesh. */
 export function createBeacon(ports: BeaconPorts): Beacon {
@@ -79,9 +83,12 @@ export function createBeacon(ports: BeaconPorts): Beacon {
     if (period !== undefined) multicast.say(describe(key, period))
   })
 
+  const heard = createRate(clock, HEARD_OF_HOST)
+  const heardOfAll = createRate(clock, HEARD_OF_ALL)
   const endAnswers = multicast.onAnswers((answers, from) => {
     const pointers = answers.filter((one) => one.type === 'PTR')
-    if (pointers.length === 0) return
+    // everybody on the network may say so, as often as they like
+    if (pointers.length === 0 || !heard.take(from) || !heardOfAll.take('all')) return
     for (const key of ports.meshTags()) {
       for (const period of periodsNear(clock.now())) {
         const name = serviceOf(key, period)

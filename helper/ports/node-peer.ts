@@ -5,8 +5,10 @@ import { MeshError, messageOf } from '../../mesh/base/index.ts'
 import type { NodePreset } from '../../mesh/net/index.ts'
 import { HELPER_QUOTAS, relayService } from '../../relay/index.ts'
 import type { PeerCertificate } from './certificate.ts'
+import { systemClock } from './clock.ts'
 import { entranceWebSockets, type PeerEntrance } from './door-transport.ts'
 import { guardedWebSockets, type RefuseCaller } from './guarded-websockets.ts'
+import { createRate } from './rate.ts'
 import { freeUdpPort } from './udp-port.ts'
 
 /** Where the peer listens. 0 picks a free port. */
@@ -42,7 +44,7 @@ export function nodeTransports(options: {
     transports: [
       tcp() as never,
       (typeof ws === 'number' ? guardedWebSockets(refuseCaller) : entranceWebSockets(ws)) as never,
-      webRTCDirect({ certificate, rtcConfiguration }) as never,
+      webRTCDirect({ certificate, rtcConfiguration, mayBegin: rtcGate() } as never) as never,
       circuitRelayTransport() as never,
     ],
     listen: async () => [
@@ -58,6 +60,21 @@ export function nodeTransports(options: {
     // native library takes the process along when a dial is given up before it is up
     canDial: (address) => !/\/(tls|wss|webtransport|webrtc|webrtc-direct)(\/|$)/.test(address),
   }
+}
+
+/** Connections over WebRTC-direct that are begun for one host, and for all together. */
+const RTC_OF_HOST = { burst: 32, perSecond: 4, keysMax: 1_024 } as const
+const RTC_OF_ALL = { burst: 64, perSecond: 16, keysMax: 1 } as const
+
+/**
+ * Says whether a connection is made for a STUN packet of a host: that takes some ms and 70 KB
+ * before anything is known of who sent it, and the packet bears whatever address its sender
+ * likes. Asked by the listener, which is patched for it, before anything is made.
+ */
+function rtcGate(): (host: string) => boolean {
+  const ofHost = createRate(systemClock, RTC_OF_HOST)
+  const ofAll = createRate(systemClock, RTC_OF_ALL)
+  return (host) => ofHost.take(host) && ofAll.take('all')
 }
 
 /**

@@ -190,6 +190,8 @@ describe('a stranger', () => {
     )
     // who holds the key may say where a device is; a wrong place costs a dial that Noise refuses
     expect(found).toEqual([])
+    // an address that said that much is heard again only after a while
+    clock.advance(60_000)
     mallory.say([
       { type: 'PTR', name, target, ttlSeconds },
       { type: 'SRV', name: target, port: 1, ttlSeconds },
@@ -238,5 +240,28 @@ describe('plexus.local', () => {
     ])
       phone.ask([question])
     expect(air.sent).toHaveLength(3)
+  })
+
+  test('who repeats what everybody hears makes no device look for it each time', () => {
+    let looked = 0
+    const { air, clock, start } = scene()
+    start(ANA, '10.77.0.2', {
+      admitted: () => {
+        looked += 1
+        return [BEN]
+      },
+    })
+    const name = serviceOf(KEY, Math.floor(clock.now() / TAG_PERIOD_MS))
+    const target = `x.${name}`
+    const mallory = air.at('10.77.0.66')
+    for (let count = 0; count < 1_000; count++) {
+      mallory.say([
+        { type: 'PTR', name, target, ttlSeconds: 1 },
+        { type: 'SRV', name: target, port: 1, ttlSeconds: 1 },
+        { type: 'TXT', name: target, text: 'nobody', ttlSeconds: 1 },
+      ])
+    }
+    expect(looked).toBeGreaterThan(0)
+    expect(looked).toBeLessThan(50)
   })
 })
