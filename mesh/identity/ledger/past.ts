@@ -55,6 +55,18 @@ function unionOfPages(one: Page | undefined, other: Page | undefined): Page | un
   return isOther ? other : union
 }
 
+/** The places that are in all of these sets. */
+export function intersectionOf(sets: readonly Places[]): Places {
+  const [first = NO_PLACES, ...others] = sets
+  return others.reduce((common, set) => common.map((page, at) => intersectionOfPages(page, set[at])), first)
+}
+
+function intersectionOfPages(one: Page | undefined, other: Page | undefined): Page | undefined {
+  if (one === other) return one
+  if (one === undefined || other === undefined) return undefined
+  return one.map((word, at) => (word & (other[at] ?? 0)) >>> 0)
+}
+
 /** The places that are in some of these sets and not in all. Pages that all share are not looked into. */
 export function* differing(sets: readonly Places[]): Generator<number> {
   const length = sets.reduce((most, set) => Math.max(most, set.length), 0)
