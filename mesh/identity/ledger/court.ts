@@ -220,7 +220,7 @@ export function createCourt(graph: Graph): Court {
     for (let round = 1; ; round++) {
       const { losers, winners } = outcomeOf(round === 1 ? rivalries : rivalriesIn(set, taken))
       const draft = createDraft(settlementPorts)
-      for (const [loser, rule] of losers) draft.fall(loser, rule)
+      draft.fall(losers)
       hear(ordered, draft, set)
       const lost = winners.filter((winner) => draft.settlement.ruleAgainst(winner) !== undefined && !losers.has(winner))
       if (lost.length === 0 || round === RIVAL_ROUNDS_MAX) return draft
@@ -234,7 +234,7 @@ export function createCourt(graph: Graph): Court {
       if (draft.ruleAgainst(decision) === undefined) {
         const rule = ownerRule(set, draft.settlement, decision, open)
         if (rule === undefined) draft.stand(decision)
-        else draft.fall(decision, rule)
+        else draft.fall(new Map([[decision, rule]]))
       }
       open.delete(decision)
     }

@@ -178,21 +178,28 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
         people: person === undefined ? found.people : new Set([...found.people, person]),
       })
     }
+    const byDevice = new Map<DeviceId | undefined, GraphNode[]>()
+    for (const rival of rivals) {
+      const device = rival.entry.certificate?.device
+      const list = byDevice.get(device)
+      if (list === undefined) byDevice.set(device, [rival])
+      else list.push(rival)
+    }
     for (const rival of rivals) {
       const found = support.get(rival) ?? NO_SUPPORT
-      support.set(rival, { ...found, isOwn: isGoneOnFromByItself(rival, rivals, set) })
+      const same = byDevice.get(rival.entry.certificate?.device) ?? []
+      support.set(rival, { ...found, isOwn: isGoneOnFromByItself(rival, same, set) })
     }
     return support
   }
 
-  const isGoneOnFromByItself = (rival: GraphNode, rivals: readonly GraphNode[], set: Places): boolean => {
+  /** `same`: the rivals that are of the same device. Of different devices each has its own word, and it says nothing. */
+  const isGoneOnFromByItself = (rival: GraphNode, same: readonly GraphNode[], set: Places): boolean => {
     const device = rival.entry.certificate?.device
-    const same = rivals.filter((other) => other !== rival && other.entry.certificate?.device === device)
-    // of different devices each has its own word, and it says nothing
-    if (device === undefined || same.length === 0) return false
+    if (device === undefined || same.length === 1) return false
+    const hasOther = (past: Places): boolean => same.some((other) => other !== rival && hasPlace(past, other.place))
     return (witnesses.of(rival).get(device) ?? []).some(
-      ({ place, past, entry }) =>
-        hasPlace(set, place) && entry !== rival.entry && !same.some((other) => hasPlace(past, other.place)),
+      ({ place, past, entry }) => hasPlace(set, place) && entry !== rival.entry && !hasOther(past),
     )
   }
 
@@ -201,7 +208,14 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     return invite === undefined ? undefined : judgedFirst(invite).person
   }
 
+  const invites = new WeakMap<GraphNode, { readonly invite: GraphNode | undefined }>()
   const inviteOf = (use: GraphNode): GraphNode | undefined => {
+    const known = invites.get(use) ?? { invite: inviteAsSeen(use) }
+    invites.set(use, known)
+    return known.invite
+  }
+
+  const inviteAsSeen = (use: GraphNode): GraphNode | undefined => {
     const { fields } = use.entry
     if (fields.type !== 'admit' || fields.invitation === undefined) return undefined
     const known = facts.of(`invite:${invitationIdOfKey(fields.invitation.key)}`)
