@@ -51,6 +51,16 @@ interface Coming {
   readonly isForked: boolean
   /** What was there when the words were made. */
   readonly before: Places
+  /** Who went on from a removal, of those that somebody asked about. */
+  readonly voices: Map<GraphNode, readonly Voice[]>
+}
+
+/** A device that wrote a removal or went on from it. */
+interface Voice {
+  readonly device: DeviceId
+  readonly person: PersonId
+  /** What it knew when it first did, on each of its branches. */
+  readonly pasts: Places[]
 }
 
 /** How many devices of the person stand for a removal, and how many other people. */
@@ -89,6 +99,7 @@ export function precedenceIn(decisions: readonly GraphNode[], set: Places, ports
       removed: removedBy.get(device) ?? new Set(),
       isForked: own.some((one) => own.some((other) => areConcurrent(one, other))),
       before: madeBefore(key, person),
+      voices: new Map(),
     }
   }
 
@@ -110,20 +121,37 @@ export function precedenceIn(decisions: readonly GraphNode[], set: Places, ports
     return known
   }
 
-  /** Who stands for one of two: wrote it, or went on from it without knowing the other. Of the devices that were there before the words. */
+  /** Who wrote a removal or went on from it, of the devices that were there before the words. */
+  const voicesOf = (removal: GraphNode, { device: came, before, voices }: Coming): readonly Voice[] => {
+    const known = voices.get(removal)
+    if (known !== undefined) return known
+    const found = new Map<string, Voice>()
+    for (const [device, list] of witnesses.of(removal)) {
+      for (const witness of list) {
+        const { admission, person } = judgedFirst(witness)
+        if (device === came || !hasPlace(set, witness.place)) continue
+        if (admission === undefined || person === undefined || !hasPlace(before, admission.place)) continue
+        // on each of its branches a device may have been somebody else's
+        const voice = found.get(`${device} ${person}`) ?? { device, person, pasts: [] }
+        voice.pasts.push(witness.past)
+        found.set(`${device} ${person}`, voice)
+      }
+    }
+    const all = [...found.values()]
+    voices.set(removal, all)
+    return all
+  }
+
+  /** Who stands for one of two: did not know the other. */
   const sideOf = (one: GraphNode, other: GraphNode, coming: Coming): Side => {
-    const own = new Set<DeviceId>()
+    let own = 0
     const people = new Set<PersonId>()
-    for (const [device, list] of witnesses.of(one)) {
-      if (device === coming.device || device === other.entry.author) continue
-      const witness = list.find(({ place, past }) => hasPlace(set, place) && !hasPlace(past, other.place))
-      if (witness === undefined) continue
-      const { admission, person } = judgedFirst(witness)
-      if (admission === undefined || person === undefined || !hasPlace(coming.before, admission.place)) continue
-      if (person === coming.person) own.add(device)
+    for (const { device, person, pasts } of voicesOf(one, coming)) {
+      if (device === other.entry.author || pasts.every((past) => hasPlace(past, other.place))) continue
+      if (person === coming.person) own += 1
       else people.add(person)
     }
-    return { own: own.size, people: people.size }
+    return { own, people: people.size }
   }
 
   /** Does it end the precedence of a removal by one that it saw come? */
