@@ -107,7 +107,7 @@ async function churn(by: TestDevice, mesh: TestMember, fields: readonly EntryFie
 describe('keys that the software gives', () => {
   test('to devices that a member lets in and out again and again are on no account of the one who gives them', async () => {
     const alice = await foundMesh(await createTestDevice(random, 'alice'), random)
-    const mallory = await addPerson(alice, await createTestDevice(random, 'mallory'), 'Mallory', 'member')
+    const mallory = await addPerson(alice, await createTestDevice(random, 'mallory'), 'Mallory', 'owner')
     const bob = await addPerson(alice, await createTestDevice(random, 'bob'), 'Bob', 'member')
     await exchangeAll([alice, mallory, bob])
     const epochs = await epochsOf(alice)

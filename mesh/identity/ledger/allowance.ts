@@ -230,7 +230,8 @@ export function createAllowances(ports: {
     const { author } = node.entry
     const keys = keysAccountOf(node, person)
     if (keys !== undefined && hasRoom(keys, taken)) return [keys.id, byDevice(keys, author)]
-    if (isVital(node) && isOver(sumOf(person, taken), allowanceOf(person), 1)) return [vitalOf(node)]
+    const mayBeBeyond = isVital(node) && sumOf(vitalOf(node), taken).entries < LEDGER_VITAL_ENTRIES
+    if (mayBeBeyond && isOver(sumOf(person, taken), allowanceOf(person), 1)) return [vitalOf(node)]
     return [author, person]
   }
 
