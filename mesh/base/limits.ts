@@ -196,9 +196,22 @@ export const LEDGER_ALLOWANCE_ENTRIES = 512
 /** What they may take, in bytes. */
 export const LEDGER_ALLOWANCE_BYTES = 4 * 1024 * 1024
 /** Entries more for each day since the person came. */
-export const LEDGER_ALLOWANCE_ENTRIES_PER_DAY = 4
+export const LEDGER_ALLOWANCE_ENTRIES_PER_DAY = 2
 /** Bytes more for each day since the person came. */
-export const LEDGER_ALLOWANCE_BYTES_PER_DAY = 64 * 1024
+export const LEDGER_ALLOWANCE_BYTES_PER_DAY = 32 * 1024
+/** Rotations of keys that the devices of one person may have written beside that, and what each day adds. */
+export const LEDGER_KEYS_ENTRIES = 512
+export const LEDGER_KEYS_ENTRIES_PER_DAY = 2
+/** Entries by which a person may give older keys to devices of its own, and what each day adds. */
+export const LEDGER_SHARES_OWN_ENTRIES = 512
+export const LEDGER_SHARES_OWN_ENTRIES_PER_DAY = 1
+/** Entries by which a person may give older keys to those of one other person, and what each day adds. */
+export const LEDGER_SHARES_OTHER_ENTRIES = 128
+export const LEDGER_SHARES_OTHER_ENTRIES_PER_DAY = 1
+/** What each of these may take for each entry, in bytes: a box of keys for sixty devices, or of a hundred keys for one. */
+export const LEDGER_KEYS_BYTES_PER_ENTRY = 8 * 1024
+/** Devices that may belong to one person at once. */
+export const LEDGER_DEVICES_PER_PERSON_MAX = 64
 /** Entries of each device that the others of its person cannot use up. */
 export const LEDGER_RESERVED_ENTRIES = 16
 /** Devices of one person beyond which none has such a reserve. */

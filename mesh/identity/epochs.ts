@@ -1,5 +1,6 @@
 import {
   createEvents,
+  isMeshError,
   KEYS_FREE_SHARES,
   KEYS_SHARE_PAUSE_FIRST_MS,
   KEYS_SHARE_PAUSE_MAX_MS,
@@ -360,6 +361,28 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     return last?.author === self
   }
 
+  /** Until when nothing is shared with a person, by the monotonic clock: the ledger takes no more for it now. */
+  const fullUntil = new Map<PersonId | undefined, number>()
+  const personOf = (to: Recipient): PersonId | undefined =>
+    to.startsWith('recovery:')
+      ? (to.slice('recovery:'.length) as PersonId)
+      : ledger.state().devices.get(to as DeviceId)?.person
+
+  /** Ms until something is shared with a recipient again, whose person was given keys too often; 0: it is. */
+  const fullFor = (to: Recipient): number => Math.max(0, (fullUntil.get(personOf(to)) ?? 0) - clock.monotonic())
+
+  /** @returns false where the ledger takes no more of this now: what others wait for does not wait for it */
+  const ifRoom = async (what: string, work: () => Promise<unknown>): Promise<boolean> => {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      if (!isMeshError(error, 'busy')) throw error
+      log.warn('keys are looked after later', { what, reason: error.message })
+      return false
+    }
+  }
+
   /** A recipient that is given the same keys again and again says each time that it lost them: it waits for them longer. */
   const pauseFor = (holding: KeyHolding, scope: ScopeId, to: Recipient): number => {
     const shares = holding.sharesOf(to, lackedAndKnown(holding, scope, to))
@@ -397,9 +420,10 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
     const withheldMs = usable === undefined ? undefined : withheldFor(holding, scope)
     if (withheldMs !== undefined && withheldMs > 0) waits.push(withheldMs)
     if (usable === undefined || isTooOld(usable) || withheldMs === 0) {
-      const wait = waitFor(`${scope} rotate`, delayFor(holding, isMyRemoval(holding)), seen)
-      if (wait === 0) await rotate(scope, signal)
-      else waits.push(wait)
+      const what = `${scope} rotate`
+      const wait = waitFor(what, delayFor(holding, isMyRemoval(holding)), seen)
+      if (wait > 0) waits.push(wait)
+      else if (!(await ifRoom(what, () => rotate(scope, signal)))) waits.push(KEYS_SHARE_PAUSE_FIRST_MS)
     }
     const state = ledger.state()
     for (const to of holding.recipients.keys()) {
@@ -407,9 +431,13 @@ export async function createEpochs(ports: EpochsPorts, options: Cancellable = {}
       const now = holdingOf(ledger, scope)
       if (lackedAndKnown(now, scope, to).length === 0) continue
       const isMine = to === self || isMyRecovery(to) || state.devices.get(to as DeviceId)?.admittedBy === self
-      const wait = waitFor(`${scope} share ${to}`, Math.max(delayFor(now, isMine), pauseFor(now, scope, to)), seen)
-      if (wait === 0) await shareHistory(scope, to, signal)
-      else waits.push(wait)
+      const what = `${scope} share ${to}`
+      const wait = Math.max(waitFor(what, Math.max(delayFor(now, isMine), pauseFor(now, scope, to)), seen), fullFor(to))
+      if (wait > 0) waits.push(wait)
+      else if (!(await ifRoom(what, () => shareHistory(scope, to, signal)))) {
+        fullUntil.set(personOf(to), clock.monotonic() + KEYS_SHARE_PAUSE_FIRST_MS)
+        waits.push(KEYS_SHARE_PAUSE_FIRST_MS)
+      }
     }
     return waits.length === 0 ? undefined : Math.min(...waits)
   }

@@ -1,13 +1,17 @@
 import type { EntryHash, MeshId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
+  admitByRecovery,
   invitationKey,
   inviteDraft,
   invitationIdOfKey,
+  recoveryDraft,
+  recoveryProof,
   signEntry,
   type EntryFields,
   type LedgerEntry,
 } from '../../mesh/identity/index.ts'
+import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import { createSeededRandom } from './random.ts'
 import { createTestDevice, type TestDevice, type TestMember } from './ledger.ts'
 
@@ -206,6 +210,43 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
         const add = await forge.write(attacker, { type: 'room-people', room, add: [person], remove: [] }, [made.hash])
         const out = await forge.write(attacker, { type: 'room-people', room, add: [], remove: [person] }, [made.hash])
         last = (await forge.write(attacker, named(attacker, 'm'), [last, add.hash, out.hash])).hash
+      }
+      return forge.entries
+    },
+  },
+  {
+    name: 'words shown on many branches, removals by and of who showed them, merged one by one',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      const { mesh } = attacker.ledger
+      const person = attacker.person()
+      const helper = await createTestDevice(random, 'helper')
+      const admitted = await forge.write(
+        attacker,
+        { type: 'admit', certificate: helper.certificate, person },
+        attacker.ledger.heads(),
+      )
+      const words = recoveryKeys(createRecoverySecret(random))
+      const published = await forge.write(attacker, recoveryDraft(words, mesh, person), [admitted.hash])
+      const back = await createTestDevice(random, 'back')
+      const came = await forge.write(
+        back,
+        admitByRecovery(
+          { person, sign: words.sign.publicKey },
+          recoveryProof(words, mesh, back.certificate),
+          back.certificate,
+        ),
+        [published.hash],
+      )
+      let last = came.hash
+      while (forge.entries.length + 4 <= count) {
+        const removal = await forge.write(back, { type: 'revoke', device: attacker.id }, [came.hash])
+        const against = await forge.write(attacker, { type: 'revoke', device: back.id }, [came.hash])
+        const voice = await forge.write(helper, named({ ...attacker, id: helper.id }, 'v'), [
+          removal.hash,
+          against.hash,
+        ])
+        last = (await forge.write(helper, named({ ...attacker, id: helper.id }, 'm'), [last, voice.hash])).hash
       }
       return forge.entries
     },

@@ -31,7 +31,9 @@ import { createSeededRandom } from '../kit/random.ts'
 // whatever they like, at any place, fork, claim what is not theirs, and use invitations
 // that were used. The honest come to the same ledger, and nobody has gained a right.
 
-const SEEDS = process.env['PLEXUS_TEST_FULL'] === '1' ? 10_000 : 40
+const SEEDS = Number(process.env['PLEXUS_SEEDS'] ?? (process.env['PLEXUS_TEST_FULL'] === '1' ? 10_000 : 40))
+/** Where the seeds begin: others in each run. */
+const SEED_FROM = Number(process.env['PLEXUS_SEED_FROM'] ?? 0)
 const STEPS = 24
 
 const keys = createSeededRandom('devices of the adversaries')
@@ -169,7 +171,7 @@ async function sceneOf(seed: number): Promise<Scene & { readonly came: TestDevic
 }
 
 test(`three adversaries gain no right, and the honest agree (${String(SEEDS)} seeds)`, async () => {
-  for (let seed = 0; seed < SEEDS; seed++) {
+  for (let seed = SEED_FROM; seed < SEED_FROM + SEEDS; seed++) {
     const scene = await sceneOf(seed)
     const { honest, adversaries, strangers, came } = scene
     const [alice, phone, bob] = honest

@@ -22,7 +22,7 @@ interface History {
   readonly entries: Uint8Array[]
 }
 
-const YEARS_MS = 3 * 365 * 24 * 60 * 60_000
+const YEARS_MS = 5 * 365 * 24 * 60 * 60_000
 
 /** A ledger as years of five devices make it: names, keys and roles, now and then two at once. */
 async function longHistory(count: number, isContested: boolean): Promise<History> {

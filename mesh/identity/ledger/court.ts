@@ -106,17 +106,19 @@ export function createCourt(graph: Graph): Court {
   const judgeUnder = (node: GraphNode, settled: Settlement, looked: FactsOf, isFirst: boolean): Judged => {
     const counts = (other: GraphNode): boolean => ruleUnder(other, settled) === undefined
     const sees = (other: GraphNode): boolean => hasPlace(node.past, other.place)
+    const isUnseen = (taker: GraphNode): boolean => taker !== node && !sees(taker) && !hasPlace(taker.past, node.place)
     const against = (key: FactKey): readonly GraphNode[] => {
       const takers = settled.takers(key)
-      if (takers.length === 0) return takers
-      return takers.filter((taker) => taker !== node && !sees(taker) && !hasPlace(taker.past, node.place))
+      return takers.length === 0 ? takers : takers.filter(isUnseen)
     }
+    const isAgainst = (key: FactKey, isSuch: (taker: GraphNode) => boolean): boolean =>
+      settled.takers(key).some((taker) => isUnseen(taker) && isSuch(taker))
     const after = (): View =>
       createView({
         facts,
         sees: (other) => other === node || sees(other),
         counts: (other) => other === node || counts(other),
-        against: () => NO_NODES,
+        ...NOBODY_AGAINST,
       })
     return judge({
       node,
@@ -124,7 +126,7 @@ export function createCourt(graph: Graph): Court {
       isFirst,
       judgedFirst,
       after,
-      view: createView({ facts: looked, sees, counts, against }),
+      view: createView({ facts: looked, sees, counts, against, isAgainst }),
       find: (hash: EntryHash) => graph.find(hash),
       newestGeneration: (scope) => newestGeneration(node, scope),
     })
@@ -220,7 +222,7 @@ export function createCourt(graph: Graph): Court {
     for (let round = 1; ; round++) {
       const { losers, winners } = outcomeOf(round === 1 ? rivalries : rivalriesIn(set, taken))
       const draft = createDraft(settlementPorts)
-      for (const [loser, rule] of losers) draft.fall(loser, rule)
+      draft.fall(losers)
       hear(ordered, draft, set)
       const lost = winners.filter((winner) => draft.settlement.ruleAgainst(winner) !== undefined && !losers.has(winner))
       if (lost.length === 0 || round === RIVAL_ROUNDS_MAX) return draft
@@ -234,7 +236,7 @@ export function createCourt(graph: Graph): Court {
       if (draft.ruleAgainst(decision) === undefined) {
         const rule = ownerRule(set, draft.settlement, decision, open)
         if (rule === undefined) draft.stand(decision)
-        else draft.fall(decision, rule)
+        else draft.fall(new Map([[decision, rule]]))
       }
       open.delete(decision)
     }
@@ -269,7 +271,7 @@ export function createCourt(graph: Graph): Court {
       facts,
       sees: (node) => hasPlace(set, node.place) && hasSay(node),
       counts: (node) => ruleUnder(node, settled) === undefined,
-      against: () => NO_NODES,
+      ...NOBODY_AGAINST,
     })
     return view.hasOwner() ? undefined : 'keeps-an-owner'
   }
@@ -343,7 +345,7 @@ export function createCourt(graph: Graph): Court {
           facts,
           sees: () => true,
           counts: (node) => ruleUnder(node, settled) === undefined,
-          against: () => NO_NODES,
+          ...NOBODY_AGAINST,
         }),
         ruleAgainst: (node) => ruleUnder(node, settled),
       }
@@ -353,6 +355,7 @@ export function createCourt(graph: Graph): Court {
 
 const NO_KEYS: readonly FactKey[] = []
 const NO_NODES: readonly GraphNode[] = []
+const NOBODY_AGAINST = { against: () => NO_NODES, isAgainst: () => false }
 const NO_RIVALS: ReadonlySet<GraphNode> = new Set()
 
 const UNJUDGED: Judged = {

@@ -1,5 +1,5 @@
 import type { Clock, DeviceId, EntryHash } from '../../base/index.ts'
-import { createAllowances, createTally, type Amount } from './allowance.ts'
+import { createAllowances, createTally, type Amount, type Standing } from './allowance.ts'
 import type { Court } from './court.ts'
 import type { LedgerEntry } from './entry.ts'
 import type { Graph, GraphNode } from './graph.ts'
@@ -34,8 +34,8 @@ export interface Intake {
    * store; what was taken once is not measured again. Nothing is durable yet.
    */
   add(incoming: readonly LedgerEntry[], options?: { readonly isOwn?: boolean }): Intaken
-  /** May this device write this entry, which was added last, without others putting it off? */
-  mayAppend(node: GraphNode): boolean
+  /** Why this device may not write this entry, which was added last: others would put it off. */
+  refusalOf(node: GraphNode): 'entries' | 'devices' | 'keys' | undefined
   /** What is in the graph stays: it is on the accounts of its authors from now on. */
   settled(): void
   /** Takes back everything since the graph had this size. */
@@ -106,14 +106,14 @@ export function createIntake(ports: IntakePorts): Intake {
     const taken = createTally()
     for (const node of nodes) {
       if (doubts.has(node)) continue
-      const { person } = court.judgedFirst(node)
       const { author } = node.entry
+      const standing = standingIn(after)
       const isTaken = wasRemoved(author)
         ? allowances.mayBeLate(author)
-        : allowances.mayTake(node, taken, { isRemoved: (device) => isRemovedIn(after, device) })
+        : allowances.mayTake(node, taken, standing) && !allowances.isCrowded(node, taken, standing)
       if (!isTaken) doubts.set(node, 'over')
       else if (wasRemoved(author)) allowances.noteLate(author)
-      else if (person !== undefined) taken.add(node, person)
+      else taken.add(node, allowances.accountsOf(node, taken))
     }
     return doubts
   }
@@ -168,10 +168,12 @@ export function createIntake(ports: IntakePorts): Intake {
     settled() {
       allowances.follow(graph.size)
     },
-    mayAppend(node) {
-      if (allowances.isAmple([node])) return true
-      const state = ports.stateNow()
-      return allowances.mayTake(node, createTally(), { isRemoved: (device) => isRemovedIn(state, device) })
+    refusalOf(node) {
+      if (allowances.isShareOver(node, () => standingIn(ports.stateNow()))) return 'keys'
+      if (allowances.isAmple([node])) return undefined
+      const standing = standingIn(ports.stateNow())
+      if (allowances.isCrowded(node, createTally(), standing)) return 'devices'
+      return allowances.mayTake(node, createTally(), standing) ? undefined : 'entries'
     },
     add(incoming, { isOwn = false } = {}) {
       const size = graph.size
@@ -197,6 +199,13 @@ export function createIntake(ports: IntakePorts): Intake {
       allowances.follow(graph.size)
       return { added: graph.nodes.slice(size).map(({ entry }) => entry), refused, deferred }
     },
+  }
+}
+
+function standingIn(state: LedgerState): Standing {
+  return {
+    isRemoved: (device) => isRemovedIn(state, device),
+    isOf: (device, person) => state.devices.get(device)?.person === person && !isRemovedIn(state, device),
   }
 }
 

@@ -199,10 +199,11 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
       intake.undo(size)
       throw new MeshError(codeOf(rule), RULES[rule], { detail: { rule } })
     }
-    if (!intake.mayAppend(node)) {
+    const refusal = intake.refusalOf(node)
+    if (refusal !== undefined) {
       intake.undo(size)
       // nothing is acknowledged that the others would not take
-      throw new MeshError('busy', 'Your devices changed the mesh very often of late. Try again tomorrow.')
+      throw new MeshError('busy', REFUSALS[refusal])
     }
     try {
       await persist([entry], signal)
@@ -316,6 +317,12 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     damage: () => ({ corrupt, waiting: waiting.size }),
   }
 }
+
+const REFUSALS = {
+  entries: 'Your devices changed the mesh very often of late. Try again tomorrow.',
+  devices: 'This person has as many devices as one may have. Remove one that is not used any more.',
+  keys: 'That person was given keys very often of late. It is tried again by itself.',
+} as const
 
 /** What a rule is called among the codes. */
 function codeOf(rule: RuleName): ErrorCode {

@@ -32,6 +32,29 @@ export function withPlace(places: Places, place: number): Places {
   return next
 }
 
+/** A set of places that grows. */
+export type GrowingPlaces = (Page | undefined)[]
+
+/** Puts a place into a set that grows. */
+export function addPlace(places: GrowingPlaces, place: number): void {
+  const at = Math.floor(place / PAGE_BITS)
+  while (places.length <= at) places.push(undefined)
+  const page = (places[at] ??= new Uint32Array(PAGE_WORDS))
+  const word = (place % PAGE_BITS) >>> 5
+  page[word] = (page[word] ?? 0) | (1 << (place & 31))
+}
+
+/** True when some place is in both. */
+export function haveCommon(one: Places, other: Places): boolean {
+  const length = Math.min(one.length, other.length)
+  for (let at = 0; at < length; at++) {
+    const [page, theirs] = [one[at], other[at]]
+    if (page === undefined || theirs === undefined) continue
+    for (let word = 0; word < PAGE_WORDS; word++) if (((page[word] ?? 0) & (theirs[word] ?? 0)) !== 0) return true
+  }
+  return false
+}
+
 /** All places of both. */
 export function unionOf(one: Places, other: Places): Places {
   if (one === other) return one
@@ -53,6 +76,18 @@ function unionOfPages(one: Page | undefined, other: Page | undefined): Page | un
   }
   if (isOne) return one
   return isOther ? other : union
+}
+
+/** The places that are in all of these sets. */
+export function intersectionOf(sets: readonly Places[]): Places {
+  const [first = NO_PLACES, ...others] = sets
+  return others.reduce((common, set) => common.map((page, at) => intersectionOfPages(page, set[at])), first)
+}
+
+function intersectionOfPages(one: Page | undefined, other: Page | undefined): Page | undefined {
+  if (one === other) return one
+  if (one === undefined || other === undefined) return undefined
+  return one.map((word, at) => (word & (other[at] ?? 0)) >>> 0)
 }
 
 /** The places that are in some of these sets and not in all. Pages that all share are not looked into. */

@@ -1,7 +1,8 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
+import { precedenceIn, type Precedence, type Target } from './came-by-words.ts'
 import type { FactKey, FactsOf } from './facts.ts'
 import { inCommonOrder, type GraphNode } from './graph.ts'
-import { hasPlace, type Places } from './past.ts'
+import { hasPlace, intersectionOf, type Places } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
 import type { Judged } from './rules.ts'
 import { firstOf, lastOf, personOfAdmission } from './view.ts'
@@ -11,13 +12,14 @@ import type { Witnesses } from './witnesses.ts'
 //
 // - of removals and other decisions: first those by a device that came by the recovery
 //   key in force, against devices of its own person, unless somebody who saw it come
-//   removed it; then a removal that more of those
+//   removed it (see `came-by-words.ts`); then a removal that more of those
 //   who might have made it went on from (a quorum), as far as the removed had known
 //   them; then the more senior author.
 // - of admissions by one invitation: the one that more devices of the inviter went on
-//   from, then more other people, then the first in the common order.
+//   from, then more other people, then the first in the common order. Where several
+//   people invited, people before devices: how many devices one has is one's own choice.
 //
-// Only what was admitted before and was known to the other side has a voice, so that
+// Only what was admitted before and was known to every side has a voice, so that
 // nobody brings witnesses of their own making.
 
 /** What ranking looks at. */
@@ -43,13 +45,9 @@ interface Support {
   readonly people: ReadonlySet<PersonId>
 }
 
-interface Target {
-  readonly devices: readonly DeviceId[]
-  readonly person: PersonId | undefined
-}
-
 interface Rank {
-  readonly isByRecovery: boolean
+  /** Where its author showed the recovery key that makes it heard first; undefined: it is not. */
+  readonly shown: GraphNode | undefined
   readonly votes: number
   /** By which admission its author is as senior as it is. */
   readonly seniority: GraphNode | undefined
@@ -66,8 +64,15 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     return lastOf(all.filter((one) => hasPlace(set, one.place) && judgedFirst(one).rule === undefined)) ?? admission
   }
 
-  /** Whom a removal takes, as it saw it: a person with all devices, or one device of a person. */
+  const targets = new WeakMap<GraphNode, Target>()
   const targetOf = (removal: GraphNode): Target => {
+    const known = targets.get(removal) ?? targetAsSeen(removal)
+    targets.set(removal, known)
+    return known
+  }
+
+  /** Whom a removal takes, as it saw it: a person with all devices, or one device of a person. */
+  const targetAsSeen = (removal: GraphNode): Target => {
     const { fields } = removal.entry
     if (fields.type !== 'revoke') return { devices: [], person: undefined }
     const seen = (key: FactKey): GraphNode[] =>
@@ -114,28 +119,14 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     return new Set([...people, own]).size
   }
 
-  const rankOf = (decision: GraphNode, set: Places): Rank => {
+  const rankOf = (decision: GraphNode, set: Places, words: Precedence): Rank => {
     const isRemoval = decision.entry.fields.type === 'revoke'
+    const isByRecovery = isRemoval && words.has(decision)
     return {
-      isByRecovery:
-        isRemoval && judgedFirst(decision).byRecovery && isAgainstOwn(decision) && !wasUnmade(decision, set),
+      shown: isByRecovery ? words.shownAt(decision) : undefined,
       votes: isRemoval ? votesFor(decision, set) : 1,
       seniority: seniorityOf(decision, set),
     }
-  }
-
-  const isAgainstOwn = (removal: GraphNode): boolean => targetOf(removal).person === judgedFirst(removal).person
-
-  /** Did somebody who saw the author come by the recovery key remove it again? Then the key has no more to say. */
-  const wasUnmade = (decision: GraphNode, set: Places): boolean => {
-    const came = seniorityOf(decision, set)
-    const removals = facts.of(`removal:${decision.entry.author}`)
-    return removals.some(
-      (removal) =>
-        hasPlace(set, removal.place) &&
-        judgedFirst(removal).rule === undefined &&
-        (came === undefined || hasPlace(removal.past, came.place)),
-    )
   }
 
   const bySeniority = (a: Rank, b: Rank): number => {
@@ -145,25 +136,25 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
   }
 
   const byRank = (a: Rank, b: Rank): number => {
-    if (a.isByRecovery !== b.isByRecovery) return Number(b.isByRecovery) - Number(a.isByRecovery)
     // of two that came by the key, the one that showed it last
-    if (a.isByRecovery) return bySeniority(b, a)
+    if (a.shown !== undefined && b.shown !== undefined) return inCommonOrder(b.shown, a.shown)
+    if (a.shown !== b.shown) return a.shown === undefined ? 1 : -1
     return b.votes - a.votes || bySeniority(a, b)
   }
 
   /**
    * Which of the rivals each device went on from first, of the devices that were there
-   * before: by how many of the inviter's, and by how many people.
+   * before all of them: by how many of the inviter's, and by how many people. Of one that
+   * only some rivals knew, those who wrote the others might say that it is made up.
    */
   const supportOf = (rivals: readonly GraphNode[], set: Places): ReadonlyMap<GraphNode, Support> => {
     const firstSeen = new Map<DeviceId, { readonly witness: GraphNode; readonly seen: readonly GraphNode[] }>()
+    const before = intersectionOf([...new Set(rivals.map((rival) => (inviteOf(rival) ?? rival).past))])
     for (const rival of rivals) {
-      const since = inviteOf(rival) ?? rival
       for (const list of witnesses.of(rival).values()) {
         for (const witness of list) {
           const { admission } = judgedFirst(witness)
-          if (!hasPlace(set, witness.place) || admission === undefined || !hasPlace(since.past, admission.place))
-            continue
+          if (!hasPlace(set, witness.place) || admission === undefined || !hasPlace(before, admission.place)) continue
           const { author } = witness.entry
           const known = firstSeen.get(author)
           const order = known === undefined ? -1 : inCommonOrder(witness, known.witness)
@@ -187,25 +178,44 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
         people: person === undefined ? found.people : new Set([...found.people, person]),
       })
     }
+    const byDevice = new Map<DeviceId | undefined, GraphNode[]>()
+    for (const rival of rivals) {
+      const device = rival.entry.certificate?.device
+      const list = byDevice.get(device)
+      if (list === undefined) byDevice.set(device, [rival])
+      else list.push(rival)
+    }
     for (const rival of rivals) {
       const found = support.get(rival) ?? NO_SUPPORT
-      support.set(rival, { ...found, isOwn: isGoneOnFromByItself(rival, rivals, set) })
+      const same = byDevice.get(rival.entry.certificate?.device) ?? []
+      support.set(rival, { ...found, isOwn: isGoneOnFromByItself(rival, same, set) })
     }
     return support
   }
 
-  const isGoneOnFromByItself = (rival: GraphNode, rivals: readonly GraphNode[], set: Places): boolean => {
+  /** `same`: the rivals that are of the same device. Of different devices each has its own word, and it says nothing. */
+  const isGoneOnFromByItself = (rival: GraphNode, same: readonly GraphNode[], set: Places): boolean => {
     const device = rival.entry.certificate?.device
-    const same = rivals.filter((other) => other !== rival && other.entry.certificate?.device === device)
-    // of different devices each has its own word, and it says nothing
-    if (device === undefined || same.length === 0) return false
+    if (device === undefined || same.length === 1) return false
+    const hasOther = (past: Places): boolean => same.some((other) => other !== rival && hasPlace(past, other.place))
     return (witnesses.of(rival).get(device) ?? []).some(
-      ({ place, past, entry }) =>
-        hasPlace(set, place) && entry !== rival.entry && !same.some((other) => hasPlace(past, other.place)),
+      ({ place, past, entry }) => hasPlace(set, place) && entry !== rival.entry && !hasOther(past),
     )
   }
 
+  const makerOf = (use: GraphNode): PersonId | undefined => {
+    const invite = inviteOf(use)
+    return invite === undefined ? undefined : judgedFirst(invite).person
+  }
+
+  const invites = new WeakMap<GraphNode, { readonly invite: GraphNode | undefined }>()
   const inviteOf = (use: GraphNode): GraphNode | undefined => {
+    const known = invites.get(use) ?? { invite: inviteAsSeen(use) }
+    invites.set(use, known)
+    return known.invite
+  }
+
+  const inviteAsSeen = (use: GraphNode): GraphNode | undefined => {
     const { fields } = use.entry
     if (fields.type !== 'admit' || fields.invitation === undefined) return undefined
     const known = facts.of(`invite:${invitationIdOfKey(fields.invitation.key)}`)
@@ -214,20 +224,23 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
 
   return {
     inRank(decisions, set) {
-      const ranks = new Map(decisions.map((decision) => [decision, rankOf(decision, set)]))
-      const rankIn = (decision: GraphNode): Rank => ranks.get(decision) ?? rankOf(decision, set)
+      const words = precedenceIn(decisions, set, { facts, witnesses, judgedFirst, targetOf })
+      const ranks = new Map(decisions.map((decision) => [decision, rankOf(decision, set, words)]))
+      const rankIn = (decision: GraphNode): Rank => ranks.get(decision) ?? rankOf(decision, set, words)
       return decisions.toSorted((a, b) => byRank(rankIn(a), rankIn(b)) || inCommonOrder(a, b))
     },
     rivalsInRank(rivals, set) {
       const support = supportOf(rivals, set)
+      const makers = new Set(rivals.map(makerOf))
       return rivals.toSorted((a, b) => {
         const [one, other] = [support.get(a) ?? NO_SUPPORT, support.get(b) ?? NO_SUPPORT]
         const own = Number(other.isOwn) - Number(one.isOwn)
         // anybody who has seen a certificate could write its device down as theirs
         const proof = Number(isProven(b)) - Number(isProven(a))
-        return (
-          own || proof || other.inviters - one.inviters || other.people.size - one.people.size || inCommonOrder(a, b)
-        )
+        const inviters = other.inviters - one.inviters
+        const people = other.people.size - one.people.size
+        const voices = makers.size === 1 ? inviters || people : people || inviters
+        return own || proof || voices || inCommonOrder(a, b)
       })
     },
   }

@@ -1,6 +1,6 @@
-import { carriesRights, keysOf, type FactKey } from './facts.ts'
+import { carriesRights, keysOf as keysOfEntry, type FactKey } from './facts.ts'
 import type { GraphNode } from './graph.ts'
-import { hasPlace } from './past.ts'
+import { addPlace, haveCommon, type GrowingPlaces } from './past.ts'
 import { createPlaceQueue } from './place-queue.ts'
 import type { RuleName } from './rule-names.ts'
 
@@ -55,8 +55,8 @@ export interface Draft {
   readonly settlement: Settlement
   /** The decision stands, and takes what it did not see; from now on no other takes it. */
   stand(decision: GraphNode): void
-  /** It does not count, by a rule that is not of its right. */
-  fall(node: GraphNode, rule: RuleName): void
+  /** These do not count, by rules that are not of their right; looked at together. */
+  fall(rules: ReadonlyMap<GraphNode, RuleName>): void
   /** Everything that makes the settlement, when all were asked: the same parts make the same one. */
   parts(): SettlementParts
 }
@@ -71,6 +71,15 @@ export interface SettlementParts {
 
 const NONE: readonly GraphNode[] = []
 
+/** Asked for with every verdict; what an entry is found by never changes. */
+const keysByNode = new WeakMap<GraphNode, readonly FactKey[]>()
+
+function keysOf(node: GraphNode): readonly FactKey[] {
+  const known = keysByNode.get(node) ?? keysOfEntry(node)
+  keysByNode.set(node, known)
+  return known
+}
+
 /** The settlement of these parts, over everything judged so far. */
 export function settle(ports: SettlementPorts, parts: SettlementParts): Settlement {
   const state = createState(ports, () => true)
@@ -79,7 +88,7 @@ export function settle(ports: SettlementPorts, parts: SettlementParts): Settleme
   for (const decision of parts.takers) state.index(decision)
   const fell = [...parts.fallen.keys()].flatMap((place) => ports.nodes[place] ?? [])
   const taken = parts.takers.length === 0 ? [] : [...ports.taken()].filter(state.isInQuestion)
-  state.spread([...taken, ...fell.flatMap(state.dependentsOf)])
+  state.spread(taken, fell)
   return state.settlement
 }
 
@@ -91,8 +100,9 @@ export function createDraft(ports: SettlementPorts): Draft {
   // decisions are asked in their turn, not when something touches them
   const state = createState(ports, carriesRights)
 
-  const change = (node: GraphNode, rule: RuleName): void => {
-    if (state.change(node.place, rule)) state.spread(state.dependentsOf(node))
+  const change = (rules: ReadonlyMap<GraphNode, RuleName>): void => {
+    const changed = [...rules].filter(([node, rule]) => state.change(node.place, rule)).map(([node]) => node)
+    state.spread(NONE, changed)
   }
 
   return {
@@ -104,7 +114,7 @@ export function createDraft(ports: SettlementPorts): Draft {
       const known = state.settlement.ruleAgainst(decision)
       if (known !== undefined || !state.isInQuestion(decision)) return known
       const rule = ports.judge(decision, state.settlement)
-      if (rule !== undefined) change(decision, rule)
+      if (rule !== undefined) change(new Map([[decision, rule]]))
       return rule
     },
     stand(decision) {
@@ -112,11 +122,11 @@ export function createDraft(ports: SettlementPorts): Draft {
       if (!ports.takesAny(decision)) return
       takers.push(decision)
       state.index(decision)
-      state.spread(ports.takenRights(decision))
+      state.spread(ports.takenRights(decision), NONE)
     },
-    fall(node, rule) {
-      fallen.set(node.place, rule)
-      change(node, rule)
+    fall(rules) {
+      for (const [node, rule] of rules) fallen.set(node.place, rule)
+      change(rules)
     },
     parts() {
       // what stands only because nobody who is heard before spoke against it
@@ -136,10 +146,11 @@ interface State {
   index(decision: GraphNode): void
   /** Has anything that it stands on changed, or does anything take it? */
   isInQuestion(node: GraphNode): boolean
-  /** Judges these anew, and whatever stands on those that fall, in the order of places: what a verdict depends on is there before it. */
-  spread(first: readonly GraphNode[]): void
-  /** Who looked up what this one is found by, and saw it. */
-  dependentsOf(node: GraphNode): GraphNode[]
+  /**
+   * Judges these anew, and whoever looked up and saw what fell, or falls now: in the order
+   * of places, so that what a verdict depends on is there before it.
+   */
+  spread(first: readonly GraphNode[], fallen: readonly GraphNode[]): void
 }
 
 function createState(ports: SettlementPorts, isJudged: (node: GraphNode) => boolean): State {
@@ -194,15 +205,11 @@ function createState(ports: SettlementPorts, isJudged: (node: GraphNode) => bool
     },
   }
 
-  const dependentsOf = (node: GraphNode): GraphNode[] =>
-    keysOf(node).flatMap((key) => ports.consultersOf(key).filter((other) => hasPlace(other.past, node.place)))
-
   return {
     settlement,
     final,
     change,
     isInQuestion,
-    dependentsOf,
     index(decision) {
       standing.add(decision)
       for (const key of keysOf(decision)) {
@@ -211,14 +218,31 @@ function createState(ports: SettlementPorts, isJudged: (node: GraphNode) => bool
         else list.push(decision)
       }
     },
-    spread(first) {
+    spread(first, fallen) {
       const queue = createPlaceQueue()
+      const sure = new Set(first)
+      /** By what fell is found: where it is. Who looked that up is queued once, however much falls. */
+      const marks = new Map<FactKey, GrowingPlaces>()
       const put = (list: readonly GraphNode[]): void => {
-        for (const node of list) if (isJudged(node)) queue.add(node)
+        for (const node of list) if (isJudged(node) && !changed.has(node.place)) queue.add(node)
       }
+      const mark = (node: GraphNode): void => {
+        for (const key of keysOf(node)) {
+          const places = marks.get(key) ?? []
+          if (!marks.has(key)) put(ports.consultersOf(key))
+          marks.set(key, places)
+          addPlace(places, node.place)
+        }
+      }
+      const sawSome = (node: GraphNode): boolean =>
+        ports.consulted(node).some((key) => {
+          const places = marks.get(key)
+          return places !== undefined && haveCommon(node.past, places)
+        })
       put(first)
+      for (const node of fallen) mark(node)
       for (let node = queue.next(); node !== undefined; node = queue.next())
-        if (judgeAnew(node)) put(dependentsOf(node))
+        if ((sure.has(node) || sawSome(node)) && judgeAnew(node)) mark(node)
     },
   }
 }

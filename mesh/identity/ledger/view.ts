@@ -17,6 +17,8 @@ export interface ViewPorts {
   counts(node: GraphNode): boolean
   /** Decisions found by this key that stand though they were not seen, and that the one who looks had not been seen by. */
   against(key: FactKey): readonly GraphNode[]
+  /** Is one of those such a one? Looked for no further than the first. */
+  isAgainst(key: FactKey, isSuch: (node: GraphNode) => boolean): boolean
 }
 
 /** An admission with the person it brings the device to, and what has become of it. */
@@ -67,7 +69,7 @@ export function createView(ports: ViewPorts): View {
   const lostTo = (key: FactKey, admission: GraphNode | undefined): Standing['lost'] => {
     const takes = (removal: GraphNode): boolean => admission === undefined || !hasPlace(admission.past, removal.place)
     if (facts.of(key).some((removal) => takes(removal) && inForce(removal))) return 'removed'
-    return ports.against(key).some(takes) ? 'removal-first' : undefined
+    return ports.isAgainst(key, takes) ? 'removal-first' : undefined
   }
 
   const personLost = (person: PersonId): Standing['lost'] => lostTo(`removal:${person}`, undefined)
@@ -121,7 +123,7 @@ export function createView(ports: ViewPorts): View {
     const last = maximal(said)
     // who was taken out and put in at the same time is out
     if (last.some((node) => takesOut(node, person))) return []
-    return ports.against(`room-people:${room}`).some((node) => takesOut(node, person)) ? [] : last
+    return ports.isAgainst(`room-people:${room}`, (node) => takesOut(node, person)) ? [] : last
   }
 
   return {
@@ -145,7 +147,7 @@ export function createView(ports: ViewPorts): View {
       const { fields } = last?.entry ?? {}
       return fields?.type === 'recovery' && fields.keys !== null ? last : undefined
     },
-    recoveryReplaced: (person, key) => ports.against(`recovery:${person}`).some((by) => replacesKey(by, key, facts)),
+    recoveryReplaced: (person, key) => ports.isAgainst(`recovery:${person}`, (by) => replacesKey(by, key, facts)),
     roomOf: (room) => facts.of(`room:${room}`).find(inForce),
     keepsInRoom,
   }
