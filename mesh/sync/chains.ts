@@ -6,7 +6,6 @@ import { decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/inde
 import { hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
 import type { Vector } from './document.ts'
 import { chainOf, NO_ENVELOPE, type Envelope } from './envelope.ts'
-import { createErasers, type Eraser, type Erasers } from './erasers.ts'
 import type { ClockRange } from './update.ts'
 
 /** What is known of one chain from the heads of its envelopes; readable or not makes no difference. */
@@ -39,8 +38,6 @@ export interface Chains {
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
   take(envelope: Envelope, position: number): () => void
   vector(): Vector
-  /** Envelopes that together erased whatever of these clocks of a chain was erased. */
-  erasersOf(chain: number, first: number, count: number): readonly Eraser[]
   /** A short name of exactly what is held; the same on two devices that hold the same. */
   digest(): string
   /** Everything, for {@link loadChains}. */
@@ -107,16 +104,6 @@ function chainsOf(all: Map<number, Chain>): Chains {
   const counts = new Map<DeviceId, number>()
   for (const { author } of all.values()) counts.set(author, (counts.get(author) ?? 0) + 1)
   let digest: string | undefined
-  /** Made when first asked for, and followed from then on. */
-  let erasers: Erasers | undefined
-
-  const erasersNow = (): Erasers => {
-    if (erasers !== undefined) return erasers
-    erasers = createErasers()
-    for (const chain of all.values())
-      for (const { sequence, ranges } of chain.erasers) erasers.add({ chain: chain.number, sequence }, ranges)
-    return erasers
-  }
 
   const add = (envelope: Envelope): Chain => {
     const { author, run, epoch } = envelope.head
@@ -162,10 +149,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       chain.froms.push(head.from)
       chain.ats.push(head.at)
       chain.positions.push(position)
-      if (head.erases.length > 0) {
-        chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
-        erasers?.add({ chain: chain.number, sequence: head.sequence }, head.erases)
-      }
+      if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
       const before = [...byChain(head.erases)].map(([number, ranges]) => {
         const target = all.get(number)
         const erased = target?.erased ?? []
@@ -175,16 +159,12 @@ function chainsOf(all: Map<number, Chain>): Chains {
       return () => {
         digest = undefined
         for (const { target, erased } of before) if (target !== undefined) target.erased = erased
-        if (head.erases.length > 0) {
-          chain.erasers.pop()
-          erasers = undefined
-        }
+        if (head.erases.length > 0) chain.erasers.pop()
         for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
         Object.assign(chain, { sequence, clock, tip })
         if (sequence === 0) forget(chain)
       }
     },
-    erasersOf: (chain, first, count) => erasersNow().of(chain, first, count),
     vector: () => new Map([...all.values()].map((chain) => [chain.number, chain.sequence])),
     digest() {
       digest ??= digestOf(all)

@@ -20,16 +20,12 @@ export async function nextBatch(state: ReplicaState, sent: Map<number, number>, 
   const start = firstMissing(state, sent)
   if (start === undefined) return { envelopes: [], more: false }
   const log = await state.log.read(start - 1, options)
-  // what proves an envelope was not sent either, so it is no earlier in the log than the first that is missing
-  const places = new Map(log.map((entry, index) => [entry.sequence, index]))
-  const at = (position: number): Uint8Array | undefined => log[places.get(position) ?? -1]?.bytes
-  const given: Given = { sent, proven: new Set(), at }
   const envelopes: Uint8Array[] = []
   let sizeBytes = 0
   for (const { sequence: position, bytes } of log) {
     const envelope = readLogEntry(bytes)?.envelope
     if (envelope === undefined || !isNext(state, sent, envelope, position)) continue
-    const group = [...proofOf(state, envelope, given), envelope.bytes]
+    const group = [...(await proofOf(state, envelope, sent, options)), envelope.bytes]
     const groupBytes = group.reduce((sum, one) => sum + one.byteLength, 0)
     const isFull = sizeBytes + groupBytes > SYNC_BATCH_BYTES || envelopes.length + group.length > SYNC_BATCH_ENVELOPES
     if (isFull && envelopes.length > 0) return { envelopes, more: true }
@@ -64,25 +60,29 @@ function isNext(
   return head.sequence === (sent.get(chain) ?? 0) + 1
 }
 
-/** The envelopes that erased what a hollow one held, as far as the device does not have them: each once in a batch. */
-function proofOf(state: ReplicaState, { box, head, chain }: Envelope, given: Given): Uint8Array[] {
+/** The envelopes that erased what a hollow one held, as far as the device does not have them. */
+async function proofOf(
+  state: ReplicaState,
+  { box, head, chain }: Envelope,
+  sent: ReadonlyMap<number, number>,
+  options: Options,
+): Promise<Uint8Array[]> {
   if (box !== undefined) return []
-  return state.chains.erasersOf(chain, head.from, head.count).flatMap((eraser) => {
-    const position = state.chains.get(eraser.chain)?.positions[eraser.sequence - 1]
-    if (position === undefined || given.proven.has(position)) return []
-    if (eraser.sequence <= (given.sent.get(eraser.chain) ?? 0)) return []
-    given.proven.add(position)
-    const bytes = given.at(position)
-    const erasing = bytes === undefined ? undefined : readLogEntry(bytes)
-    return erasing === undefined ? [] : [erasing.envelope.bytes]
-  })
-}
-
-/** What the device has or was sent, and what of this batch is in it already. */
-interface Given {
-  readonly sent: ReadonlyMap<number, number>
-  /** Places in the log of what was put in as proof. */
-  readonly proven: Set<number>
-  /** The entry of the log at a place. */
-  at(position: number): Uint8Array | undefined
+  const proof: Uint8Array[] = []
+  for (const other of state.chains.all.values()) {
+    if (other.author !== head.author) continue
+    for (const { sequence, ranges } of other.erasers) {
+      const erased = ranges.filter((range) => range.chain === chain).map((range) => [range.clock, range.count] as const)
+      if (
+        sequence <= (sent.get(other.number) ?? 0) ||
+        commonClocks(withClocks([], erased), head.from, head.count).length === 0
+      )
+        continue
+      const position = other.positions[sequence - 1]
+      const [entry] = position === undefined ? [] : await state.log.read(position - 1, options)
+      const eraser = entry === undefined ? undefined : readLogEntry(entry.bytes)
+      if (eraser !== undefined) proof.push(eraser.envelope.bytes)
+    }
+  }
+  return proof
 }
