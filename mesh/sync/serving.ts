@@ -1,4 +1,5 @@
 import { SYNC_BATCH_BYTES, SYNC_BATCH_ENVELOPES } from '../base/index.ts'
+import { commonClocks, withClocks } from './clock-ranges.ts'
 import { readLogEntry } from './log-entry.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
