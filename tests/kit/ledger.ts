@@ -1,4 +1,4 @@
-import { silentLogger, type Clock, type DeviceId, type PersonId, type Random } from '../../mesh/base/index.ts'
+import { asId, silentLogger, type Clock, type DeviceId, type MeshId, type PersonId, type Random } from '../../mesh/base/index.ts'
 import {
   admissionProof,
   admitByInvitation,
@@ -10,7 +10,11 @@ import {
   loadLedger,
   personIdOfDevice,
   signCertificate,
+  signConsent,
+  signEntry,
+  termsOfInvitation,
   type DeviceKey,
+  type FieldsOf,
   type Ledger,
   type LedgerEntry,
   type Role,
@@ -74,6 +78,20 @@ export async function foundMesh(device: TestDevice, random: Random, name = 'Home
   return memberOf(device, ledger)
 }
 
+/** The same with a mesh that began before devices said a word of their own at their admission. */
+export async function foundEarlierMesh(device: TestDevice, random: Random): Promise<TestMember> {
+  const { certificate, key, clock } = device
+  const person = { id: toHex(random.bytes(16)) as PersonId, name: 'Alice' }
+  const create = await signEntry(
+    key,
+    { type: 'create', name: 'Home', person, certificate },
+    { parents: [], at: clock.now() },
+  )
+  const ledger = await loadLedger(ledgerPorts(device), asId<MeshId>(create.hash))
+  await ledger.take([create.bytes])
+  return memberOf(device, ledger)
+}
+
 /** The device with what another device of the mesh tells it. */
 export async function joinMesh(device: TestDevice, teller: TestMember): Promise<TestMember> {
   const ledger = await loadLedger(ledgerPorts(device), teller.ledger.mesh)
@@ -89,17 +107,52 @@ export async function reopened(member: TestMember): Promise<TestMember> {
 /** A new person with a first device, added by an owner. */
 export async function addPerson(owner: TestMember, device: TestDevice, name: string, role: Role): Promise<TestMember> {
   await owner.ledger.append({
-    type: 'admit',
-    certificate: device.certificate,
+    ...(await admitted(owner, device)),
     person: personIdOfDevice(device.id),
     newPerson: { name, role },
   })
   return joinMesh(device, owner)
 }
 
+/** What an entry by `by` says that admits a device as one of its own person, with that device's word. */
+export async function admitted(by: TestMember, device: ConsentingDevice): Promise<FieldsOf<'admit'>> {
+  return admittedBy(by.id, by.ledger.mesh, device, by.person())
+}
+
+/** The same by whom there is no ledger of. */
+export async function admittedBy(
+  by: DeviceId,
+  mesh: MeshId,
+  { key, certificate }: ConsentingDevice,
+  person: PersonId,
+): Promise<FieldsOf<'admit'>> {
+  const terms = { by: 'device', device: by } as const
+  const signature = await signConsent(key, terms, { mesh, key: undefined, certificate })
+  return { type: 'admit', certificate, person, consent: { terms, signature } }
+}
+
+/** What an entry says that lets a device in by an invitation it was shown the link of. */
+export async function admittedWith(
+  ledger: Ledger,
+  secret: Uint8Array,
+  { key: deviceKey, certificate }: ConsentingDevice,
+): Promise<FieldsOf<'admit'>> {
+  const { mesh } = ledger
+  const { privateKey, publicKey } = invitationKey(secret)
+  const invitation = ledger.state().invitations.get(invitationIdOfKey(publicKey))
+  if (invitation === undefined) throw new TypeError('the writer does not know the invitation')
+  const terms = termsOfInvitation(invitation)
+  const signature = await signConsent(deviceKey, terms, { mesh, key: publicKey, certificate })
+  const proof = admissionProof(privateKey, mesh, certificate)
+  return admitByInvitation(invitation, proof, certificate, { terms, signature })
+}
+
+/** A device whose key the test has, so that it can agree to anything. */
+export type ConsentingDevice = Pick<TestDevice, 'key' | 'certificate'>
+
 /** A further device of one's own person. */
 export async function addDevice(by: TestMember, device: TestDevice): Promise<TestMember> {
-  await by.ledger.append({ type: 'admit', certificate: device.certificate, person: by.person() })
+  await by.ledger.append(await admitted(by, device))
   return joinMesh(device, by)
 }
 
@@ -124,11 +177,7 @@ export async function invite(
 
 /** Writes down the admission of a device that shows the secret. */
 export async function admitWith(writer: TestMember, secret: Uint8Array, device: TestDevice): Promise<LedgerEntry> {
-  const key = invitationKey(secret)
-  const invitation = writer.ledger.state().invitations.get(invitationIdOfKey(key.publicKey))
-  if (invitation === undefined) throw new TypeError('the writer does not know the invitation')
-  const proof = admissionProof(key.privateKey, writer.ledger.mesh, device.certificate)
-  return writer.ledger.append(admitByInvitation(invitation, proof, device.certificate))
+  return writer.ledger.append(await admittedWith(writer.ledger, secret, device))
 }
 
 /** Both tell each other everything. */

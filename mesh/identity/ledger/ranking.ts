@@ -1,4 +1,5 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
+import { isConsented } from './entry.ts'
 import type { FactKey, FactsOf } from './facts.ts'
 import { inCommonOrder, type GraphNode } from './graph.ts'
 import { hasPlace, type Places } from './past.ts'
@@ -201,7 +202,9 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     if (device === undefined || same.length === 0) return false
     return (witnesses.of(rival).get(device) ?? []).some(
       ({ place, past, entry }) =>
-        hasPlace(set, place) && entry !== rival.entry && !same.some((other) => hasPlace(past, other.place)),
+        hasPlace(set, place) &&
+        !rivals.some((other) => other.entry === entry) &&
+        !same.some((other) => hasPlace(past, other.place)),
     )
   }
 
@@ -220,13 +223,21 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     },
     rivalsInRank(rivals, set) {
       const support = supportOf(rivals, set)
+      // of different devices each has agreed, and it says nothing
+      const isOneDevice = new Set(rivals.flatMap(deviceOf)).size === 1
+      const word = (rival: GraphNode): number => Number(isOneDevice && isConsented(rival.entry))
       return rivals.toSorted((a, b) => {
         const [one, other] = [support.get(a) ?? NO_SUPPORT, support.get(b) ?? NO_SUPPORT]
         const own = Number(other.isOwn) - Number(one.isOwn)
         // anybody who has seen a certificate could write its device down as theirs
         const proof = Number(isProven(b)) - Number(isProven(a))
         return (
-          own || proof || other.inviters - one.inviters || other.people.size - one.people.size || inCommonOrder(a, b)
+          own ||
+          word(b) - word(a) ||
+          proof ||
+          other.inviters - one.inviters ||
+          other.people.size - one.people.size ||
+          inCommonOrder(a, b)
         )
       })
     },

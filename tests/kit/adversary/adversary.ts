@@ -19,6 +19,7 @@ import {
   openEntry,
   parseInvitation,
   signCertificate,
+  signConsent,
   signEntry,
   type DeviceKey,
   type EntryFields,
@@ -126,7 +127,7 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
   const entries: Uint8Array[] = []
 
   const proveLink = async (): Promise<void> => {
-    const { secret } = parseInvitation(link)
+    const { secret, inviter, person, role: shown, confirmation } = parseInvitation(link)
     const { publicKey, privateKey } = invitationKey(secret)
     const connection = await dial()
     const stream = await open(connection, JOIN.id)
@@ -135,6 +136,9 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
     const commitment = systemRandom.bytes(COMMITMENT_BYTES)
     const invitation = invitationIdOfKey(publicKey)
     await stream.write({ type: 'prove', invitation, certificate, proof, commitment, pictures: false })
+    const terms = { by: 'link', inviter, person, role: shown, confirmation } as const
+    const consent = await signConsent(key, terms, { mesh, key: publicKey, certificate })
+    await stream.write({ type: 'consent', consent })
     for (;;) {
       const frame = await stream.read()
       if (frame['type'] === 'end') break
