@@ -1,6 +1,5 @@
 import type { EntryHash, MeshId } from '../../mesh/base/index.ts'
 import {
-  admissionProof,
   invitationKey,
   inviteDraft,
   invitationIdOfKey,
@@ -9,7 +8,7 @@ import {
   type LedgerEntry,
 } from '../../mesh/identity/index.ts'
 import { createSeededRandom } from './random.ts'
-import { createTestDevice, type TestDevice, type TestMember } from './ledger.ts'
+import { admitted, createTestDevice, invited, type TestDevice, type TestMember } from './ledger.ts'
 
 /** Writes entries of a device with software of its own: any fields, linking whatever it likes. */
 export interface Forge {
@@ -56,12 +55,9 @@ async function invitation(attacker: TestMember, forge: Forge, parents: readonly 
   })
   const invite = await forge.write(attacker, draft, parents)
   const key = invitationKey(secret)
-  const admit = (device: TestDevice): EntryFields => ({
-    type: 'admit',
-    certificate: device.certificate,
-    person: attacker.person(),
-    invitation: { key: key.publicKey, proof: admissionProof(key.privateKey, attacker.ledger.mesh, device.certificate) },
-  })
+  const terms = { by: 'link', inviter: attacker.id, person: '', role: 'member', confirmation: 'in-advance' } as const
+  const admit = (device: TestDevice): Promise<EntryFields> =>
+    invited(attacker.ledger.mesh, secret, device, { person: attacker.person(), terms })
   return { invite, id: invitationIdOfKey(key.publicKey), admit }
 }
 
@@ -76,7 +72,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
         const { invite, id, admit } = await invitation(attacker, forge, heads)
         const device = await createTestDevice(random, 'x')
         const back = await forge.write(attacker, { type: 'invite-revoked', id }, [invite.hash])
-        const use = await forge.write(attacker, admit(device), [invite.hash])
+        const use = await forge.write(attacker, await admit(device), [invite.hash])
         const merge = await forge.write(attacker, named(attacker, 'm'), [back.hash, use.hash])
         heads = [merge.hash]
       }
@@ -93,7 +89,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
         const { invite, id, admit } = await invitation(attacker, forge, root)
         const device = await createTestDevice(random, 'x')
         const back = await forge.write(attacker, { type: 'invite-revoked', id }, [invite.hash])
-        const use = await forge.write(attacker, admit(device), [invite.hash])
+        const use = await forge.write(attacker, await admit(device), [invite.hash])
         pairs.push([back.hash, use.hash])
       }
       let last: readonly EntryHash[] = []
@@ -107,11 +103,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       const removal = await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
       let last = removal.hash
       while (forge.entries.length + 2 <= count) {
@@ -126,11 +118,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       const removal = await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
       let last = removal.hash
       while (forge.entries.length + 2 <= count) {
@@ -148,7 +136,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
       let last: EntryHash[] = []
       while (forge.entries.length + 2 <= count) {
         const device = await createTestDevice(random, 'x')
-        const use = await forge.write(attacker, admit(device), [invite.hash])
+        const use = await forge.write(attacker, await admit(device), [invite.hash])
         last = [(await forge.write(attacker, named(attacker, 'm'), [...last, use.hash])).hash]
       }
       return forge.entries
@@ -159,11 +147,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       let last = root.hash
       while (forge.entries.length + 3 <= count) {
         const removal = await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
@@ -178,11 +162,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       while (forge.entries.length + 2 <= count) {
         await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
         await forge.write(ghost, { type: 'recovery', person: attacker.person(), keys: null }, [root.hash])

@@ -1,7 +1,16 @@
-import { asId, silentLogger, type Clock, type DeviceId, type MeshId, type PersonId, type Random } from '../../mesh/base/index.ts'
+import {
+  asId,
+  silentLogger,
+  type Clock,
+  type DeviceId,
+  type MeshId,
+  type PersonId,
+  type Random,
+} from '../../mesh/base/index.ts'
 import {
   admissionProof,
   admitByInvitation,
+  admitByRecovery,
   createLedger,
   invitationKey,
   invitationIdOfKey,
@@ -9,10 +18,12 @@ import {
   loadDeviceKey,
   loadLedger,
   personIdOfDevice,
+  recoveryProof,
   signCertificate,
   signConsent,
   signEntry,
   termsOfInvitation,
+  type ConsentTerms,
   type DeviceKey,
   type FieldsOf,
   type Ledger,
@@ -20,7 +31,7 @@ import {
   type Role,
   type SignedCertificate,
 } from '../../mesh/identity/index.ts'
-import { createSealingKeyPair, type SealingKeyPair } from '../../mesh/seal/index.ts'
+import { createSealingKeyPair, type RecoveryKeys, type SealingKeyPair } from '../../mesh/seal/index.ts'
 import { toHex } from '../../mesh/wire/index.ts'
 import { createVirtualClock, type VirtualClock } from './clock.ts'
 import { createMemoryStore, type MemoryStore } from './memory-store.ts'
@@ -135,16 +146,38 @@ export async function admittedBy(
 export async function admittedWith(
   ledger: Ledger,
   secret: Uint8Array,
-  { key: deviceKey, certificate }: ConsentingDevice,
+  device: ConsentingDevice,
 ): Promise<FieldsOf<'admit'>> {
-  const { mesh } = ledger
-  const { privateKey, publicKey } = invitationKey(secret)
-  const invitation = ledger.state().invitations.get(invitationIdOfKey(publicKey))
+  const invitation = ledger.state().invitations.get(invitationIdOfKey(invitationKey(secret).publicKey))
   if (invitation === undefined) throw new TypeError('the writer does not know the invitation')
-  const terms = termsOfInvitation(invitation)
-  const signature = await signConsent(deviceKey, terms, { mesh, key: publicKey, certificate })
+  return invited(ledger.mesh, secret, device, { person: invitation.person, terms: termsOfInvitation(invitation) })
+}
+
+/** The same by an invitation that is only being made up. */
+export async function invited(
+  mesh: MeshId,
+  secret: Uint8Array,
+  { key: deviceKey, certificate }: ConsentingDevice,
+  { person, terms }: { readonly person: PersonId; readonly terms: ConsentTerms },
+): Promise<FieldsOf<'admit'>> {
+  const { privateKey, publicKey: key } = invitationKey(secret)
+  const signature = await signConsent(deviceKey, terms, { mesh, key, certificate })
   const proof = admissionProof(privateKey, mesh, certificate)
-  return admitByInvitation(invitation, proof, certificate, { terms, signature })
+  return admitByInvitation({ person, key }, proof, certificate, { terms, signature })
+}
+
+/** What an entry says that brings a device back by recovery words. */
+export async function recovered(
+  mesh: MeshId,
+  keys: RecoveryKeys,
+  { key: deviceKey, certificate }: ConsentingDevice,
+  person: PersonId,
+): Promise<FieldsOf<'admit'>> {
+  const key = keys.sign.publicKey
+  const terms = { by: 'recovery' } as const
+  const signature = await signConsent(deviceKey, terms, { mesh, key, certificate })
+  const proof = recoveryProof(keys, mesh, certificate)
+  return admitByRecovery({ person, sign: key }, proof, certificate, { terms, signature })
 }
 
 /** A device whose key the test has, so that it can agree to anything. */

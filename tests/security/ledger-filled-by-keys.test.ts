@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { LEDGER_ALLOWANCE_ENTRIES, silentLogger, type EntryHash } from '../../mesh/base/index.ts'
 import { createEpochs, signEntry } from '../../mesh/identity/index.ts'
-import { addPerson, createTestDevice, exchangeAll, foundMesh } from '../kit/ledger.ts'
+import { addPerson, admitted, createTestDevice, exchangeAll, foundMesh } from '../kit/ledger.ts'
 import { createSeededRandom } from '../kit/random.ts'
 
 const random = createSeededRandom('the ledger and keys')
@@ -36,7 +36,7 @@ test('an owner can remove a member who made it write a key for each of many devi
   const entries: Uint8Array[] = []
   for (let index = 0; index < LEDGER_ALLOWANCE_ENTRIES - 8; index++) {
     const ghost = await createTestDevice(random, 'x')
-    const fields = { type: 'admit', certificate: ghost.certificate, person: mallory.person() } as const
+    const fields = await admitted(mallory, ghost)
     const entry = await signEntry(mallory.key, fields, { parents, at: index, mesh: alice.ledger.mesh })
     entries.push(entry.bytes)
     parents = [entry.hash]

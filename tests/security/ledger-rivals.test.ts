@@ -12,8 +12,10 @@ import {
   addDevice,
   addPerson,
   admitWith,
+  admitted,
   createTestDevice,
   exchangeAll,
+  foundEarlierMesh,
   foundMesh,
   invite,
   joinMesh,
@@ -30,12 +32,12 @@ let alice: TestMember
 let tablet: TestMember
 let mallory: TestMember
 
-beforeEach(async () => {
-  alice = await foundMesh(await createTestDevice(random, 'alice'), random)
+async function begin(found: typeof foundMesh): Promise<void> {
+  alice = await found(await createTestDevice(random, 'alice'), random)
   tablet = await addDevice(alice, await createTestDevice(random, 'tablet'))
   mallory = await addPerson(alice, await createTestDevice(random, 'mallory'), 'Mallory', 'member')
   await exchangeAll([alice, tablet, mallory])
-})
+}
 
 const write = (by: TestDevice, fields: EntryFields, parents: readonly EntryHash[]) =>
   signEntry(by.key, fields, { parents, at: by.clock.now(), mesh: alice.ledger.mesh })
@@ -67,7 +69,7 @@ async function stealing(victim: TestMember, before: readonly EntryHash[], ghostC
   for (let index = 0; index < ghostCount; index++) {
     const ghost = await createTestDevice(random, `ghost ${String(index)}`)
     ghosts.push(ghost)
-    await put(mallory, { type: 'admit', certificate: ghost.certificate, person })
+    await put(mallory, await admitted(mallory, ghost))
   }
   const own = random.bytes(16)
   const terms = { person, role: 'member', confirmation: 'in-advance', now: mallory.clock.now() } as const
@@ -81,7 +83,12 @@ async function stealing(victim: TestMember, before: readonly EntryHash[], ghostC
   return forged.map(({ bytes }) => bytes)
 }
 
-describe('a member cannot make somebody’s device its own', () => {
+describe.each([
+  ['in a mesh of this version', foundMesh],
+  ['in a mesh that began earlier', foundEarlierMesh],
+] as const)('a member cannot make somebody’s device its own, %s', (_mesh, found) => {
+  beforeEach(() => begin(found))
+
   test('that was let in by an owner’s invitation, by an invitation of its own at an earlier place', async () => {
     const before = mallory.ledger.heads()
     const bob = await bobComes()

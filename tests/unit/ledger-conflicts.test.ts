@@ -312,6 +312,7 @@ describe('recovery words', () => {
     const { mesh } = seen.member.ledger
     const proof = recoveryProof(keys, mesh, device.certificate)
     const known = { person: seen.member.person(), sign: keys.sign.publicKey }
+    // who writes it itself has said so by that
     const fields = admitByRecovery(known, proof, device.certificate)
     return signEntry(device.key, fields, { parents: seen.heads, at: device.clock.now(), mesh })
   }
