@@ -3,6 +3,7 @@ import {
   invitationKey,
   inviteDraft,
   invitationIdOfKey,
+  personIdOfDevice,
   signEntry,
   type EntryFields,
   type LedgerEntry,
@@ -186,6 +187,82 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
         const add = await forge.write(attacker, { type: 'room-people', room, add: [person], remove: [] }, [made.hash])
         const out = await forge.write(attacker, { type: 'room-people', room, add: [], remove: [person] }, [made.hash])
         last = (await forge.write(attacker, named(attacker, 'm'), [last, add.hash, out.hash])).hash
+      }
+      return forge.entries
+    },
+  },
+]
+
+/** A device written down without being asked, and as a new person's by its own word; only an owner can do the latter. */
+async function claimAndWord(
+  attacker: TestMember,
+  device: TestDevice,
+): Promise<{ claim: EntryFields; word: EntryFields }> {
+  const word = await admitted(attacker, device)
+  return {
+    claim: { type: 'admit', certificate: device.certificate, person: attacker.person() },
+    word: { ...word, person: personIdOfDevice(device.id), newPerson: { name: 'x', role: 'member' } },
+  }
+}
+
+/** What an owner can do where devices may be written down without their word: in a mesh that began earlier. */
+export const CLAIMING_SHAPES: readonly HostileShape[] = [
+  {
+    name: 'devices claimed, and let in by their own word after that, one by one',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      let heads = attacker.ledger.heads()
+      while (forge.entries.length + 2 <= count) {
+        const { claim, word } = await claimAndWord(attacker, await createTestDevice(random, 'x'))
+        const claimed = await forge.write(attacker, claim, heads)
+        heads = [(await forge.write(attacker, word, [claimed.hash])).hash]
+      }
+      return forge.entries
+    },
+  },
+  {
+    name: 'the same on branches, merged one by one',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      const root = attacker.ledger.heads()
+      let last: EntryHash[] = []
+      while (forge.entries.length + 3 <= count) {
+        const { claim, word } = await claimAndWord(attacker, await createTestDevice(random, 'x'))
+        const claimed = await forge.write(attacker, claim, root)
+        const said = await forge.write(attacker, word, [claimed.hash])
+        last = [(await forge.write(attacker, named(attacker, 'm'), [...last, said.hash])).hash]
+      }
+      return forge.entries
+    },
+  },
+  {
+    name: 'one device claimed and let in on many branches, merged one by one',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      const root = attacker.ledger.heads()
+      const { claim, word } = await claimAndWord(attacker, await createTestDevice(random, 'x'))
+      let last: EntryHash[] = []
+      while (forge.entries.length + 3 <= count) {
+        const claimed = await forge.write(attacker, claim, root)
+        const said = await forge.write(attacker, word, forge.entries.length % 2 === 0 ? root : [claimed.hash])
+        last = [(await forge.write(attacker, named(attacker, 'm'), [...last, claimed.hash, said.hash])).hash]
+      }
+      return forge.entries
+    },
+  },
+  {
+    name: 'one device claimed on many branches, which its word has seen all, removed at each',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      const root = attacker.ledger.heads()
+      const device = await createTestDevice(random, 'x')
+      const { claim, word } = await claimAndWord(attacker, device)
+      let last: EntryHash[] = []
+      while (forge.entries.length + 4 <= count) {
+        const claimed = await forge.write(attacker, claim, root)
+        const gone = await forge.write(attacker, { type: 'revoke', device: device.id }, [claimed.hash])
+        last = [(await forge.write(attacker, named(attacker, 'm'), [...last, gone.hash])).hash]
+        await forge.write(attacker, word, last)
       }
       return forge.entries
     },

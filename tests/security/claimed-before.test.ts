@@ -1,23 +1,18 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
-import { asId, silentLogger, type EntryHash, type MeshId, type PersonId } from '../../mesh/base/index.ts'
+import type { EntryHash, MeshId, PersonId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
   invitationKey,
   inviteDraft,
-  loadDeviceKey,
-  loadLedger,
-  loadSealingKey,
   parseInvitation,
-  personIdOfDevice,
-  signCertificate,
   signEntry,
   type EntryFields,
   type SignedCertificate,
 } from '../../mesh/identity/index.ts'
 import type { FrameStream } from '../../mesh/net/stream.ts'
-import { createMemoryStore, type MemoryStore } from '../kit/memory-store.ts'
+import { earlierStore } from '../kit/earlier-mesh.ts'
+import type { MemoryStore } from '../kit/memory-store.ts'
 import { startPeer, type TestPeer } from '../kit/peers.ts'
 import { readFrame, startRawNode, type RawNode } from '../kit/raw-node.ts'
 import { until } from '../kit/wait.ts'
@@ -35,22 +30,6 @@ async function start(name: string, store?: MemoryStore): Promise<TestPeer> {
   const peer = await startPeer(name, store === undefined ? {} : { store })
   stops.push(() => peer.stop())
   return peer
-}
-
-/** The disk of a device whose mesh began before devices said a word of their own at their admission. */
-async function earlierStore(): Promise<MemoryStore> {
-  const store = createMemoryStore()
-  const ports = { store, clock: systemClock, log: silentLogger, key: await loadDeviceKey(store, systemRandom) }
-  const { publicKey: sealingKey } = await loadSealingKey(store, systemRandom)
-  const at = systemClock.now()
-  const certificate = await signCertificate(ports.key, { sealingKey, kind: 'helper', name: 'Alice', at })
-  const person = { id: personIdOfDevice(ports.key.id), name: 'Alice' }
-  const fields: EntryFields = { type: 'create', name: '', person, certificate }
-  const create = await signEntry(ports.key, fields, { parents: [], at })
-  const ledger = await loadLedger(ports, asId<MeshId>(create.hash))
-  await ledger.take([create.bytes])
-  await store.put('ledger/current', new TextEncoder().encode(create.hash))
-  return store
 }
 
 /** Mallory, a member, and what she can do from now on. */

@@ -20,6 +20,8 @@ import type { JoinOptions, JoinProgress } from '../../mesh/mesh-types.ts'
 import { COMPARE } from '../../mesh/net/protocols/compare/messages.ts'
 import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
 import { frameStream, type FrameStream } from '../../mesh/net/stream.ts'
+import { earlierStore } from '../kit/earlier-mesh.ts'
+import type { MemoryStore } from '../kit/memory-store.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
 import { readFrame, startRawNode, type Frame, type RawNode } from '../kit/raw-node.ts'
 import { until } from '../kit/wait.ts'
@@ -37,12 +39,14 @@ const start = async (...args: Parameters<typeof startPeer>): Promise<TestPeer> =
   return peer
 }
 
-beforeEach(async () => {
-  alice = await start('Alice')
+beforeEach(() => begin())
+
+async function begin(store?: MemoryStore): Promise<void> {
+  alice = await start('Alice', store === undefined ? {} : { store })
   bob = await start('Bob')
   mallory = await startRawNode()
   stops.push(() => mallory.stop())
-})
+}
 
 afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()))
@@ -87,7 +91,16 @@ async function written(url: string, entries: readonly Uint8Array[], fields: Entr
   return [...entries, (await signEntry(mallory.key, fields, { parents, at: Date.now(), mesh })).bytes]
 }
 
-describe('a helper of somebody else, named as a door', () => {
+describe.each([
+  ['in a mesh of this version', undefined],
+  ['in a mesh where devices were let in without their word', earlierStore],
+] as const)('a helper of somebody else, named as a door, %s', (_mesh, storeOf) => {
+  beforeEach(async () => {
+    if (storeOf === undefined) return
+    await Promise.all(stops.splice(0).map((stop) => stop()))
+    await begin(await storeOf())
+  })
+
   test('makes a joiner no device of its own person', async () => {
     const { entries, person } = await malloryComes()
     const { url } = await alice.mesh.invite({ confirmation: 'in-advance', person: 'Bob' })
