@@ -251,18 +251,19 @@ export const CLAIMING_SHAPES: readonly HostileShape[] = [
     },
   },
   {
-    name: 'one device claimed on many branches, which its word has seen all, removed at each',
+    name: 'one device claimed on many branches, and removed on each, which its word has seen and is gone on from',
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const root = attacker.ledger.heads()
       const device = await createTestDevice(random, 'x')
       const { claim, word } = await claimAndWord(attacker, device)
       let last: EntryHash[] = []
-      while (forge.entries.length + 4 <= count) {
+      while (forge.entries.length + 5 <= count) {
         const claimed = await forge.write(attacker, claim, root)
         const gone = await forge.write(attacker, { type: 'revoke', device: device.id }, [claimed.hash])
         last = [(await forge.write(attacker, named(attacker, 'm'), [...last, gone.hash])).hash]
-        await forge.write(attacker, word, last)
+        const said = await forge.write(attacker, word, last)
+        await forge.write(attacker, named(attacker, 'on'), [said.hash])
       }
       return forge.entries
     },

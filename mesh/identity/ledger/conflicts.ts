@@ -62,7 +62,7 @@ export function createConflicts(nodes: readonly GraphNode[], facts: FactsOf, jud
     if (rule === 'first-use-wins')
       return areConcurrent(a, b) && a.entry.certificate?.device !== b.entry.certificate?.device
     if (personOfAdmission(a) === personOfAdmission(b)) return false
-    return areConcurrent(a, b) || judgedFirst(a).overrides.includes(b) || judgedFirst(b).overrides.includes(a)
+    return areConcurrent(a, b) || judgedFirst(a).overrides.has(b) || judgedFirst(b).overrides.has(a)
   }
 
   const addRivalries = (node: GraphNode): void => {

@@ -231,7 +231,7 @@ export function createCourt(graph: Graph): Court {
     for (let round = 1; ; round++) {
       const { losers, winners } = outcomeOf(round === 1 ? rivalries : rivalriesIn(set, taken), taken)
       const draft = createDraft(settlementPorts)
-      for (const [loser, rule] of losers) draft.fall(loser, rule)
+      if (losers.size > 0) draft.fall(losers)
       hear(ordered, draft, set)
       const lost = winners.filter(
         (winner) => draft.settlement.ruleAgainst(winner) !== undefined && !losers.has(winner) && !taken.has(winner),
@@ -247,7 +247,7 @@ export function createCourt(graph: Graph): Court {
       if (draft.ruleAgainst(decision) === undefined) {
         const rule = ownerRule(set, draft.settlement, decision, open)
         if (rule === undefined) draft.stand(decision)
-        else draft.fall(decision, rule)
+        else draft.fall(new Map([[decision, rule]]))
       }
       open.delete(decision)
     }
@@ -288,7 +288,15 @@ export function createCourt(graph: Graph): Court {
   }
 
   /** How things stand once an entry is there: as before it, but where it speaks against what it saw. */
-  const settledAt = (node: GraphNode): Settlement => settledWith.get(node.place) ?? settledBefore[node.place] ?? nothing
+  const settledAt = (node: GraphNode): Settlement => {
+    if (judgedFirst(node).overrides.size === 0) return settledBefore[node.place] ?? nothing
+    const known = settledWith.get(node.place)
+    if (known !== undefined) return known
+    witnesses.follow(node.place + 1)
+    const settlement = decide(withPlace(node.past, node.place))
+    settledWith.set(node.place, settlement)
+    return settlement
+  }
 
   /** How things stand over a set that is the parents with all they saw; everything below `size` is judged. */
   const settledOver = (parents: readonly GraphNode[], size: number): Settlement => {
@@ -328,10 +336,6 @@ export function createCourt(graph: Graph): Court {
       if (judged.rule === undefined) noteConsulted(node, looked.keys)
       else consulted[node.place] = NO_KEYS
       conflicts.add(node, judged)
-      if (judged.rule === undefined && judged.overrides.length > 0) {
-        witnesses.follow(nodes.length)
-        settledWith.set(node.place, decide(withPlace(node.past, node.place)))
-      }
       noteRotation(rotations, node, judged)
       return judged
     },
@@ -384,7 +388,7 @@ const UNJUDGED: Judged = {
   byRecovery: false,
   maker: undefined,
   lowersOwner: false,
-  overrides: NO_NODES,
+  overrides: NO_RIVALS,
 }
 
 /** Did this mesh begin when devices said a word of their own at their admission already? */

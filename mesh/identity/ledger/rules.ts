@@ -32,7 +32,7 @@ export interface Judged {
    * Admissions it saw that it speaks against: the device agreed to this one, and was written
    * down as another person's without being asked. Known from the first judgement.
    */
-  readonly overrides: readonly GraphNode[]
+  readonly overrides: ReadonlySet<GraphNode>
 }
 
 /** What an entry is judged by. */
@@ -159,14 +159,14 @@ function isClaim({ node, view, facts, judgedFirst }: Trial, { admission }: Stand
 }
 
 /** Also those that were removed: who claims a device removes it again, at more than one place. */
-function overriddenBy(trial: Trial): readonly GraphNode[] {
+function overriddenBy(trial: Trial): ReadonlySet<GraphNode> {
   const { entry } = trial.node
   const { fields, certificate } = entry
   if (!trial.isFirst || fields.type !== 'admit' || certificate === undefined || !isConsented(entry)) return NONE
-  return trial.view
+  const claims = trial.view
     .standingsOf(certificate.device)
     .filter((standing) => standing.person !== fields.person && isClaim(trial, standing))
-    .map(({ admission }) => admission)
+  return claims.length === 0 ? NONE : new Set(claims.map(({ admission }) => admission))
 }
 
 function admitRule(trial: Trial, author: Author, fields: FieldsOf<'admit'>): Found {
@@ -197,7 +197,8 @@ function consentRule(trial: Trial, fields: FieldsOf<'admit'>, device: DeviceId):
   const terms = fields.consent?.terms
   if (terms === undefined) return trial.needsConsent && !isConsented(trial.node.entry) ? 'no-consent' : undefined
   if (terms.by === 'recovery') return undefined
-  if (terms.by === 'device') return isShownBefore(trial.view, device, fields) ? 'no-consent' : undefined
+  if (terms.by === 'device')
+    return trial.isFirst && isShownBefore(trial.view, device, fields) ? 'no-consent' : undefined
   const found = fields.invitation === undefined ? undefined : inviteOf(trial, fields)
   // what is not there is named as that
   if (found === undefined) return undefined
@@ -428,7 +429,7 @@ function fallen(rule: Found): Judged {
   }
 }
 
-const NONE: readonly GraphNode[] = []
+const NONE: ReadonlySet<GraphNode> = new Set()
 
 /** Did the device come by the recovery key of its person, and is that key still in force here? */
 function isByRecovery(view: View, { admission, person }: Standing): boolean {

@@ -55,8 +55,8 @@ export interface Draft {
   readonly settlement: Settlement
   /** The decision stands, and takes what it did not see; from now on no other takes it. */
   stand(decision: GraphNode): void
-  /** It does not count, by a rule that is not of its right. */
-  fall(node: GraphNode, rule: RuleName): void
+  /** These do not count, by rules that are not of their right. Many at once cost no more than what stands on them. */
+  fall(nodes: ReadonlyMap<GraphNode, RuleName>): void
   /** Everything that makes the settlement, when all were asked: the same parts make the same one. */
   parts(): SettlementParts
 }
@@ -114,9 +114,13 @@ export function createDraft(ports: SettlementPorts): Draft {
       state.index(decision)
       state.spread(ports.takenRights(decision))
     },
-    fall(node, rule) {
-      fallen.set(node.place, rule)
-      change(node, rule)
+    fall(nodes) {
+      const fell: GraphNode[] = []
+      for (const [node, rule] of nodes) {
+        fallen.set(node.place, rule)
+        if (state.change(node.place, rule)) fell.push(node)
+      }
+      state.spread(new Set(fell.flatMap(state.dependentsOf)))
     },
     parts() {
       // what stands only because nobody who is heard before spoke against it
@@ -137,7 +141,7 @@ interface State {
   /** Has anything that it stands on changed, or does anything take it? */
   isInQuestion(node: GraphNode): boolean
   /** Judges these anew, and whatever stands on those that fall, in the order of places: what a verdict depends on is there before it. */
-  spread(first: readonly GraphNode[]): void
+  spread(first: Iterable<GraphNode>): void
   /** Who looked up what this one is found by, and saw it. */
   dependentsOf(node: GraphNode): GraphNode[]
 }
@@ -213,7 +217,7 @@ function createState(ports: SettlementPorts, isJudged: (node: GraphNode) => bool
     },
     spread(first) {
       const queue = createPlaceQueue()
-      const put = (list: readonly GraphNode[]): void => {
+      const put = (list: Iterable<GraphNode>): void => {
         for (const node of list) if (isJudged(node)) queue.add(node)
       }
       put(first)

@@ -58,17 +58,23 @@ export function personOfAdmission(node: GraphNode): PersonId {
   return (fields as FieldsOf<'admit'>).person
 }
 
-/** Looks from one place. */
+/** Looks from one place, as things are when it is made: to be used for one judgement or one fold. */
 export function createView(ports: ViewPorts): View {
   const { facts } = ports
   const inForce = (node: GraphNode): boolean => ports.sees(node) && ports.counts(node)
 
   // a removal takes what it saw and what it did not see, but not what came after it
-  const lostTo = (key: FactKey, admission: GraphNode | undefined): Standing['lost'] => {
-    const takes = (removal: GraphNode): boolean => admission === undefined || !hasPlace(admission.past, removal.place)
-    if (facts.of(key).some((removal) => takes(removal) && inForce(removal))) return 'removed'
-    return ports.against(key).some(takes) ? 'removal-first' : undefined
+  const lossesBy = (key: FactKey): ((admission: GraphNode | undefined) => Standing['lost']) => {
+    // looked up once, however many admissions they are held against: one device may have been let in and out often
+    const removals = facts.of(key).filter(inForce)
+    const unseen = ports.against(key)
+    return (admission) => {
+      const takes = (removal: GraphNode): boolean => admission === undefined || !hasPlace(admission.past, removal.place)
+      if (removals.some(takes)) return 'removed'
+      return unseen.some(takes) ? 'removal-first' : undefined
+    }
   }
+  const lostTo = (key: FactKey, admission: GraphNode | undefined): Standing['lost'] => lossesBy(key)(admission)
 
   const personLost = (person: PersonId): Standing['lost'] => lostTo(`removal:${person}`, undefined)
 
@@ -78,11 +84,26 @@ export function createView(ports: ViewPorts): View {
     return { admission, person, lost }
   }
 
-  const standingsOf = (device: DeviceId): Standing[] =>
-    facts
-      .of(`admission:${device}`)
-      .filter(inForce)
-      .map((admission) => standing(admission, device))
+  // one judgement asks for the same more than once
+  const known = new Map<DeviceId, readonly Standing[]>()
+  const standingsOf = (device: DeviceId): readonly Standing[] => {
+    const found = known.get(device) ?? lookUp(device)
+    known.set(device, found)
+    return found
+  }
+
+  const lookUp = (device: DeviceId): readonly Standing[] => {
+    const admissions = facts.of(`admission:${device}`).filter(inForce)
+    if (admissions.length === 0) return []
+    const ofDevice = lossesBy(`removal:${device}`)
+    const ofPeople = new Map<PersonId, typeof ofDevice>()
+    return admissions.map((admission) => {
+      const person = personOfAdmission(admission)
+      const ofPerson = ofPeople.get(person) ?? lossesBy(`removal:${person}`)
+      ofPeople.set(person, ofPerson)
+      return { admission, person, lost: ofDevice(admission) ?? ofPerson(admission) }
+    })
+  }
 
   const inviteOf = (id: InvitationId): GraphNode | undefined => firstOf(facts.of(`invite:${id}`).filter(inForce))
 
@@ -129,7 +150,7 @@ export function createView(ports: ViewPorts): View {
     inForce,
     standingsOf,
     standingOf(device) {
-      const all = standingsOf(device).sort((a, b) => inCommonOrder(a.admission, b.admission))
+      const all = standingsOf(device).toSorted((a, b) => inCommonOrder(a.admission, b.admission))
       return (
         all.find(({ lost }) => lost === undefined) ?? all.find(({ lost }) => lost === 'removal-first') ?? all.at(-1)
       )
