@@ -166,7 +166,7 @@ describe('in a mesh of this version', () => {
     expect(bob.ledger.state().devices.get(late.id)).toMatchObject({ person, consented: true })
   })
 
-  test('the same words brings nobody back after a removal, at whatever place they are written again', async () => {
+  test('a word that was used brings nobody back after a removal, at whatever place they are written again', async () => {
     const secret = await invite(alice, random, { name: 'Dora' })
     const invitation = alice.ledger.heads()
     const byLink = await admittedWith(alice.ledger, secret, late)
