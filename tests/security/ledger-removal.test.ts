@@ -1,13 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { EntryHash } from '../../mesh/base/index.ts'
 import {
-  admissionProof,
-  admitByRecovery,
   invitationIdOfKey,
   invitationKey,
   loadLedger,
   recoveryDraft,
-  recoveryProof,
   signEntry,
   type EntryFields,
   type LedgerEntry,
