@@ -3,6 +3,7 @@ import { systemClock } from '../../helper/ports/clock.ts'
 import { PICTURE_TRIES_MAX, type DeviceId, type EntryHash, type PersonId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
+  checkConsent,
   commitmentOf,
   comparePictures,
   formatInvitation,
@@ -90,6 +91,22 @@ async function written(url: string, entries: readonly Uint8Array[], fields: Entr
   const parents: EntryHash[] = [hash]
   return [...entries, (await signEntry(mallory.key, fields, { parents, at: Date.now(), mesh })).bytes]
 }
+
+test('a device that shows words agrees to no mesh but the one it is told of, and is led to no other', async () => {
+  const { entries } = await malloryComes()
+  const told: Frame[] = []
+  await serveJoins(mallory, async (said, stream) => {
+    told.push(said)
+    await stream.write({ type: 'mesh', mesh: new Uint8Array(32).fill(7) })
+    told.push(await readFrame(stream))
+    await stream.write({ type: 'entries', entries })
+    await stream.write({ type: 'end' })
+  })
+  const door = { device: mallory.id, addresses: [addressOf(mallory)] }
+  await expect(bob.mesh.knock(door, { onWords: () => undefined })).rejects.toMatchObject({ code: 'integrity' })
+  expect(told.map((frame) => frame['type'])).toEqual(['knock', 'consent'])
+  expect(bob.mesh.standing()).toBe('alone')
+})
 
 describe.each([
   ['in a mesh of this version', undefined],
@@ -326,7 +343,8 @@ describe('pictures', () => {
       // her person has answered, and nothing is written down before this one's has
       expect(alice.mesh.pendingJoins()).toEqual([])
       expect(alice.sees(bob)).toBeUndefined()
-      expect(bob.mesh.ledger()).toEqual(before)
+      // of the same mesh still
+      expect(bob.mesh.ledger()[0]).toEqual(before[0])
       await bob.mesh.agreeToJoin(url, true)
       await joined
       expect(bob.sees(alice)).toBeDefined()
@@ -373,6 +391,38 @@ describe('pictures', () => {
       await bob.mesh.join(url, { opened: 'by-hand', page: ws(alice) })
       expect(bob.sees(alice)).toBeDefined()
     })
+  })
+
+  test('come before this device’s signature, which is for just this link, and only after its person’s yes', async () => {
+    const { url } = await alice.mesh.invite({ confirmation: 'in-advance', person: 'Bob' })
+    const heard: Frame[] = []
+    await serveJoins(mallory, async (said, stream) => {
+      heard.push(said)
+      await stream.write({ type: 'compare', nonce: new Uint8Array(32).fill(1) })
+      for (;;) heard.push(await readFrame(stream))
+    })
+    const led = changed(url, { addresses: [addressOf(mallory)] })
+    const types = (): unknown[] => heard.map((frame) => frame['type'])
+    const no = follow(bob, led, { opened: 'elsewhere' })
+    await no.pictures()
+    await bob.mesh.agreeToJoin(led, false)
+    await expect(no.joined).rejects.toMatchObject({ code: 'refused' })
+    await until(() => heard.length >= 3, { what: 'the no' })
+    expect(types()).toEqual(['prove', 'open', 'differ'])
+    heard.splice(0)
+    const cancel = new AbortController()
+    const yes = follow(bob, led, { opened: 'elsewhere', signal: cancel.signal })
+    await yes.pictures()
+    await until(() => heard.length >= 2, { what: 'the number' })
+    expect(types()).toEqual(['prove', 'open'])
+    await bob.mesh.agreeToJoin(led, true)
+    const { consent } = await until(() => heard[2], { what: 'the consent' })
+    const { secret, mesh, inviter } = parseInvitation(url)
+    const place = { mesh, key: invitationKey(secret).publicKey, certificate: heard[0]?.['certificate'] } as never
+    const terms = { by: 'link', inviter, person: 'Bob', role: 'member', confirmation: 'in-advance' } as const
+    await checkConsent(bob.mesh.self, { terms, signature: consent as Uint8Array }, place)
+    cancel.abort()
+    await expect(yes.joined).rejects.toMatchObject({ code: 'aborted' })
   })
 
   test('are compared on both sides for a link from another site, also by a device that holds nothing', async () => {

@@ -289,7 +289,7 @@ export function createCourt(graph: Graph): Court {
 
   /** How things stand once an entry is there: as before it, but where it speaks against what it saw. */
   const settledAt = (node: GraphNode): Settlement => {
-    if (judgedFirst(node).overrides.size === 0) return settledBefore[node.place] ?? nothing
+    if (!isPossible(node) || judgedFirst(node).overrides.size === 0) return settledBefore[node.place] ?? nothing
     const known = settledWith.get(node.place)
     if (known !== undefined) return known
     witnesses.follow(node.place + 1)
