@@ -17,7 +17,7 @@ import { PicturesDiffer, type PicturesAtJoiner } from './net/index.ts'
 export interface PicturesHere {
   /** What binds this device to its number before it hears the other one. */
   readonly commitment: Uint8Array
-  readonly pictures: PicturesAtJoiner
+  readonly pictures: Omit<PicturesAtJoiner, 'consent'>
   /** Resolves when its person may be followed to the other mesh. @throws MeshError `refused`, `integrity` */
   agreed(): Promise<void>
 }

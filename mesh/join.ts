@@ -18,12 +18,13 @@ import {
   makeWords,
   parseInvitation,
   secretOfWords,
+  type ConsentTerms,
   type InvitationLink,
   type Membership,
 } from './identity/index.ts'
 import { doorsOf } from './doors.ts'
 import type { AtStake, DeviceView, Door, InvitationPreview, JoinOptions, LinkContext, Mesh } from './mesh-types.ts'
-import { knockAt, proveInvitation, type AddressBook, type Links } from './net/index.ts'
+import { knockAt, proveInvitation, type AddressBook, type Links, type PicturesAtJoiner } from './net/index.ts'
 
 /** How long the inviter may take to come online after it admitted this device, in ms. */
 const ONLINE_WITHIN_MS = 10_000
@@ -157,7 +158,15 @@ export function createJoining(ports: JoinPorts): Joining {
         commitment: here.commitment,
         pictures: compares !== 'nowhere',
       }
-      const entries = await proveInvitation(connection, own, { clock }, { signal, pictures: here.pictures })
+      const pictures: PicturesAtJoiner = {
+        ...here.pictures,
+        async consent() {
+          // first this person's yes to what is shown, then this device's signature for just that
+          await here.agreed()
+          return membership.consent(termsOfLink(link), { mesh: link.mesh, key: key.publicKey, certificate })
+        },
+      }
+      const entries = await proveInvitation(connection, own, { clock }, { signal, pictures })
       await here.agreed()
       await membership.adopt(link.mesh, entries, { by: 'link', link }, { signal })
     } finally {
@@ -260,7 +269,12 @@ export function createJoining(ports: JoinPorts): Joining {
       try {
         links.spare(door.device)
         options.onWords(words)
-        const own = { certificate, key: key.publicKey, proof: knockProof(key.privateKey, certificate) }
+        const own = {
+          certificate,
+          key: key.publicKey,
+          proof: knockProof(key.privateKey, certificate),
+          consent: (mesh: MeshId) => membership.consent({ by: 'words' }, { mesh, key: key.publicKey, certificate }),
+        }
         const { mesh, entries } = await knockAt(connection, own, { clock }, { signal })
         await adoptByWords(mesh, entries, key.publicKey, signal)
       } finally {
@@ -279,6 +293,11 @@ export function createJoining(ports: JoinPorts): Joining {
   ): Promise<void> {
     return membership.adopt(mesh, entries, { by: 'words', invitation: invitationIdOfKey(key) }, { signal })
   }
+}
+
+/** As what its link says that this device comes. */
+function termsOfLink({ inviter, person, role, confirmation }: InvitationLink): ConsentTerms {
+  return { by: 'link', inviter, person: cleanName(person), role, confirmation }
 }
 
 function isUnreached(error: unknown): boolean {

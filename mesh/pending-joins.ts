@@ -59,7 +59,8 @@ export function createPendingJoins(ports: PendingPorts): PendingJoins {
     const life = new AbortController()
     told.set(id, life)
     try {
-      await tellExchanged(links.connection(id), waiting.exchanged, { clock }, { signal: life.signal })
+      const { exchanged, word } = waiting
+      await tellExchanged(links.connection(id), exchanged, { clock }, { word, signal: life.signal })
     } catch (error) {
       // it heard the end from the ledger, is gone, or is of an earlier version
       log.debug('a device is not told any more who waits', { to: id, code: asMeshError(error).code })
@@ -107,7 +108,7 @@ export function createPendingJoins(ports: PendingPorts): PendingJoins {
     list: () =>
       admissions
         .waiting()
-        .filter((waiting) => waiting.inviter === ownPerson())
+        .filter((waiting) => waiting.inviter === ownPerson() && !admissions.isAnswered(waiting))
         .map(viewOf),
   }
 }

@@ -71,6 +71,7 @@ export function createRecovering(ports: RecoveringPorts): MeshRecovery & Pick<Me
         certificate,
         key: publicKey,
         proofFor: (mesh: MeshId) => recoveryProof(keys, mesh, certificate),
+        consent: (mesh: MeshId) => membership.consent({ by: 'recovery' }, { mesh, key: publicKey, certificate }),
         async write(mesh: MeshId, person: PersonId, parents: readonly EntryHash[]) {
           const fields = admitByRecovery(
             { person, sign: publicKey },

@@ -1,4 +1,4 @@
-import { asMeshError, isAbort, type Clock, type DeviceId, type Logger } from './base/index.ts'
+import { asMeshError, isAbort, type Clock, type DeviceId, type Logger, type MeshId } from './base/index.ts'
 import type { EarlierLists, Membership } from './identity/index.ts'
 import { proveEarlier, type AddressBook, type Links } from './net/index.ts'
 
@@ -30,7 +30,13 @@ export function returnToKeeper(ports: ReturningPorts): () => void {
     const connection = await links.dialOnce(keeper, book.addresses(keeper), { signal })
     try {
       links.spare(keeper)
-      const { mesh, entries } = await proveEarlier(connection, await membership.certificate(), ports, { signal })
+      const certificate = await membership.certificate()
+      const own = {
+        certificate,
+        consent: (mesh: MeshId) =>
+          membership.consent({ by: 'device', device: keeper }, { mesh, key: undefined, certificate }),
+      }
+      const { mesh, entries } = await proveEarlier(connection, own, ports, { signal })
       await membership.adopt(mesh, entries, { by: 'list', keeper }, { signal })
       await earlier.settle({ signal })
       log.info('this device is in the ledger of its mesh now', { keeper })

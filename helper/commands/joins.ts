@@ -60,9 +60,9 @@ export const joinsCommand: Command = {
     if (device === undefined) throw new MeshError('usage', 'Say which device: its name, or the beginning of it.')
     const matches = action === 'match'
     const done = await client.call('joins-settle', { device, matches }, { signal: context.signal })
-    const text = matches
-      ? `${printable(done.name)} is let in.`
-      : `${printable(done.name)} was turned away, and its invitation is over.`
+    const name = printable(done.name)
+    const yes = done.admitted ? `${name} is let in.` : `${name} is let in as soon as it is confirmed there too.`
+    const text = matches ? yes : `${printable(done.name)} was turned away, and its invitation is over.`
     return { json: done, text }
   },
 }

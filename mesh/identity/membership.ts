@@ -20,6 +20,9 @@ import {
   loadLedger,
   personIdOfDevice,
   signCertificate,
+  signConsent,
+  type ConsentPlace,
+  type ConsentTerms,
   type Ledger,
   type LedgerDevice,
   type LedgerState,
@@ -46,6 +49,8 @@ export interface Member {
   readonly admittedBy: DeviceId
   /** True: it came by the recovery key of its person. */
   readonly recovered: boolean
+  /** True: it said itself that it comes; false: it may be a claim of somebody. */
+  readonly consented: boolean
   readonly removedAt: number | null
 }
 
@@ -84,6 +89,11 @@ export interface Membership {
   certificate(): Promise<SignedCertificate>
   /** One that says the same and was never shown: what is proven for it was proven for no other time. */
   freshCertificate(): Promise<SignedCertificate>
+  /**
+   * This device's signature that it comes, as just this. Whoever has it can let this device in
+   * like that: to be given only for what its person was shown, and after that person's yes.
+   */
+  consent(terms: ConsentTerms, place: ConsentPlace): Promise<Uint8Array>
   /**
    * Goes to the mesh of these entries, which must be `mesh` and must have made this device
    * what its person was shown, by just that invitation, words, recovery key or list; the
@@ -164,6 +174,7 @@ export async function loadMembership(
       admittedAt: device.admittedAt,
       admittedBy: device.admittedBy,
       recovered: device.recovered,
+      consented: device.consented,
       removedAt: device.removedAt ?? person?.removedAt ?? null,
     }
   }
@@ -241,6 +252,7 @@ export async function loadMembership(
       return known?.certificate ?? (await certify(own.name))
     },
     freshCertificate: () => certify(find(key.id)?.name ?? own.name),
+    consent: (terms, place) => signConsent(key, terms, place),
     async adopt(mesh, entries, shown, adoptOptions = {}) {
       const next = mesh === ledger.mesh ? ledger : await loadLedger(ports, mesh, adoptOptions)
       const isNew = next.heads().length === 0

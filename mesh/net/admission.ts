@@ -1,4 +1,5 @@
 import {
+  asMeshError,
   createEvents,
   deadline,
   isMeshError,
@@ -17,6 +18,7 @@ import {
 import {
   admitByInvitation,
   authorize,
+  checkConsent,
   certificateHash,
   checkInvitation,
   commitmentOf,
@@ -24,6 +26,7 @@ import {
   equalBytes,
   NONCE_BYTES,
   openCertificate,
+  openConsent,
   personIdOfDevice,
   type Certificate,
   type Comparison,
@@ -32,10 +35,11 @@ import {
   type Membership,
   type Role,
   type SignedCertificate,
+  type SignedConsent,
 } from '../identity/index.ts'
 import type { ComparedThere, Comparing } from './protocols/compare/compare.ts'
 import type { JoinerExchanged, JoinerWaits } from './protocols/compare/messages.ts'
-import type { Admission, PicturesAtDoor, ProofGiven } from './protocols/join/join.ts'
+import type { Admission, JoinerAtDoor, JoinersWord, ProofGiven } from './protocols/join/join.ts'
 import { isRelayed } from './stream.ts'
 
 /** A device that proved an invitation and whose pictures wait for a person. */
@@ -51,8 +55,10 @@ export interface Waiting {
   readonly role: Role
   readonly pictures: readonly string[]
   readonly path: 'direct' | 'relayed'
-  /** What the other devices of the inviter's person need to show the same, and to admit it by themselves. */
+  /** What the other devices of the inviter's person need to show the same, and to admit it by themselves: */
   readonly exchanged: Omit<JoinerExchanged, 'type'>
+  /** and the joiner's word, once it is there. Rejects when the line to it is gone before. */
+  readonly word: Promise<JoinersWord>
 }
 
 /** Admission of devices that come with an invitation, at this device or at another one of the same person. */
@@ -62,7 +68,12 @@ export interface Admissions extends Admission, Comparing {
   waiting(): readonly Waiting[]
   /** Those of this person whose pictures were made here, for the person's other devices. */
   comparedHere(): readonly Waiting[]
-  /** A person's word. @throws MeshError `invitation-unknown` when nobody waits with it, and those of the ledger */
+  /** True when the person here has said yes, and only the joiner's own word is waited for. */
+  isAnswered(waiting: Waiting): boolean
+  /**
+   * A person's word. A yes admits at once if the joiner agreed already, else as soon as it does.
+   * @throws MeshError `invitation-unknown` when nobody waits with it, and those of the ledger
+   */
   settle(invitation: InvitationId, admit: boolean, options?: Cancellable): Promise<void>
 }
 
@@ -97,6 +108,10 @@ interface Entry {
   readonly waiting: Waiting
   /** Where its pictures were made: here, at another device of this person, or at the inviter's for another person's. */
   readonly compared: 'here' | 'own-device' | 'other-device'
+  /** The joiner agreed to come. */
+  consent?: SignedConsent
+  /** A person said yes here. */
+  isAnswered: boolean
   readonly end: (outcome: Outcome) => void
 }
 
@@ -124,7 +139,8 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     log.error('a listener of admissions failed', { error })
   })
 
-  const isIn = (id: DeviceId): boolean => membership.admitted(id) !== undefined
+  // what somebody wrote of a device without asking it lets nobody in
+  const isIn = (id: DeviceId): boolean => membership.admitted(id)?.consented === true
   const ownPerson = (): PersonId | undefined => membership.admitted(membership.self)?.person
 
   const proven = async (
@@ -152,10 +168,11 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
   const admitNow = async (
     proof: { readonly proof: Uint8Array; readonly certificate: SignedCertificate },
     invitation: LedgerInvitation,
+    consent: SignedConsent,
     options: Cancellable,
   ): Promise<void> => {
     try {
-      await membership.ledger().append(admitByInvitation(invitation, proof.proof, proof.certificate), options)
+      await membership.ledger().append(admitByInvitation(invitation, proof.proof, proof.certificate, consent), options)
     } catch (error) {
       // somebody was faster, or it was used before: the ledger is the one that counts uses
       if (!isMeshError(error, 'conflict')) throw error
@@ -170,12 +187,13 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     await membership.ledger().append({ type: 'invite-revoked', id: invitation })
   }
 
-  const put = (waiting: Waiting, compared: Entry['compared'], ended: (outcome: Outcome) => void): void => {
+  const put = (waiting: Waiting, compared: Entry['compared'], ended: (outcome: Outcome) => void): Entry => {
     // the same device tries again, its first link may be dead: what a person confirms is the newest try
     entries.get(waiting.invitation)?.end('gone')
     const entry: Entry = {
       waiting,
       compared,
+      isAnswered: false,
       end(outcome) {
         if (entries.get(waiting.invitation) !== entry) return
         entries.delete(waiting.invitation)
@@ -185,6 +203,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     }
     entries.set(waiting.invitation, entry)
     changes.emit({ waiting, outcome: 'waiting' })
+    return entry
   }
 
   // the ledger decides: whichever device wrote it down
@@ -202,7 +221,9 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     { invitation, certificate, comparison }: Proven,
     joiner: Pick<JoinerWaits, 'certificate' | 'proof' | 'path'>,
     { joinerNonce, inviterNonce }: Numbers,
+    word: Promise<JoinersWord>,
   ): Waiting => ({
+    word,
     invitation: invitation.id,
     inviter: invitation.madeByPerson,
     device: certificate.device,
@@ -257,13 +278,13 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
   const confirmed = async (
     waiting: Waiting,
     compared: Entry['compared'],
-    { signal, differs, over }: Pick<PicturesAtDoor, 'signal' | 'differs'> & { readonly over?: AbortSignal },
+    { signal, over }: { readonly signal: AbortSignal; readonly over?: AbortSignal },
   ): Promise<void> => {
     const limit = deadline(clock, PENDING_JOIN_MS, 'Comparing the pictures', signal)
     const watched = over === undefined ? limit.signal : AbortSignal.any([limit.signal, over])
     try {
       await new Promise<void>((resolve, reject) => {
-        put(waiting, compared, (outcome) => {
+        const entry = put(waiting, compared, (outcome) => {
           if (outcome === 'admitted') resolve()
           else reject(outcome === 'gone' && over?.aborted === true ? comparerGone() : notConfirmed())
         })
@@ -272,18 +293,38 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
         }
         watched.addEventListener('abort', leave, { once: true })
         if (watched.aborted) leave()
-        differs().then(
-          () => {
-            // the one who joins saw that somebody is in between
-            void burnAndSay(waiting)
-          },
-          () => undefined,
-        )
+        heed(entry).catch((error: unknown) => {
+          reject(asMeshError(error))
+          entry.end('gone')
+        })
       })
     } finally {
       limit.clear()
     }
   }
+
+  /** What the joiner says: with its own word and a person's yes here it is written down. */
+  const heed = async (entry: Entry): Promise<void> => {
+    const { waiting } = entry
+    // a line that is gone ends it by itself
+    const word = await waiting.word.catch(() => undefined)
+    if (word === undefined || entries.get(waiting.invitation) !== entry) return
+    // the one who joins saw that somebody is in between
+    if (word === 'differ') return burnAndSay(waiting)
+    // whoever only has it on the line passes it on
+    if (entry.compared === 'other-device') return
+    const invitation = membership.state().invitations.get(waiting.invitation)
+    if (invitation === undefined) return
+    entry.consent = await agreedTo(invitation, waiting.exchanged.certificate, word)
+    if (entry.isAnswered) await admitNow(waiting.exchanged, invitation, entry.consent, {})
+  }
+
+  /** @throws MeshError `integrity` when the joiner agreed to something else */
+  const agreedTo = (
+    invitation: LedgerInvitation,
+    certificate: SignedCertificate,
+    consent: Uint8Array,
+  ): Promise<SignedConsent> => openConsent(invitation, { certificate, consent, by: 'link' }, membership.ledger().mesh)
 
   const burnAndSay = async (waiting: Waiting): Promise<void> => {
     log.warn('the pictures differ on the device that joins', { invitation: waiting.invitation })
@@ -297,7 +338,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
   }
 
   /** The inviter is somebody else: one of that person's devices takes part, so that this one could not lie. */
-  const confirmedThere = async (given: ProofGiven, what: Proven, options: PicturesAtDoor): Promise<void> => {
+  const confirmedThere = async (given: ProofGiven, what: Proven, options: JoinerAtDoor): Promise<void> => {
     const joiner = {
       ...{ invitation: what.invitation.id, certificate: given.certificate, proof: given.proof },
       commitment: given.commitment,
@@ -315,13 +356,12 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
         const joinerNonce = await options.exchange(comparing.nonce)
         checkBound(joinerNonce, given.commitment, what.comparison)
         await comparing.open(joinerNonce)
-        return { there: comparing, waiting: waitingOf(what, joiner, { joinerNonce, inviterNonce: comparing.nonce }) }
+        const numbers = { joinerNonce, inviterNonce: comparing.nonce }
+        const word = quiet(options.word())
+        return { there: comparing, waiting: waitingOf(what, joiner, numbers, word) }
       })
-      const differs = async (): Promise<void> => {
-        await options.differs()
-        await there.differ()
-      }
-      await confirmed(waiting, 'other-device', { signal: options.signal, over: there.over, differs })
+      void waiting.word.then((word) => there.tell(word)).catch(() => undefined)
+      await confirmed(waiting, 'other-device', { signal: options.signal, over: there.over })
     } catch (error) {
       // where it went well that device ends it, when it has heard so itself
       life.abort(error)
@@ -331,7 +371,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     }
   }
 
-  const compared = async (given: ProofGiven, what: Proven, options: PicturesAtDoor): Promise<void> => {
+  const compared = async (given: ProofGiven, what: Proven, options: JoinerAtDoor): Promise<void> => {
     const release = ports.spare(given.device)
     try {
       if (what.invitation.madeByPerson !== ownPerson()) {
@@ -340,12 +380,23 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       }
       const waiting = await whileStarting(what, async () => {
         const numbers = await exchangeHere(what, given.commitment, (nonce) => options.exchange(nonce))
-        return waitingOf(what, { ...given, path: pathOf(given) }, numbers)
+        return waitingOf(what, { ...given, path: pathOf(given) }, numbers, quiet(options.word()))
       })
       await confirmed(waiting, 'here', options)
     } finally {
       release()
     }
+  }
+
+  /** Nothing is compared: the joiner pressed the button for what its link says, and says so with its key. */
+  const admitAtOnce = async (
+    given: ProofGiven,
+    invitation: LedgerInvitation,
+    { word, signal }: JoinerAtDoor,
+  ): Promise<void> => {
+    const said = await word()
+    if (said === 'differ') throw notConfirmed()
+    await admitNow(given, invitation, await agreedTo(invitation, given.certificate, said), { signal })
   }
 
   /** That a join is this person's to compare. */
@@ -361,44 +412,53 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     changes,
     waiting: () => [...entries.values()].map((entry) => entry.waiting),
     comparedHere: () => [...entries.values()].flatMap(({ waiting, compared: at }) => (at === 'here' ? [waiting] : [])),
-    async compareFor(from, joiner, { exchange, differs, signal }) {
+    isAnswered: (waiting) => {
+      const entry = entries.get(waiting.invitation)
+      return entry?.waiting === waiting && entry.isAnswered
+    },
+    async compareFor(from, joiner, { exchange, word, signal }) {
       if (!authorize(membership.subject(from), 'report', 'join').allowed)
         throw new MeshError('unauthorized', 'The role of this device does not allow it to say who joins.')
       const what = await ours(joiner)
-      const waiting = await whileStarting(what, async () =>
-        waitingOf(what, joiner, await exchangeHere(what, joiner.commitment, exchange)),
-      )
+      const waiting = await whileStarting(what, async () => {
+        const numbers = await exchangeHere(what, joiner.commitment, exchange)
+        return waitingOf(what, joiner, numbers, quiet(word()))
+      })
       log.info('a join at a device of another person is compared here', { from, invitation: joiner.invitation })
-      await confirmed(waiting, 'here', { signal, differs })
+      await confirmed(waiting, 'here', { signal })
     },
-    async hear(from, joiner, { signal }) {
+    async hear(from, joiner, { word, signal }) {
       // a device of one's own could admit whom it likes; anybody else's might have searched for these numbers
       const isOwn = membership.admitted(from)?.person === ownPerson()
       if (!isOwn || !authorize(membership.subject(from), 'admit', 'own-device').allowed)
         throw new MeshError('unauthorized', 'Only devices of the same person tell which pictures to compare.')
       const what = await ours(joiner)
-      const { invitation, device } = waitingOf(what, joiner, joiner)
-      const before = entries.get(invitation)
-      if (before !== undefined && before.waiting.device !== device)
+      const waiting = waitingOf(what, joiner, joiner, quiet(word()))
+      const before = entries.get(waiting.invitation)
+      if (before !== undefined && before.waiting.device !== waiting.device)
         throw new MeshError('invitation-used', 'Another device is using this invitation.')
       if (before === undefined && entries.size >= PENDING_JOINS_MAX)
         throw new MeshError('busy', 'Several devices are joining at once.')
-      await confirmed(waitingOf(what, joiner, joiner), 'own-device', { signal, differs: never })
+      await confirmed(waiting, 'own-device', { signal })
     },
     async settle(invitation, admit, options = {}) {
       const entry = entries.get(invitation)
       const known = membership.state().invitations.get(invitation)
       if (entry === undefined || known === undefined)
         throw new MeshError('invitation-unknown', 'No device is waiting with this invitation any more.')
-      if (admit) await admitNow(entry.waiting.exchanged, known, options)
-      else await burn(invitation)
+      if (!admit) {
+        await burn(invitation)
+        return
+      }
+      entry.isAnswered = true
+      if (entry.consent !== undefined) await admitNow(entry.waiting.exchanged, known, entry.consent, options)
     },
     async admit(given, options) {
       const what = await proven(given, given.device)
       // a device of this mesh already: nothing to use up
       if (!isIn(given.device)) {
         if (what.invitation.confirmation === 'pictures' || given.pictures) await compared(given, what, options)
-        else await admitNow(given, what.invitation, options)
+        else await admitAtOnce(given, what.invitation, options)
       }
       if (!isIn(given.device))
         throw new MeshError('refused', 'The device that made this invitation was removed. Ask for a new link.')
@@ -408,20 +468,25 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       const known = ports.earlier.admitted(device)
       const own = membership.admitted(membership.self)
       if (membership.wasRemoved(device)) throw new MeshError('removed', 'This device was removed from the mesh.')
-      if (!isIn(device)) {
+      if (!isIn(device) && membership.admitted(device)?.admittedBy !== membership.self) {
         if (known === undefined || own === undefined)
           throw new MeshError('not-admitted', 'This device is not part of this mesh. Ask its owner for an invitation.')
         if ((await openCertificate(certificate)).device !== device)
           throw new MeshError('refused', 'This certificate is of another device.', { fault: 'peer' })
         const isOwn = known.person === ''
+        const { mesh } = membership.ledger()
+        const terms = { by: 'device', device: membership.self } as const
+        const consent = { terms, signature: await options.agree(mesh) }
+        await checkConsent(device, consent, { mesh, key: undefined, certificate })
         await membership.ledger().append(
           {
             type: 'admit',
             certificate,
+            consent,
             person: isOwn ? own.person : personIdOfDevice(device),
             ...(isOwn ? {} : { newPerson: { name: known.person, role: 'member' as const } }),
           },
-          options,
+          { signal: options.signal },
         )
         log.info('a device of the list of version 0.1 is in the ledger now', { device })
       }
@@ -441,8 +506,10 @@ function pathOf({ connection }: ProofGiven): 'direct' | 'relayed' {
   return isRelayed(connection) ? 'relayed' : 'direct'
 }
 
-function never(): Promise<void> {
-  return new Promise(() => {})
+/** Whoever waits for it hears of its failure; nobody has to. */
+function quiet<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => undefined)
+  return promise
 }
 
 function notConfirmed(): MeshError {

@@ -18,6 +18,7 @@ import {
   admissionProof,
   admitByInvitation,
   authorize,
+  checkConsent,
   checkKnock,
   inviteDraft,
   invitationIdOfKey,
@@ -26,7 +27,9 @@ import {
   readWords,
   secretOfWords,
   type Certificate,
+  type ConsentPlace,
   type Membership,
+  type SignedConsent,
 } from '../identity/index.ts'
 import { toHex } from '../wire/index.ts'
 import { createPace } from './pace.ts'
@@ -112,8 +115,19 @@ export function createKnocks(ports: KnockPorts): Knocks {
 
   const believed = async (proof: KnockProof): Promise<Certificate> => {
     await checkKnock(proof.key, proof.proof, proof.certificate)
-    return openCertificate(proof.certificate)
+    const certificate = await openCertificate(proof.certificate)
+    await checkConsent(certificate.device, consentOf(proof), placeOf(proof))
+    return certificate
   }
+
+  /** What a device that knocks agreed to: to come into this very mesh by its words. */
+  const placeOf = ({ key, certificate }: KnockProof): ConsentPlace => ({
+    mesh: membership.ledger().mesh,
+    key,
+    certificate,
+  })
+
+  const isIn = (device: DeviceId): boolean => membership.admitted(device)?.consented === true
 
   const put = (
     certificate: Certificate,
@@ -150,8 +164,7 @@ export function createKnocks(ports: KnockPorts): Knocks {
   const withKey = (key: Uint8Array): Entry | undefined => newest().find((one) => toHex(one.proof.key) === toHex(key))
 
   membership.changes.subscribe(() => {
-    for (const { knock, end } of [...entries.values()])
-      if (membership.admitted(knock.device) !== undefined) end('admitted')
+    for (const { knock, end } of [...entries.values()]) if (isIn(knock.device)) end('admitted')
   })
 
   const countTry = (): void => {
@@ -169,8 +182,7 @@ export function createKnocks(ports: KnockPorts): Knocks {
       const before = entries.get(certificate.device)
       // a device's own word counts more than another's about it
       if (before !== undefined && (before.at !== from || toHex(before.proof.key) === toHex(proof.key))) return
-      if (membership.admitted(certificate.device) === undefined)
-        put(certificate, proof, { at: from, source: from }, () => undefined)
+      if (!isIn(certificate.device)) put(certificate, proof, { at: from, source: from }, () => undefined)
     } catch (error) {
       log.warn('a knock told by another device was not believed', { from, error: asMeshError(error).message })
     }
@@ -242,15 +254,17 @@ export function createKnocks(ports: KnockPorts): Knocks {
       if (invitation === undefined) throw new MeshError('bug', 'An invitation that was written is not there.')
       // whoever wrote this knew the words: that is how the new device knows its mesh
       const proof = admissionProof(key.privateKey, ledger.mesh, entry.proof.certificate)
-      await ledger.append(admitByInvitation(invitation, proof, entry.proof.certificate), options)
+      const consent = consentOf(entry.proof)
+      await ledger.append(admitByInvitation(invitation, proof, entry.proof.certificate, consent), options)
     },
-    async knock(given, { signal, path, from }) {
-      const proof: KnockProof = { ...given, path }
-      const certificate = await believed(proof)
-      if (certificate.device !== given.device)
+    async knock(given, { agree, signal, path, from }) {
+      await checkKnock(given.key, given.proof, given.certificate)
+      if ((await openCertificate(given.certificate)).device !== given.device)
         throw new MeshError('refused', 'This certificate is of another device.', { fault: 'peer' })
       // it was let in, and its first line was cut before it heard of it
-      if (membership.admitted(given.device) !== undefined) return membership.ledger().missingFor([])
+      if (isIn(given.device)) return membership.ledger().missingFor([])
+      const proof: KnockProof = { ...given, path, consent: await agree(membership.ledger().mesh) }
+      const certificate = await believed(proof)
       const release = ports.spare(given.device)
       const limit = deadline(clock, PENDING_JOIN_MS, 'Waiting for the words to be typed', signal)
       try {
@@ -275,4 +289,10 @@ export function createKnocks(ports: KnockPorts): Knocks {
       return membership.ledger().missingFor([])
     },
   }
+}
+
+function consentOf({ consent }: KnockProof): SignedConsent {
+  if (consent === undefined)
+    throw new MeshError('unsupported', 'The device that shows these words, or the one it asked, has an older Plexus.')
+  return { terms: { by: 'words' }, signature: consent }
 }

@@ -10,12 +10,14 @@ import {
 import {
   admitByRecovery,
   authorize,
+  checkConsent,
   checkProof,
   openCertificate,
   openEntry,
   recoveryOfKey,
   type LedgerRecovery,
   type Membership,
+  type SignedConsent,
 } from '../identity/index.ts'
 import type { Recovering } from './protocols/join/join.ts'
 
@@ -58,33 +60,39 @@ export function createRecoveries(ports: RecoveryPorts): Recovering {
       if (recoveryOfKey(membership.state(), key) === undefined) await refuse(signal)
       return membership.ledger().mesh
     },
-    async bringBack({ device, certificate, key, proof }, { write, signal }) {
+    async bringBack({ device, certificate, key, proof, consent: signature }, { write, signal }) {
       if ((await openCertificate(certificate)).device !== device)
         throw new MeshError('refused', 'This certificate is of another device.', { fault: 'peer' })
       const ledger = membership.ledger()
       await checkProof(key, proof, ledger.mesh, certificate)
+      const consent: SignedConsent = { terms: { by: 'recovery' }, signature }
+      await checkConsent(device, consent, { mesh: ledger.mesh, key, certificate })
       // not before the proof: it may have been replaced meanwhile
       const recovery = inForce(key)
-      const known = membership.admitted(device)
+      const admitted = membership.admitted(device)
+      // a claim of somebody is nothing that this device said
+      const known = admitted?.consented === true || admitted?.person === recovery.person ? admitted : undefined
       if (known !== undefined && known.person !== recovery.person)
         throw new MeshError('conflict', 'This device belongs to another person of this mesh.')
       // again, because its answer was lost: nothing to write
-      if (known === undefined) await writeDown({ device, certificate, proof }, recovery, write, signal)
+      if (known === undefined) await writeDown({ device, certificate, proof, consent }, recovery, write, signal)
       return ledger.missingFor([])
     },
   }
 
   async function writeDown(
-    given: Pick<Parameters<Recovering['bringBack']>[0], 'device' | 'certificate' | 'proof'>,
+    given: Pick<Parameters<Recovering['bringBack']>[0], 'device' | 'certificate' | 'proof'> & {
+      readonly consent: SignedConsent
+    },
     recovery: LedgerRecovery,
     write: Parameters<Recovering['bringBack']>[1]['write'],
     signal: AbortSignal,
   ): Promise<void> {
-    const { device, certificate, proof } = given
+    const { device, certificate, proof, consent } = given
     const release = ports.spare(device)
     try {
       const mayAdmit = authorize(membership.subject(membership.self), 'admit-proven', 'recovery').allowed
-      if (mayAdmit) await membership.ledger().append(admitByRecovery(recovery, proof, certificate), { signal })
+      if (mayAdmit) await membership.ledger().append(admitByRecovery(recovery, proof, certificate, consent), { signal })
       else await takeOwn(device, recovery, write, signal)
       log.info('a device came back by recovery words', { person: recovery.person, device })
     } finally {

@@ -2,9 +2,10 @@ import type { EntryHash, MeshId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
   admitByRecovery,
+  invitationIdOfKey,
   invitationKey,
   inviteDraft,
-  invitationIdOfKey,
+  personIdOfDevice,
   recoveryDraft,
   recoveryProof,
   signEntry,
@@ -13,7 +14,7 @@ import {
 } from '../../mesh/identity/index.ts'
 import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import { createSeededRandom } from './random.ts'
-import { createTestDevice, type TestDevice, type TestMember } from './ledger.ts'
+import { admitted, createTestDevice, invited, type TestDevice, type TestMember } from './ledger.ts'
 
 /** Writes entries of a device with software of its own: any fields, linking whatever it likes. */
 export interface Forge {
@@ -60,12 +61,9 @@ async function invitation(attacker: TestMember, forge: Forge, parents: readonly 
   })
   const invite = await forge.write(attacker, draft, parents)
   const key = invitationKey(secret)
-  const admit = (device: TestDevice): EntryFields => ({
-    type: 'admit',
-    certificate: device.certificate,
-    person: attacker.person(),
-    invitation: { key: key.publicKey, proof: admissionProof(key.privateKey, attacker.ledger.mesh, device.certificate) },
-  })
+  const terms = { by: 'link', inviter: attacker.id, person: '', role: 'member', confirmation: 'in-advance' } as const
+  const admit = (device: TestDevice): Promise<EntryFields> =>
+    invited(attacker.ledger.mesh, secret, device, { person: attacker.person(), terms })
   return { invite, id: invitationIdOfKey(key.publicKey), admit }
 }
 
@@ -80,7 +78,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
         const { invite, id, admit } = await invitation(attacker, forge, heads)
         const device = await createTestDevice(random, 'x')
         const back = await forge.write(attacker, { type: 'invite-revoked', id }, [invite.hash])
-        const use = await forge.write(attacker, admit(device), [invite.hash])
+        const use = await forge.write(attacker, await admit(device), [invite.hash])
         const merge = await forge.write(attacker, named(attacker, 'm'), [back.hash, use.hash])
         heads = [merge.hash]
       }
@@ -97,7 +95,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
         const { invite, id, admit } = await invitation(attacker, forge, root)
         const device = await createTestDevice(random, 'x')
         const back = await forge.write(attacker, { type: 'invite-revoked', id }, [invite.hash])
-        const use = await forge.write(attacker, admit(device), [invite.hash])
+        const use = await forge.write(attacker, await admit(device), [invite.hash])
         pairs.push([back.hash, use.hash])
       }
       let last: readonly EntryHash[] = []
@@ -111,11 +109,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       const removal = await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
       let last = removal.hash
       while (forge.entries.length + 2 <= count) {
@@ -130,11 +124,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       const removal = await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
       let last = removal.hash
       while (forge.entries.length + 2 <= count) {
@@ -152,7 +142,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
       let last: EntryHash[] = []
       while (forge.entries.length + 2 <= count) {
         const device = await createTestDevice(random, 'x')
-        const use = await forge.write(attacker, admit(device), [invite.hash])
+        const use = await forge.write(attacker, await admit(device), [invite.hash])
         last = [(await forge.write(attacker, named(attacker, 'm'), [...last, use.hash])).hash]
       }
       return forge.entries
@@ -163,11 +153,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       let last = root.hash
       while (forge.entries.length + 3 <= count) {
         const removal = await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
@@ -182,11 +168,7 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
     async make(attacker, count) {
       const forge = forgeOf(attacker.ledger.mesh)
       const ghost = await createTestDevice(random, 'ghost')
-      const root = await forge.write(
-        attacker,
-        { type: 'admit', certificate: ghost.certificate, person: attacker.person() },
-        attacker.ledger.heads(),
-      )
+      const root = await forge.write(attacker, await admitted(attacker, ghost), attacker.ledger.heads())
       while (forge.entries.length + 2 <= count) {
         await forge.write(attacker, { type: 'revoke', device: ghost.id }, [root.hash])
         await forge.write(ghost, { type: 'recovery', person: attacker.person(), keys: null }, [root.hash])
@@ -247,6 +229,83 @@ export const HOSTILE_SHAPES: readonly HostileShape[] = [
           against.hash,
         ])
         last = (await forge.write(helper, named({ ...attacker, id: helper.id }, 'm'), [last, voice.hash])).hash
+      }
+      return forge.entries
+    },
+  },
+]
+
+/** A device written down without being asked, and as a new person's by its own word; only an owner can do the latter. */
+async function claimAndWord(
+  attacker: TestMember,
+  device: TestDevice,
+): Promise<{ claim: EntryFields; word: EntryFields }> {
+  const word = await admitted(attacker, device)
+  return {
+    claim: { type: 'admit', certificate: device.certificate, person: attacker.person() },
+    word: { ...word, person: personIdOfDevice(device.id), newPerson: { name: 'x', role: 'member' } },
+  }
+}
+
+/** What an owner can do where devices may be written down without their word: in a mesh that began earlier. */
+export const CLAIMING_SHAPES: readonly HostileShape[] = [
+  {
+    name: 'devices claimed, and let in by their own word after that, one by one',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      let heads = attacker.ledger.heads()
+      while (forge.entries.length + 2 <= count) {
+        const { claim, word } = await claimAndWord(attacker, await createTestDevice(random, 'x'))
+        const claimed = await forge.write(attacker, claim, heads)
+        heads = [(await forge.write(attacker, word, [claimed.hash])).hash]
+      }
+      return forge.entries
+    },
+  },
+  {
+    name: 'the same on branches, merged one by one',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      const root = attacker.ledger.heads()
+      let last: EntryHash[] = []
+      while (forge.entries.length + 3 <= count) {
+        const { claim, word } = await claimAndWord(attacker, await createTestDevice(random, 'x'))
+        const claimed = await forge.write(attacker, claim, root)
+        const said = await forge.write(attacker, word, [claimed.hash])
+        last = [(await forge.write(attacker, named(attacker, 'm'), [...last, said.hash])).hash]
+      }
+      return forge.entries
+    },
+  },
+  {
+    name: 'one device claimed and let in on many branches, merged one by one',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      const root = attacker.ledger.heads()
+      const { claim, word } = await claimAndWord(attacker, await createTestDevice(random, 'x'))
+      let last: EntryHash[] = []
+      while (forge.entries.length + 3 <= count) {
+        const claimed = await forge.write(attacker, claim, root)
+        const said = await forge.write(attacker, word, forge.entries.length % 2 === 0 ? root : [claimed.hash])
+        last = [(await forge.write(attacker, named(attacker, 'm'), [...last, claimed.hash, said.hash])).hash]
+      }
+      return forge.entries
+    },
+  },
+  {
+    name: 'one device claimed on many branches, and removed on each, which its word has seen and is gone on from',
+    async make(attacker, count) {
+      const forge = forgeOf(attacker.ledger.mesh)
+      const root = attacker.ledger.heads()
+      const device = await createTestDevice(random, 'x')
+      const { claim, word } = await claimAndWord(attacker, device)
+      let last: EntryHash[] = []
+      while (forge.entries.length + 5 <= count) {
+        const claimed = await forge.write(attacker, claim, root)
+        const gone = await forge.write(attacker, { type: 'revoke', device: device.id }, [claimed.hash])
+        last = [(await forge.write(attacker, named(attacker, 'm'), [...last, gone.hash])).hash]
+        const said = await forge.write(attacker, word, last)
+        await forge.write(attacker, named(attacker, 'on'), [said.hash])
       }
       return forge.entries
     },

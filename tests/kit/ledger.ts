@@ -1,7 +1,16 @@
-import { silentLogger, type Clock, type DeviceId, type PersonId, type Random } from '../../mesh/base/index.ts'
+import {
+  asId,
+  silentLogger,
+  type Clock,
+  type DeviceId,
+  type MeshId,
+  type PersonId,
+  type Random,
+} from '../../mesh/base/index.ts'
 import {
   admissionProof,
   admitByInvitation,
+  admitByRecovery,
   createLedger,
   invitationKey,
   invitationIdOfKey,
@@ -9,14 +18,20 @@ import {
   loadDeviceKey,
   loadLedger,
   personIdOfDevice,
+  recoveryProof,
   signCertificate,
+  signConsent,
+  signEntry,
+  termsOfInvitation,
+  type ConsentTerms,
   type DeviceKey,
+  type FieldsOf,
   type Ledger,
   type LedgerEntry,
   type Role,
   type SignedCertificate,
 } from '../../mesh/identity/index.ts'
-import { createSealingKeyPair, type SealingKeyPair } from '../../mesh/seal/index.ts'
+import { createSealingKeyPair, type RecoveryKeys, type SealingKeyPair } from '../../mesh/seal/index.ts'
 import { toHex } from '../../mesh/wire/index.ts'
 import { createVirtualClock, type VirtualClock } from './clock.ts'
 import { createMemoryStore, type MemoryStore } from './memory-store.ts'
@@ -74,6 +89,20 @@ export async function foundMesh(device: TestDevice, random: Random, name = 'Home
   return memberOf(device, ledger)
 }
 
+/** The same with a mesh that began before devices said a word of their own at their admission. */
+export async function foundEarlierMesh(device: TestDevice, random: Random): Promise<TestMember> {
+  const { certificate, key, clock } = device
+  const person = { id: toHex(random.bytes(16)) as PersonId, name: 'Alice' }
+  const create = await signEntry(
+    key,
+    { type: 'create', name: 'Home', person, certificate },
+    { parents: [], at: clock.now() },
+  )
+  const ledger = await loadLedger(ledgerPorts(device), asId<MeshId>(create.hash))
+  await ledger.take([create.bytes])
+  return memberOf(device, ledger)
+}
+
 /** The device with what another device of the mesh tells it. */
 export async function joinMesh(device: TestDevice, teller: TestMember): Promise<TestMember> {
   const ledger = await loadLedger(ledgerPorts(device), teller.ledger.mesh)
@@ -89,17 +118,74 @@ export async function reopened(member: TestMember): Promise<TestMember> {
 /** A new person with a first device, added by an owner. */
 export async function addPerson(owner: TestMember, device: TestDevice, name: string, role: Role): Promise<TestMember> {
   await owner.ledger.append({
-    type: 'admit',
-    certificate: device.certificate,
+    ...(await admitted(owner, device)),
     person: personIdOfDevice(device.id),
     newPerson: { name, role },
   })
   return joinMesh(device, owner)
 }
 
+/** What an entry by `by` says that admits a device as one of its own person, with that device's word. */
+export async function admitted(by: TestMember, device: ConsentingDevice): Promise<FieldsOf<'admit'>> {
+  return admittedBy(by.id, by.ledger.mesh, device, by.person())
+}
+
+/** The same by whom there is no ledger of. */
+export async function admittedBy(
+  by: DeviceId,
+  mesh: MeshId,
+  { key, certificate }: ConsentingDevice,
+  person: PersonId,
+): Promise<FieldsOf<'admit'>> {
+  const terms = { by: 'device', device: by } as const
+  const signature = await signConsent(key, terms, { mesh, key: undefined, certificate })
+  return { type: 'admit', certificate, person, consent: { terms, signature } }
+}
+
+/** What an entry says that lets a device in by an invitation it was shown the link of. */
+export async function admittedWith(
+  ledger: Ledger,
+  secret: Uint8Array,
+  device: ConsentingDevice,
+): Promise<FieldsOf<'admit'>> {
+  const invitation = ledger.state().invitations.get(invitationIdOfKey(invitationKey(secret).publicKey))
+  if (invitation === undefined) throw new TypeError('the writer does not know the invitation')
+  return invited(ledger.mesh, secret, device, { person: invitation.person, terms: termsOfInvitation(invitation) })
+}
+
+/** The same by an invitation that is only being made up. */
+export async function invited(
+  mesh: MeshId,
+  secret: Uint8Array,
+  { key: deviceKey, certificate }: ConsentingDevice,
+  { person, terms }: { readonly person: PersonId; readonly terms: ConsentTerms },
+): Promise<FieldsOf<'admit'>> {
+  const { privateKey, publicKey: key } = invitationKey(secret)
+  const signature = await signConsent(deviceKey, terms, { mesh, key, certificate })
+  const proof = admissionProof(privateKey, mesh, certificate)
+  return admitByInvitation({ person, key }, proof, certificate, { terms, signature })
+}
+
+/** What an entry says that brings a device back by recovery words. */
+export async function recovered(
+  mesh: MeshId,
+  keys: RecoveryKeys,
+  { key: deviceKey, certificate }: ConsentingDevice,
+  person: PersonId,
+): Promise<FieldsOf<'admit'>> {
+  const key = keys.sign.publicKey
+  const terms = { by: 'recovery' } as const
+  const signature = await signConsent(deviceKey, terms, { mesh, key, certificate })
+  const proof = recoveryProof(keys, mesh, certificate)
+  return admitByRecovery({ person, sign: key }, proof, certificate, { terms, signature })
+}
+
+/** A device whose key the test has, so that it can agree to anything. */
+export type ConsentingDevice = Pick<TestDevice, 'key' | 'certificate'>
+
 /** A further device of one's own person. */
 export async function addDevice(by: TestMember, device: TestDevice): Promise<TestMember> {
-  await by.ledger.append({ type: 'admit', certificate: device.certificate, person: by.person() })
+  await by.ledger.append(await admitted(by, device))
   return joinMesh(device, by)
 }
 
@@ -124,11 +210,7 @@ export async function invite(
 
 /** Writes down the admission of a device that shows the secret. */
 export async function admitWith(writer: TestMember, secret: Uint8Array, device: TestDevice): Promise<LedgerEntry> {
-  const key = invitationKey(secret)
-  const invitation = writer.ledger.state().invitations.get(invitationIdOfKey(key.publicKey))
-  if (invitation === undefined) throw new TypeError('the writer does not know the invitation')
-  const proof = admissionProof(key.privateKey, writer.ledger.mesh, device.certificate)
-  return writer.ledger.append(admitByInvitation(invitation, proof, device.certificate))
+  return writer.ledger.append(await admittedWith(writer.ledger, secret, device))
 }
 
 /** Both tell each other everything. */

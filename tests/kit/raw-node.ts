@@ -16,6 +16,7 @@ import {
   loadSealingKey,
   parseInvitation,
   signCertificate,
+  signConsent,
   type Comparison,
   type DeviceKey,
   type SignedCertificate,
@@ -36,10 +37,12 @@ export interface RawNode {
   readonly node: PeerNode
   /** A new connection to a peer. */
   dial(peer: TestPeer): Promise<Connection>
-  /** Proves an invitation; the stream then carries what the inviter says. */
+  /** Proves an invitation and agrees to it, where no pictures are compared; the stream then carries what the inviter says. */
   prove(connection: Connection, link: string, change?: Record<string, unknown>): Promise<FrameStream>
-  /** Exchanges numbers after `prove`; resolves to the inviter's. */
+  /** Exchanges numbers after `prove`, and agrees to the link of that; resolves to the inviter's. */
   exchange(stream: FrameStream): Promise<Uint8Array>
+  /** That this node comes as what the link says, signed. */
+  consent(link: string): Promise<Uint8Array>
   /** The number that `prove` bound this node to for the pictures. */
   readonly nonce: Uint8Array
   /** What an invitation's pictures are of when this node comes by it. */
@@ -91,9 +94,16 @@ export async function startRawNode(kind: 'helper' | 'browser' = 'browser'): Prom
     const invitation = invitationIdOfKey(invitationKey(secret).publicKey)
     return { mesh, inviter, invitation, joiner: key.id, certificate: certificateHash(certificate) }
   }
+  const consent: RawNode['consent'] = (link) => {
+    const { secret, mesh, inviter, person, role, confirmation } = parseInvitation(link)
+    const place = { mesh, key: invitationKey(secret).publicKey, certificate }
+    return signConsent(key, { by: 'link', inviter, person, role, confirmation }, place)
+  }
+  let provenLink = ''
   return {
     id: key.id,
     key,
+    consent,
     certificate,
     node,
     open,
@@ -102,6 +112,7 @@ export async function startRawNode(kind: 'helper' | 'browser' = 'browser'): Prom
     dial: (peer) =>
       node.dial(multiaddr(peer.mesh.addresses().find((address) => address.includes('/ws')) ?? ''), { force: true }),
     async prove(connection, link, change = {}) {
+      provenLink = link
       const { secret, mesh } = parseInvitation(link)
       const { publicKey: invited, privateKey } = invitationKey(secret)
       const stream = await open(connection, JOIN)
@@ -114,12 +125,16 @@ export async function startRawNode(kind: 'helper' | 'browser' = 'browser'): Prom
         pictures: false,
         ...change,
       })
+      const compares = change['pictures'] === true || parseInvitation(link).confirmation === 'pictures'
+      // whoever refused it meanwhile has said why
+      if (!compares) await stream.write({ type: 'consent', consent: await consent(link) }).catch(() => undefined)
       return stream
     },
     async exchange(stream) {
       let answer = await readFrame(stream)
       if (answer['type'] === 'waiting') answer = await readFrame(stream)
       await stream.write({ type: 'open', nonce })
+      await stream.write({ type: 'consent', consent: await consent(provenLink) })
       return answer['nonce'] as Uint8Array
     },
     async hello(connection, change = {}) {

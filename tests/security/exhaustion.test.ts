@@ -168,8 +168,7 @@ test('strangers that knock keep nobody out who shows words, wherever they are ty
   await until(() => alice.mesh.knocks().length === 1, { what: 'the knock' })
   for (const stranger of strangers) {
     const stream = await stranger.open(await stranger.dial(), JOIN.id)
-    await stream.write(stranger.knock())
-    expect(await stream.read()).toMatchObject({ type: 'waiting' })
+    await stranger.knockOn(stream)
   }
   const late = await start('Late Heron')
   const lateShown = Promise.withResolvers<string>()
@@ -199,8 +198,7 @@ test('a stranger whose knock is over has the time of a stranger, not that of a k
   const stranger = await attacker('stranger', carol)
   const connection = await stranger.dial()
   const stream = await stranger.open(connection, JOIN.id)
-  await stream.write(stranger.knock())
-  await stream.read()
+  await stranger.knockOn(stream)
   await until(() => carol.mesh.knocks().length === 1, { what: 'the knock' })
   await clock.advanceAsync(STRANGER_CONNECTION_MS + 1)
   expect(connection.status).toBe('open')

@@ -18,6 +18,7 @@ import {
 } from '../../mesh/identity/index.ts'
 import { createVirtualClock, type VirtualClock } from '../kit/clock.ts'
 import { startDialTrap, type DialTrap } from '../kit/dial-trap.ts'
+import { admittedBy } from '../kit/ledger.ts'
 import { createMemoryStore } from '../kit/memory-store.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
 import { BOAST, startRolePeer, type RawStanding, type RolePeer } from '../kit/role-peer.ts'
@@ -69,7 +70,8 @@ async function makeGhosts(alice: TestPeer, own: RolePeer, count: number): Promis
     const certificate = await signCertificate(key, said)
     const parents = alice.mesh.ledger().slice(-1)
     const place = { parents: parents.map(({ hash }) => hash as EntryHash), at: Date.now(), mesh }
-    const entry = await signEntry(own.raw.key, { type: 'admit', certificate, person }, place)
+    const fields = await admittedBy(own.raw.id, mesh, { key, certificate }, person)
+    const entry = await signEntry(own.raw.key, fields, place)
     await own.send({ type: 'entries', entries: [entry.bytes] })
     await until(() => alice.mesh.devices().some((device) => device.id === key.id), { what: 'the ghost to be admitted' })
     ghosts.push(key.id)

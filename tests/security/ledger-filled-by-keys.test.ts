@@ -7,22 +7,16 @@ import {
   silentLogger,
   type EntryHash,
 } from '../../mesh/base/index.ts'
-import {
-  admitByRecovery,
-  createEpochs,
-  recoveryDraft,
-  recoveryProof,
-  signEntry,
-  type EntryFields,
-  type Epochs,
-} from '../../mesh/identity/index.ts'
+import { createEpochs, recoveryDraft, signEntry, type EntryFields, type Epochs } from '../../mesh/identity/index.ts'
 import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import {
   addDevice,
   addPerson,
+  admitted,
   createTestDevice,
   exchangeAll,
   foundMesh,
+  recovered,
   reopened,
   type TestDevice,
   type TestMember,
@@ -61,7 +55,7 @@ test('an owner can remove a member who made it write a key for each of many devi
   const entries: Uint8Array[] = []
   for (let index = 0; index < LEDGER_ALLOWANCE_ENTRIES - 8; index++) {
     const ghost = await createTestDevice(random, 'x')
-    const fields = { type: 'admit', certificate: ghost.certificate, person: mallory.person() } as const
+    const fields = await admitted(mallory, ghost)
     const entry = await signEntry(mallory.key, fields, { parents, at: index, mesh: alice.ledger.mesh })
     entries.push(entry.bytes)
     parents = [entry.hash]
@@ -112,14 +106,13 @@ describe('keys that the software gives', () => {
     await exchangeAll([alice, mallory, bob])
     const epochs = await epochsOf(alice)
     await lookAfter(epochs, alice)
-    const person = mallory.person()
     let before: TestDevice[] = []
     for (let round = 0; round < 5; round++) {
       const ghosts: TestDevice[] = []
       for (let index = 0; index < 48; index++) ghosts.push(await createTestDevice(random, 'ghost'))
       const draft: EntryFields[] = [
         ...before.map(({ id }): EntryFields => ({ type: 'revoke', device: id })),
-        ...ghosts.map(({ certificate }): EntryFields => ({ type: 'admit', certificate, person })),
+        ...(await Promise.all(ghosts.map((ghost) => admitted(mallory, ghost)))),
       ]
       await churn(mallory, alice, draft)
       await lookAfter(epochs, alice)
@@ -142,7 +135,7 @@ describe('keys that the software gives', () => {
     expect((await epochsOf(phone)).missing()).toEqual(new Map())
     const generation = (): number => alice.ledger.state().epochs.get('mesh')?.[0]?.generation ?? 0
     const last = generation()
-    await alice.ledger.append({ type: 'revoke', person })
+    await alice.ledger.append({ type: 'revoke', person: mallory.person() })
     await lookAfter(epochs, alice)
     expect(generation()).toBe(last + 1)
     expect((await reopened(alice)).ledger.state()).toEqual(alice.ledger.state())
@@ -185,8 +178,7 @@ describe('a person', () => {
     const words = recoveryKeys(createRecoverySecret(random))
     await bob.ledger.append(recoveryDraft(words, bob.ledger.mesh, bob.person()))
     const own: TestDevice[] = []
-    const admit = (device: TestDevice) =>
-      bob.ledger.append({ type: 'admit', certificate: device.certificate, person: bob.person() })
+    const admit = async (device: TestDevice) => bob.ledger.append(await admitted(bob, device))
     for (let index = 1; index < LEDGER_DEVICES_PER_PERSON_MAX; index++) {
       const device = await createTestDevice(random, 'own')
       own.push(device)
@@ -196,15 +188,11 @@ describe('a person', () => {
     await expect(admit(next)).rejects.toMatchObject({ code: 'busy' })
     await exchangeAll([alice, bob])
     // by software of its own: put off by everybody else
-    const fields = { type: 'admit', certificate: next.certificate, person: bob.person() } as const
     const place = { parents: bob.ledger.heads(), at: 1, mesh: bob.ledger.mesh }
-    const forged = await signEntry(bob.key, fields, place)
+    const forged = await signEntry(bob.key, await admitted(bob, next), place)
     expect(await alice.ledger.take([forged.bytes])).toMatchObject({ added: [], deferred: [forged.hash] })
     const back = await createTestDevice(random, 'back')
-    const proof = recoveryProof(words, bob.ledger.mesh, back.certificate)
-    await alice.ledger.append(
-      admitByRecovery({ person: bob.person(), sign: words.sign.publicKey }, proof, back.certificate),
-    )
+    await alice.ledger.append(await recovered(bob.ledger.mesh, words, back, bob.person()))
     await exchangeAll([alice, bob])
     for (const { id } of own.slice(0, 2)) await bob.ledger.append({ type: 'revoke', device: id })
     await admit(next)

@@ -22,6 +22,8 @@ import { decode, encode, fromHex } from '../../mesh/wire/index.ts'
 import * as z from 'zod/mini'
 import {
   addPerson,
+  admitted,
+  admittedBy,
   admitWith,
   createTestDevice,
   exchange,
@@ -129,10 +131,9 @@ describe('an entry that is', () => {
       { type: 'revoke', device: bob.id },
       { type: 'rename', name: 'Mallory’s' },
       { type: 'rename', device: alice.id, name: 'fool' },
-      { type: 'admit', certificate: stranger.certificate, person: alice.person() },
+      await admittedBy(mallory.id, mallory.ledger.mesh, stranger, alice.person()),
       {
-        type: 'admit',
-        certificate: stranger.certificate,
+        ...(await admitted(mallory, stranger)),
         person: personIdOfDevice(stranger.id),
         newPerson: { name: 'Friend', role: 'member' },
       },
@@ -193,9 +194,8 @@ describe('a removed device', () => {
   test('takes nobody with it under another’s name', async () => {
     // a second device in Bob's person, written by who is not Bob
     const friend = await createTestDevice(random, 'friend')
-    const entry = await signed(mallory, { type: 'admit', certificate: friend.certificate, person: bob.person() }, [
-      first(),
-    ])
+    const fields = await admittedBy(mallory.id, mallory.ledger.mesh, friend, bob.person())
+    const entry = await signed(mallory, fields, [first()])
     await expectNoEffect([entry.bytes])
   })
 })

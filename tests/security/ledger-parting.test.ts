@@ -18,6 +18,7 @@ import { batches } from '../../mesh/net/protocols/ledger/ledger.ts'
 import {
   addDevice,
   addPerson,
+  admitted,
   createTestDevice,
   exchangeAll,
   foundMesh,
@@ -173,11 +174,10 @@ describe('an owner can remove a stolen device of its own', () => {
     let heads: readonly EntryHash[] = phone.ledger.heads()
     for (let index = 0; index < 3; index++) {
       const ghost = await createTestDevice(random, 'ghost')
-      const admit = { type: 'admit', certificate: ghost.certificate, person: phone.person() } as const
-      const admitted = await write(phone, admit, heads)
-      const said = await chain(ghost, 400, [admitted.hash])
+      const came = await write(phone, await admitted(phone, ghost), heads)
+      const said = await chain(ghost, 400, [came.hash])
       const gone = await write(phone, { type: 'revoke', device: ghost.id }, [said.at(-1)?.hash as EntryHash])
-      flood.push(admitted, ...said, gone)
+      flood.push(came, ...said, gone)
       heads = [gone.hash]
     }
     for (const batch of batches(bytesOf(flood))) await alice.ledger.take(batch)
@@ -201,7 +201,7 @@ describe('an owner can remove a stolen device of its own', () => {
     for (let index = 0; index < LEDGER_RESERVED_DEVICES_MAX; index++) {
       const ghost = await createTestDevice(random, 'ghost')
       ghosts.push(ghost)
-      await put(phone, { type: 'admit', certificate: ghost.certificate, person: phone.person() })
+      await put(phone, await admitted(phone, ghost))
     }
     for (const ghost of ghosts.slice(0, 3)) {
       const said = await chain(ghost, 400, heads)

@@ -1,13 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { EntryHash } from '../../mesh/base/index.ts'
 import {
-  admissionProof,
-  admitByRecovery,
   invitationIdOfKey,
   invitationKey,
   loadLedger,
   recoveryDraft,
-  recoveryProof,
   signEntry,
   type EntryFields,
   type LedgerEntry,
@@ -16,12 +13,15 @@ import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import {
   addDevice,
   addPerson,
+  admitted,
+  admittedWith,
   admitWith,
   createTestDevice,
   exchangeAll,
   foundMesh,
   invite,
   ledgerPorts,
+  recovered,
   reopened,
   type TestDevice,
   type TestMember,
@@ -96,7 +96,7 @@ describe('a stolen first device', () => {
   test('gains nothing by devices of its own making', async () => {
     const made = [await createTestDevice(random, 'one'), await createTestDevice(random, 'two')]
     const theft = await offline(
-      ...made.map(({ certificate }): EntryFields => ({ type: 'admit', certificate, person: stolen.person() })),
+      ...(await Promise.all(made.map((device) => admitted(stolen, device)))),
       { type: 'revoke', device: phone.id },
       { type: 'revoke', device: tablet.id },
     )
@@ -129,10 +129,7 @@ describe('a stolen first device', () => {
     )
     // all other devices are lost too: she comes back by the words alone
     const fresh = await createTestDevice(random, 'fresh')
-    const proof = recoveryProof(keys, dave.ledger.mesh, fresh.certificate)
-    await dave.ledger.append(
-      admitByRecovery({ person: phone.person(), sign: keys.sign.publicKey }, proof, fresh.certificate),
-    )
+    await dave.ledger.append(await recovered(dave.ledger.mesh, keys, fresh, phone.person()))
     const ledger = await loadLedger(ledgerPorts(fresh), dave.ledger.mesh)
     await ledger.take(dave.ledger.missingFor([]))
     await ledger.append({ type: 'revoke', device: stolen.id })
@@ -163,15 +160,7 @@ describe('an invitation that was used', () => {
     const key = invitationKey(secret)
     const invitation = by.ledger.state().invitations.get(invitationIdOfKey(key.publicKey))
     if (invitation === undefined) throw new TypeError('no invitation')
-    const proof = admissionProof(key.privateKey, by.ledger.mesh, device.certificate)
-    const { person } = invitation
-    const fields: EntryFields = {
-      type: 'admit',
-      certificate: device.certificate,
-      person,
-      invitation: { key: key.publicKey, proof },
-    }
-    return write(by, fields, [invitation.entry])
+    return write(by, await admittedWith(by.ledger, secret, device), [invitation.entry])
   }
 
   test('is final: who writes a use at an earlier place brings nobody in and puts nobody out', async () => {

@@ -1,23 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { randomInt, type EntryHash } from '../../mesh/base/index.ts'
-import {
-  admitByRecovery,
-  loadLedger,
-  recoveryDraft,
-  recoveryProof,
-  signEntry,
-  type EntryFields,
-  type LedgerEntry,
-} from '../../mesh/identity/index.ts'
+import { loadLedger, recoveryDraft, signEntry, type EntryFields, type LedgerEntry } from '../../mesh/identity/index.ts'
 import { createRecoverySecret, recoveryKeys, type RecoveryKeys } from '../../mesh/seal/index.ts'
 import {
   addDevice,
   addPerson,
+  admittedBy,
   createTestDevice,
   exchangeAll,
   foundMesh,
   joinMesh,
   ledgerPorts,
+  recovered,
   type TestDevice,
   type TestMember,
 } from '../kit/ledger.ts'
@@ -54,9 +48,7 @@ const named = (by: TestDevice, name: string): EntryFields => ({ type: 'rename', 
 /** Somebody with the words comes in at Dave's; what was written of it is the last head there. */
 async function comesBack(name = 'back'): Promise<{ member: TestMember; admission: EntryHash }> {
   const device = await createTestDevice(random, name)
-  const proof = recoveryProof(words, dave.ledger.mesh, device.certificate)
-  const draft = admitByRecovery({ person: first.person(), sign: words.sign.publicKey }, proof, device.certificate)
-  const { hash } = await dave.ledger.append(draft)
+  const { hash } = await dave.ledger.append(await recovered(dave.ledger.mesh, words, device, first.person()))
   return { member: await joinMesh(device, dave), admission: hash }
 }
 
@@ -103,8 +95,8 @@ describe('a stolen device that was removed by one that came by the words', () =>
     const removals = [await write(back, { type: 'revoke', device: first.id }, [admission])]
     removals.push(await write(back, { type: 'revoke', device: known.id }, [removals[0]?.hash as EntryHash]))
     const unknown = await createTestDevice(random, 'unknown')
-    const { certificate } = unknown
-    const made = await write(first, { type: 'admit', certificate, person: first.person() }, [admission])
+    const draft = await admittedBy(first.id, first.ledger.mesh, unknown, first.person())
+    const made = await write(first, draft, [admission])
     const strikes = [
       await write(known, { type: 'revoke', device: back.id }, [admission]),
       await write(unknown, { type: 'revoke', device: back.id }, [made.hash]),
@@ -163,8 +155,7 @@ describe('who found the words and was removed', () => {
         ),
       )
     const removal = await write(second, { type: 'revoke', device: thief.id }, [admission])
-    const proof = recoveryProof(words, dave.ledger.mesh, thief.certificate)
-    const draft = admitByRecovery({ person: first.person(), sign: words.sign.publicKey }, proof, thief.certificate)
+    const draft = await recovered(dave.ledger.mesh, words, thief, first.person())
     const again = await write(thief, draft, [away.at(-1)?.hash as EntryHash])
     const goesOn = await write(first, named(first, 'goes on'), [removal.hash, away.at(-1)?.hash as EntryHash])
     const strike = await write(thief, { type: 'revoke', device: second.id }, [again.hash])

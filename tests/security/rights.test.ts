@@ -4,7 +4,7 @@ import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import { readinessOf } from '../../app/peer/readiness.ts'
 import { outlookOf } from '../../app/views/chat/parts/outlook.ts'
-import { isMeshError, type DeviceId, type EntryHash, type ModelId } from '../../mesh/base/index.ts'
+import { isMeshError, type DeviceId, type EntryHash, type MeshId, type ModelId } from '../../mesh/base/index.ts'
 import {
   admissionProof,
   commitmentOf,
@@ -12,6 +12,7 @@ import {
   invitationKey,
   knockProof,
   parseInvitation,
+  signConsent,
   signEntry,
 } from '../../mesh/identity/index.ts'
 import type { ProtocolShape } from '../../mesh/net/protocol.ts'
@@ -22,6 +23,7 @@ import { KEYS } from '../../mesh/net/protocols/keys/messages.ts'
 import { KNOCKS } from '../../mesh/net/protocols/knocks/messages.ts'
 import { LEDGER } from '../../mesh/net/protocols/ledger/messages.ts'
 import { SYNC } from '../../mesh/net/protocols/sync/messages.ts'
+import { toHex } from '../../mesh/wire/index.ts'
 import { startDialTrap, type DialTrap } from '../kit/dial-trap.ts'
 import { createTestEngine } from '../kit/engine.ts'
 import { connectTo, HOP, HOP_STATUS, reserve } from '../kit/hop.ts'
@@ -335,10 +337,12 @@ const USES: Readonly<Record<string, Use>> = {
   },
   'reports knocks': {
     async act(world, peer, standing) {
-      const { certificate } = await newcomer(world, standing)
+      const { certificate, key: deviceKey } = await newcomer(world, standing)
       const { publicKey: key, privateKey } = invitationKey(systemRandom.bytes(16))
       const proof = knockProof(privateKey, certificate)
-      await say(peer, { type: 'knocks', knocks: [{ certificate, key, proof, path: 'direct' }] })
+      const { mesh } = parseInvitation((await world.alice.mesh.invite({ confirmation: 'in-advance' })).url)
+      const consent = await signConsent(deviceKey, { by: 'words' }, { mesh, key, certificate })
+      await say(peer, { type: 'knocks', knocks: [{ certificate, key, proof, path: 'direct', consent }] })
     },
     holds: ({ alice, others }, _peer, standing) =>
       alice.mesh.knocks().some((one) => one.device === others.get(standing)?.id),
@@ -359,6 +363,9 @@ const USES: Readonly<Record<string, Use>> = {
       const { certificate } = knocker
       const stream = await knocker.open(await knocker.dial(alice), JOIN)
       await stream.write({ type: 'knock', certificate, key, proof: knockProof(privateKey, certificate) })
+      const mesh = toHex((await readFrame(stream))['mesh'] as Uint8Array) as MeshId
+      const consent = await signConsent(knocker.key, { by: 'words' }, { mesh, key, certificate })
+      await stream.write({ type: 'consent', consent })
       await until(() => alice.mesh.knocks().length > 0, { what: 'the knock to be heard' })
     },
     holds: (_world, peer) => peer.heard.some((frame) => frame['type'] === 'knocks' && count(frame, 'knocks') > 0),

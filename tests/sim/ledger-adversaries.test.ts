@@ -15,9 +15,11 @@ import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import {
   addDevice,
   addPerson,
+  admittedBy,
   admitWith,
   createTestDevice,
   exchangeAll,
+  foundEarlierMesh,
   foundMesh,
   invite,
   reopened,
@@ -58,18 +60,36 @@ interface Scene {
   readonly strangers: readonly TestDevice[]
   /** Secrets of invitations that were used. */
   readonly secrets: readonly Uint8Array[]
+  /** Devices of honest people that are about to be let in; everybody has seen their certificates. */
+  readonly expected: readonly TestDevice[]
 }
 
 /** What an adversary might write, allowed or not. */
-function draftOf({ random, honest, strangers, secrets }: Scene, by: TestMember): EntryFields {
+function draftOf(
+  { random, honest, strangers, secrets, expected }: Scene,
+  by: TestMember,
+): EntryFields | Promise<EntryFields> {
   const state = honest[0]?.ledger.state()
   if (state === undefined) throw new TypeError('nobody is honest')
   const device = pick<DeviceId>(random, [...state.devices.keys()])
   const person = pick<PersonId>(random, [...state.people.keys()])
   const own = state.devices.get(by.id)?.person ?? person
-  const { certificate, id } = pick(random, strangers)
+  const stranger = pick(random, strangers)
+  const { certificate, id } = stranger
+  const claimed = pick(random, expected)
   const invitation = [...state.invitations.keys()]
-  const kinds: (() => EntryFields)[] = [
+  const kinds: (() => EntryFields | Promise<EntryFields>)[] = [
+    // devices of their own that agree to anything, and such as nobody asked
+    () => admittedBy(by.id, state.mesh, stranger, randomInt(random, 2) === 0 ? own : person),
+    () => ({ type: 'admit', certificate: claimed.certificate, person: own }),
+    () => ({ type: 'admit', certificate: claimed.certificate, person: own }),
+    () => {
+      const secret = pick(random, secrets)
+      const key = invitationKey(secret)
+      const proof = admissionProof(key.privateKey, state.mesh, claimed.certificate)
+      return { type: 'admit', certificate: claimed.certificate, person: own, invitation: { key: key.publicKey, proof } }
+    },
+    () => ({ type: 'revoke', device: claimed.id }),
     () => ({ type: 'revoke', device }),
     () => ({ type: 'revoke', person }),
     () => ({ type: 'role', person: randomInt(random, 2) === 0 ? own : person, role: pick(random, ROLES) }),
@@ -127,7 +147,8 @@ async function attack(scene: Scene, made: EntryHash[]): Promise<void> {
   const { random, honest, adversaries } = scene
   const by = pick(random, adversaries)
   const place = { parents: placeOf(scene, made), at: randomInt(random, 1_000_000), mesh: by.ledger.mesh }
-  const entry = await signEntry(by.key, draftOf(scene, by), place).catch(() => undefined)
+  const draft = await draftOf(scene, by)
+  const entry = await signEntry(by.key, draft, place).catch(() => undefined)
   if (entry === undefined) return
   made.push(entry.hash)
   for (const member of honest) if (randomInt(random, 2) === 0) await member.ledger.take([entry.bytes])
@@ -149,9 +170,9 @@ async function live({ random, honest, adversaries }: Scene): Promise<void> {
 
 async function sceneOf(seed: number): Promise<Scene & { readonly came: TestDevice }> {
   const random = createSeededRandom(`adversaries ${String(seed)}`)
-  const [a, b, c, m, g, h, came, ...strangers] = await devices(10)
-  if (!a || !b || !c || !m || !g || !h || !came) throw new TypeError('too few devices')
-  const alice = await foundMesh(a, random)
+  const [a, b, c, m, g, h, came, late, ...strangers] = await devices(11)
+  if (!a || !b || !c || !m || !g || !h || !came || !late) throw new TypeError('too few devices')
+  const alice = await (seed % 2 === 0 ? foundMesh : foundEarlierMesh)(a, random)
   const phone = await addDevice(alice, b)
   const bob = await addPerson(alice, c, 'Bob', 'owner')
   const adversaries = [
@@ -167,13 +188,13 @@ async function sceneOf(seed: number): Promise<Scene & { readonly came: TestDevic
   await exchangeAll(honest)
   await phone.ledger.append({ type: 'rename', device: phone.id, name: 'phone' })
   await exchangeAll(honest)
-  return { random, honest, adversaries, strangers, secrets: [secret], came }
+  return { random, honest, adversaries, strangers, secrets: [secret], expected: [late], came }
 }
 
 test(`three adversaries gain no right, and the honest agree (${String(SEEDS)} seeds)`, async () => {
   for (let seed = SEED_FROM; seed < SEED_FROM + SEEDS; seed++) {
     const scene = await sceneOf(seed)
-    const { honest, adversaries, strangers, came } = scene
+    const { honest, adversaries, strangers, came, expected } = scene
     const [alice, phone, bob] = honest
     if (!alice || !phone || !bob) throw new TypeError('nobody is honest')
     const people = { alice: alice.person(), bob: bob.person() }
@@ -181,6 +202,8 @@ test(`three adversaries gain no right, and the honest agree (${String(SEEDS)} se
     for (let step = 0; step < STEPS; step++) {
       await attack(scene, made)
       if (step % 2 === 0) await live(scene)
+      // in the middle of it the phone lets in the device that they claim, before and after
+      if (step === STEPS / 2) for (const device of expected) await addDevice(phone, device)
     }
     await exchangeAll(honest)
     const state = alice.ledger.state()
@@ -189,10 +212,13 @@ test(`three adversaries gain no right, and the honest agree (${String(SEEDS)} se
     expect((await reopened(alice)).ledger.state(), label).toEqual(state)
 
     expect(state.name, label).toBe('Home')
-    for (const device of [alice, phone, bob, came]) expect(state.devices.get(device.id)?.removedAt, label).toBeNull()
+    for (const device of [alice, phone, bob, came, ...expected])
+      expect(state.devices.get(device.id)?.removedAt, label).toBeNull()
     for (const person of Object.values(people)) expect(state.people.get(person)?.role, label).toBe('owner')
     const ofHonest = [...state.devices.values()].filter(({ person }) => Object.values(people).includes(person))
-    expect(new Set(ofHonest.map(({ id }) => id)), label).toEqual(new Set([alice, phone, bob, came].map(({ id }) => id)))
+    expect(new Set(ofHonest.map(({ id }) => id)), label).toEqual(
+      new Set([alice, phone, bob, came, ...expected].map(({ id }) => id)),
+    )
     expect(state.people.size, label).toBe(5)
     for (const device of strangers) {
       const person = state.devices.get(device.id)?.person

@@ -1,13 +1,6 @@
 import { expect, test } from 'vitest'
 import { isMeshError, randomInt, type DeviceId, type PersonId, type Random } from '../../mesh/base/index.ts'
-import {
-  admitByRecovery,
-  recoveryDraft,
-  recoveryProof,
-  ROLES,
-  type EntryFields,
-  type LedgerState,
-} from '../../mesh/identity/index.ts'
+import { recoveryDraft, ROLES, type EntryFields, type LedgerState } from '../../mesh/identity/index.ts'
 import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
 import {
   addDevice,
@@ -17,6 +10,7 @@ import {
   exchangeAll,
   foundMesh,
   invite,
+  recovered,
   reopened,
   type TestDevice,
   type TestMember,
@@ -50,11 +44,11 @@ function pick<Item>(random: Random, items: readonly Item[]): Item {
 }
 
 /** What somebody might write, whether it is allowed or not. */
-function draftFor(random: Random, state: LedgerState): EntryFields {
+async function draftFor(random: Random, state: LedgerState): Promise<EntryFields> {
   const device = pick<DeviceId>(random, [...state.devices.keys()])
   const person = pick<PersonId>(random, [...state.people.keys()])
   const room = [...state.rooms.keys()]
-  const kinds: (() => EntryFields)[] = [
+  const kinds: (() => EntryFields | Promise<EntryFields>)[] = [
     () => ({ type: 'revoke', device }),
     () => ({ type: 'revoke', device }),
     () => ({ type: 'revoke', person }),
@@ -73,12 +67,7 @@ function draftFor(random: Random, state: LedgerState): EntryFields {
     () => recoveryDraft(pick(random, recoveries), state.mesh, person),
     () => {
       const recovery = pick(random, recoveries)
-      const { certificate } = pick(random, pool)
-      return admitByRecovery(
-        { person, sign: recovery.sign.publicKey },
-        recoveryProof(recovery, state.mesh, certificate),
-        certificate,
-      )
+      return recovered(state.mesh, recovery, pick(random, pool), person)
     },
     () => ({ type: 'recovery', person, keys: null }),
     () => ({
@@ -132,7 +121,7 @@ async function history(seed: number): Promise<TestMember[]> {
   for (let step = 0; step < STEPS; step++) {
     const member = pick(random, members)
     const chance = randomInt(random, 10)
-    if (chance < 6) await attempt(() => member.ledger.append(draftFor(random, member.ledger.state())))
+    if (chance < 6) await attempt(async () => member.ledger.append(await draftFor(random, member.ledger.state())))
     else if (chance < 7 && randomInt(random, 2) === 0) {
       // who comes later writes too; let in by two at once, it writes at two places at once
       const late = createFresh(pick(random, strangers))

@@ -218,20 +218,6 @@ describe('at the same time', () => {
     expect([...state.people.values()].filter(({ name }) => name === 'Eve')).toHaveLength(1)
   })
 
-  test('a device claimed by another without its word belongs to whom it proved itself to', async () => {
-    const { alice, bob, dave, eve } = await fresh()
-    const secret = await invite(alice, random, { name: 'Eve' })
-    await exchangeAll([alice, dave])
-    await write(alice, { type: 'rename', name: 'later' })
-    const renamed = alice.ledger.entries().at(-1)
-    const claim = await write(bob, { type: 'admit', certificate: eve.certificate, person: bob.person() })
-    const proven = await admitWith(alice, secret, eve)
-    if (renamed === undefined) throw new TypeError('no entry')
-    const state = await settled([renamed, claim, proven])
-    expect(state.devices.get(eve.id)?.person).not.toBe(state.devices.get(bob.id)?.person)
-    expect(rules(state, claim)).toEqual(['first-admission-wins'])
-  })
-
   test('two owners who make each other members: the senior stays an owner', async () => {
     const { alice, bob } = await fresh()
     const one = await write(alice, { type: 'role', person: bob.person(), role: 'member' })
@@ -312,6 +298,7 @@ describe('recovery words', () => {
     const { mesh } = seen.member.ledger
     const proof = recoveryProof(keys, mesh, device.certificate)
     const known = { person: seen.member.person(), sign: keys.sign.publicKey }
+    // who writes it itself has said so by that
     const fields = admitByRecovery(known, proof, device.certificate)
     return signEntry(device.key, fields, { parents: seen.heads, at: device.clock.now(), mesh })
   }

@@ -4,12 +4,13 @@ import {
   admitByRecovery,
   recoveryDraft,
   recoveryProof,
+  signConsent,
   signEntry,
   type Membership,
   type Subject,
 } from '../../mesh/identity/index.ts'
 import { createRecoveries } from '../../mesh/net/index.ts'
-import { createRecoverySecret, recoveryKeys } from '../../mesh/seal/index.ts'
+import { createRecoverySecret, recoveryKeys, type RecoveryKeys } from '../../mesh/seal/index.ts'
 import { createTestDevice, exchange, foundMesh, addPerson, type TestDevice, type TestMember } from '../kit/ledger.ts'
 import { createSeededRandom } from '../kit/random.ts'
 
@@ -44,6 +45,9 @@ async function world() {
   return { alice, shelf, keys, fresh: await createTestDevice(random, 'fresh') }
 }
 
+const consentOf = ({ key, certificate }: TestDevice, { ledger }: TestMember, keys: RecoveryKeys): Promise<Uint8Array> =>
+  signConsent(key, { by: 'recovery' }, { mesh: ledger.mesh, key: keys.sign.publicKey, certificate })
+
 test('wrong words wait for their no, a few at once; right ones are let through meanwhile', async () => {
   const { alice, keys } = await world()
   const door = doorOf(alice)
@@ -70,7 +74,8 @@ test('a proof for another mesh, another device or by another key brings nobody b
   const elsewhere = await foundMesh(await createTestDevice(random, 'elsewhere'), random)
   const other = await createTestDevice(random, 'other')
   const door = doorOf(alice)
-  const given = { device: fresh.id, certificate: fresh.certificate, key: keys.sign.publicKey }
+  const consent = await consentOf(fresh, alice, keys)
+  const given = { device: fresh.id, certificate: fresh.certificate, key: keys.sign.publicKey, consent }
   const options = { write: never, signal }
   for (const proof of [
     recoveryProof(keys, elsewhere.ledger.mesh, fresh.certificate),
@@ -83,6 +88,20 @@ test('a proof for another mesh, another device or by another key brings nobody b
   await expect(door.bringBack({ ...given, device: other.id, proof }, options)).rejects.toMatchObject({
     code: 'refused',
   })
+  // a consent for elsewhere, by another or made up is none
+  for (const wrong of [
+    await consentOf(fresh, elsewhere, keys),
+    await consentOf(other, alice, keys),
+    await signConsent(
+      fresh.key,
+      { by: 'words' },
+      { mesh: alice.ledger.mesh, key: keys.sign.publicKey, certificate: fresh.certificate },
+    ),
+    random.bytes(64),
+  ])
+    await expect(door.bringBack({ ...given, proof, consent: wrong }, options)).rejects.toMatchObject({
+      code: 'integrity',
+    })
   // replaced between the two questions
   await alice.ledger.append({ type: 'recovery', person: alice.person(), keys: null })
   await expect(door.bringBack({ ...given, proof }, options)).rejects.toMatchObject({ code: 'recovery-unknown' })
@@ -93,7 +112,8 @@ test('who may admit nobody has the device write it itself, now and not earlier',
   const { alice, shelf, keys, fresh } = await world()
   const door = doorOf(shelf)
   const proof = recoveryProof(keys, shelf.ledger.mesh, fresh.certificate)
-  const given = { device: fresh.id, certificate: fresh.certificate, key: keys.sign.publicKey, proof }
+  const consent = await consentOf(fresh, shelf, keys)
+  const given = { device: fresh.id, certificate: fresh.certificate, key: keys.sign.publicKey, proof, consent }
   const entry = async (by: TestDevice, parents: readonly EntryHash[]): Promise<Uint8Array> => {
     const fields = admitByRecovery({ person: alice.person(), sign: keys.sign.publicKey }, proof, fresh.certificate)
     return (await signEntry(by.key, fields, { parents, at: 0, mesh: shelf.ledger.mesh })).bytes

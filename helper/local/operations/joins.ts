@@ -26,9 +26,10 @@ export const settleJoin = operation<{ device: string; matches: boolean }, never,
   name: 'joins-settle',
   input: z.object({ device: z.string().min(1).max(200), matches: z.boolean() }),
   async run({ device, matches }, { host, signal }) {
-    const { invitation, name } = findJoin(host.mesh.pendingJoins(), device)
+    const { invitation, name, device: joiner } = findJoin(host.mesh.pendingJoins(), device)
     await host.mesh.settleJoin(invitation, matches, { signal })
-    return { admitted: matches, name }
+    // with a yes it is in at once, or as soon as its own person has said so too
+    return { admitted: matches && host.mesh.devices().some(({ id }) => id === joiner), name }
   },
 })
 

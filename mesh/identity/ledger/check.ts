@@ -28,7 +28,9 @@ export async function checkLedger(ledger: Ledger, options: Cancellable = {}): Pr
       if (result?.status === 'fulfilled' && result.value.hash === entry.hash) {
         const { fields } = result.value
         const proofs =
-          fields.type === 'admit' ? [fields.invitation, fields.recovery].filter((one) => one !== undefined) : []
+          fields.type === 'admit'
+            ? [fields.invitation, fields.recovery, fields.consent].filter((one) => one !== undefined)
+            : []
         signatures += 1 + ('certificate' in fields ? 1 : 0) + (fields.type === 'invite' ? 1 : 0) + proofs.length
       } else faults.push(`Entry ${entry.hash.slice(0, 12)}: ${reasonOf(result)}`)
       if (entry.parents.some((parent) => !known.has(parent)))

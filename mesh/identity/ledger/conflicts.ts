@@ -9,7 +9,7 @@ import type { Judged } from './rules.ts'
 import { roomScope } from './scope.ts'
 import { personOfAdmission, replacesKey } from './view.ts'
 
-/** Admissions made at the same time of which one can count. */
+/** Admissions of which one can count: made at the same time, or a claim and the word of the device itself. */
 export interface Rivalry {
   /** Found by it in the facts: an invitation that was used more than once, or a device that went to more than one person. */
   readonly key: FactKey
@@ -31,6 +31,8 @@ export interface Conflicts {
   readonly rivalries: Iterable<Rivalry>
   /** The rivalries an admission is in. */
   rivalriesOf(node: GraphNode): readonly Rivalry[]
+  /** True when only one of two admissions can count. */
+  areRivals(rivalry: Rivalry, a: GraphNode, b: GraphNode): boolean
   add(node: GraphNode, judged: Judged): void
   /** Forgets everything from this place on. */
   truncate(size: number): void
@@ -56,11 +58,19 @@ export function createConflicts(nodes: readonly GraphNode[], facts: FactsOf, jud
   const unseen = (list: readonly GraphNode[], node: GraphNode): GraphNode[] =>
     list.filter((other) => other !== node && !hasPlace(node.past, other.place) && judgedFirst(other).rule === undefined)
 
+  const areRivals: Conflicts['areRivals'] = ({ rule }, a, b) => {
+    if (rule === 'first-use-wins')
+      return areConcurrent(a, b) && a.entry.certificate?.device !== b.entry.certificate?.device
+    if (personOfAdmission(a) === personOfAdmission(b)) return false
+    return areConcurrent(a, b) || judgedFirst(a).overrides.has(b) || judgedFirst(b).overrides.has(a)
+  }
+
   const addRivalries = (node: GraphNode): void => {
     for (const rivalry of possibleRivalries(node)) {
       if (rivalries.has(rivalry.key)) continue
-      if (unseen(facts.of(rivalry.key), node).some((other) => areRivals(rivalry, node, other)))
-        rivalries.set(rivalry.key, { ...rivalry, since: node.place })
+      const isRival = (other: GraphNode): boolean =>
+        other !== node && judgedFirst(other).rule === undefined && areRivals(rivalry, node, other)
+      if (facts.of(rivalry.key).some(isRival)) rivalries.set(rivalry.key, { ...rivalry, since: node.place })
     }
   }
 
@@ -76,6 +86,7 @@ export function createConflicts(nodes: readonly GraphNode[], facts: FactsOf, jud
       return rivalries.values()
     },
     rivalriesOf: (node) => possibleRivalries(node).filter(({ key }) => rivalries.has(key)),
+    areRivals,
     add(node, judged) {
       if (judged.rule !== undefined) return
       for (const decision of unseen(facts.of('decision'), node)) note(decision, node)
@@ -110,14 +121,6 @@ function possibleRivalries({ entry: { fields, certificate } }: GraphNode): Rival
   const device: Rivalry = { key: `admission:${certificate.device}`, rule: 'first-admission-wins' }
   if (fields.invitation === undefined) return [device]
   return [{ key: `use:${invitationIdOfKey(fields.invitation.key)}`, rule: 'first-use-wins' }, device]
-}
-
-/** True when only one of two admissions that did not see each other can count. */
-export function areRivals({ rule }: Rivalry, a: GraphNode, b: GraphNode): boolean {
-  if (!areConcurrent(a, b)) return false
-  return rule === 'first-use-wins'
-    ? a.entry.certificate?.device !== b.entry.certificate?.device
-    : personOfAdmission(a) !== personOfAdmission(b)
 }
 
 /** Would the decision take the right from the entry, were it seen? */

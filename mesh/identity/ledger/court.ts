@@ -1,5 +1,6 @@
 import type { EntryHash } from '../../base/index.ts'
-import { areRivals, createConflicts, type Rivalry } from './conflicts.ts'
+import { createConflicts, type Rivalry } from './conflicts.ts'
+import { isConsented } from './entry.ts'
 import { createFacts, recorded, type FactKey, type FactsOf } from './facts.ts'
 import { closureOf, headsOf, type Graph, type GraphNode } from './graph.ts'
 import { differing, hasPlace, withPlace, type Places } from './past.ts'
@@ -60,6 +61,8 @@ export function createCourt(graph: Graph): Court {
   const firsts: Judged[] = []
   /** By place: how things stand in what the entry saw. */
   const settledBefore: Settlement[] = []
+  /** By place: how things stand once the entry is there, where it speaks against something it saw. */
+  const settledWith = new Map<number, Settlement>()
   /** By place: what was looked up when it was judged first. */
   const consulted: (readonly FactKey[])[] = []
   const consulters = new Map<FactKey, GraphNode[]>()
@@ -124,6 +127,7 @@ export function createCourt(graph: Graph): Court {
       node,
       facts: looked,
       isFirst,
+      needsConsent: isFirst && hasConsents(nodes),
       judgedFirst,
       after,
       view: createView({ facts: looked, sees, counts, against, isAgainst }),
@@ -150,7 +154,7 @@ export function createCourt(graph: Graph): Court {
         .some((rivalry) =>
           facts
             .of(rivalry.key)
-            .some((rival) => isPossible(rival) && areRivals(rivalry, node, rival) && meets(node, rival)),
+            .some((rival) => isPossible(rival) && conflicts.areRivals(rivalry, node, rival) && meets(node, rival)),
         )
     for (const place of differing(sets)) {
       const node = nodes[place]
@@ -162,26 +166,33 @@ export function createCourt(graph: Graph): Court {
   const rivalsIn = (set: Places, { key }: Rivalry): GraphNode[] =>
     facts.of(key).filter((rival) => hasPlace(set, rival.place) && isPossible(rival))
 
+  /** Does a decision take it, so that it puts nobody out? A claim stays out all the same: its device has said whose it is. */
+  const isNoRival = (rival: GraphNode, { rule }: Rivalry, taken: ReadonlySet<GraphNode>): boolean =>
+    taken.has(rival) && !(rule === 'first-admission-wins' && isConsented(rival.entry))
+
   /** The rivalries of a set, the rivals of each in their rank. Who a decision takes is no rival. */
   const rivalriesIn = (set: Places, taken: ReadonlySet<GraphNode>): RankedRivals[] =>
     [...conflicts.rivalries]
       .sort((a, b) => (a.key < b.key ? -1 : 1))
       .flatMap((rivalry) => {
-        const rivals = rivalsIn(set, rivalry).filter((rival) => !taken.has(rival))
-        if (!rivals.some((a) => rivals.some((b) => areRivals(rivalry, a, b)))) return []
+        const rivals = rivalsIn(set, rivalry).filter((rival) => !isNoRival(rival, rivalry, taken))
+        if (!rivals.some((a) => rivals.some((b) => conflicts.areRivals(rivalry, a, b)))) return []
         return [{ rivalry, ranked: ranking.rivalsInRank(rivals, set) }]
       })
 
   /** The admissions that lose to a rival, with the rule, and those that win. */
   const outcomeOf = (
     rivalries: readonly RankedRivals[],
+    taken: ReadonlySet<GraphNode>,
   ): { losers: Map<GraphNode, RuleName>; winners: GraphNode[] } => {
     const losers = new Map<GraphNode, RuleName>()
     const winners: GraphNode[] = []
     for (const { rivalry, ranked } of rivalries) {
       const here: GraphNode[] = []
       for (const rival of ranked) {
-        if (here.some((winner) => areRivals(rivalry, winner, rival))) losers.set(rival, rivalry.rule)
+        const isOut = (winner: GraphNode): boolean =>
+          conflicts.areRivals(rivalry, winner, rival) && (!taken.has(winner) || !isConsented(rival.entry))
+        if (here.some(isOut)) losers.set(rival, rivalry.rule)
         else here.push(rival)
       }
       winners.push(...here)
@@ -220,11 +231,13 @@ export function createCourt(graph: Graph): Court {
   const heard = (ordered: readonly GraphNode[], rivalries: readonly RankedRivals[], set: Places): Draft => {
     const taken = new Set<GraphNode>()
     for (let round = 1; ; round++) {
-      const { losers, winners } = outcomeOf(round === 1 ? rivalries : rivalriesIn(set, taken))
+      const { losers, winners } = outcomeOf(round === 1 ? rivalries : rivalriesIn(set, taken), taken)
       const draft = createDraft(settlementPorts)
       draft.fall(losers)
       hear(ordered, draft, set)
-      const lost = winners.filter((winner) => draft.settlement.ruleAgainst(winner) !== undefined && !losers.has(winner))
+      const lost = winners.filter(
+        (winner) => draft.settlement.ruleAgainst(winner) !== undefined && !losers.has(winner) && !taken.has(winner),
+      )
       if (lost.length === 0 || round === RIVAL_ROUNDS_MAX) return draft
       for (const winner of lost) taken.add(winner)
     }
@@ -276,14 +289,25 @@ export function createCourt(graph: Graph): Court {
     return view.hasOwner() ? undefined : 'keeps-an-owner'
   }
 
+  /** How things stand once an entry is there: as before it, but where it speaks against what it saw. */
+  const settledAt = (node: GraphNode): Settlement => {
+    if (!isPossible(node) || judgedFirst(node).overrides.size === 0) return settledBefore[node.place] ?? nothing
+    const known = settledWith.get(node.place)
+    if (known !== undefined) return known
+    witnesses.follow(node.place + 1)
+    const settlement = decide(withPlace(node.past, node.place))
+    settledWith.set(node.place, settlement)
+    return settlement
+  }
+
   /** How things stand over a set that is the parents with all they saw; everything below `size` is judged. */
   const settledOver = (parents: readonly GraphNode[], size: number): Settlement => {
     const [first, ...others] = parents
     if (first === undefined) return nothing
-    const before = settledBefore[first.place] ?? nothing
+    const before = settledAt(first)
     // an entry on top of everything changes nothing of what was decided below it
     if (others.length === 0) return before
-    const isAgreed = others.every((other) => isSame(settledBefore[other.place] ?? nothing, before))
+    const isAgreed = others.every((other) => isSame(settledAt(other), before))
     if (isAgreed && !isCrossed(parents)) return before
     witnesses.follow(size)
     return decide(closureOf(parents))
@@ -335,7 +359,8 @@ export function createCourt(graph: Graph): Court {
       // other nodes take these places
       decided.clear()
       settlements.clear()
-      for (const settled of new Set(settledBefore)) settled.truncate(size)
+      for (const place of settledWith.keys()) if (place >= size) settledWith.delete(place)
+      for (const settled of new Set([...settledBefore, ...settledWith.values()])) settled.truncate(size)
     },
     verdict() {
       lookedBelow = Math.max(lookedBelow, nodes.length)
@@ -366,6 +391,12 @@ const UNJUDGED: Judged = {
   byRecovery: false,
   maker: undefined,
   lowersOwner: false,
+  overrides: NO_RIVALS,
+}
+
+/** Did this mesh begin when devices said a word of their own at their admission already? */
+function hasConsents([first]: readonly GraphNode[]): boolean {
+  return first?.entry.fields.type === 'create' && first.entry.fields.admissions === 'consented'
 }
 
 function placesOf(list: readonly GraphNode[]): string {

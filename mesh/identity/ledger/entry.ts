@@ -34,6 +34,7 @@ import type { DeviceKey } from '../device-key.ts'
 import { cleanName, NAME_MAX_LENGTH } from '../names.ts'
 import { ROLES } from '../roles.ts'
 import { openCertificate, signedCertificate, type Certificate } from './certificate.ts'
+import { checkConsent, signedConsent, type SignedConsent } from './consent.ts'
 import {
   checkPossession,
   checkProof,
@@ -74,6 +75,8 @@ const FIELDS = {
     name,
     person: z.object({ id: personId, name }),
     certificate: signedCertificate,
+    /** In this mesh nobody is let in without a word of the device itself; absent where it began earlier. */
+    admissions: z.optional(z.literal('consented')),
   }),
   admit: z.object({
     type: z.literal('admit'),
@@ -82,6 +85,8 @@ const FIELDS = {
     invitation: z.optional(z.object({ key: publicKey, proof: signature })),
     recovery: z.optional(z.object({ key: publicKey, proof: signature })),
     newPerson: z.optional(z.object({ name, role })),
+    /** The word of the device that comes. One that writes the entry itself has said it by that. */
+    consent: z.optional(signedConsent),
   }),
   certify: z.object({ type: z.literal('certify'), certificate: signedCertificate }),
   revoke: z.object({ type: z.literal('revoke'), device: z.optional(deviceId), person: z.optional(personId) }),
@@ -280,6 +285,7 @@ function checkForm(entry: LedgerEntry): void {
       return
     case 'admit':
       checkAdmit(fields, entry.certificate?.device)
+      if (fields.consent !== undefined) checkConsentForm(fields, fields.consent, entry.author)
       return
     case 'revoke':
       if ((fields.device === undefined) === (fields.person === undefined)) throw malformed('removes not one thing')
@@ -309,6 +315,14 @@ function checkAdmit(fields: FieldsOf<'admit'>, device: DeviceId | undefined): vo
     throw malformed('adds a person under an id that is not its first device’s')
 }
 
+/** A device agrees to one way of coming: by the very key that is shown here, or by the word of the author. */
+function checkConsentForm(fields: FieldsOf<'admit'>, { terms }: SignedConsent, author: DeviceId): void {
+  const way = fields.invitation !== undefined ? 'invitation' : fields.recovery !== undefined ? 'recovery' : 'device'
+  const agreed = terms.by === 'link' || terms.by === 'words' ? 'invitation' : terms.by
+  if (way !== agreed || (terms.by === 'device' && terms.device !== author))
+    throw malformed('admits a device in another way than it agreed to')
+}
+
 async function checkProofs(entry: LedgerEntry, mesh: MeshId | undefined): Promise<void> {
   const { fields } = entry
   if (fields.type === 'invite') await checkPossession(fields.key, entry.author, fields.possession)
@@ -318,9 +332,21 @@ async function checkProofs(entry: LedgerEntry, mesh: MeshId | undefined): Promis
   }
   if (fields.type !== 'admit') return
   const shown = fields.invitation ?? fields.recovery
-  if (shown === undefined) return
+  if (shown === undefined && fields.consent === undefined) return
   if (mesh === undefined) throw malformed('proves something to no mesh')
-  await checkProof(shown.key, shown.proof, mesh, fields.certificate)
+  if (shown !== undefined) await checkProof(shown.key, shown.proof, mesh, fields.certificate)
+  if (fields.consent === undefined || entry.certificate === undefined) return
+  const place = { mesh, key: shown?.key, certificate: fields.certificate }
+  await checkConsent(entry.certificate.device, fields.consent, place)
+}
+
+/**
+ * True when the device that an entry admits said itself that it comes: by its consent, or by
+ * writing the entry. Whose consent does not fit the invitation never counts at all.
+ */
+export function isConsented({ fields, author, certificate }: LedgerEntry): boolean {
+  if (fields.type === 'create') return true
+  return fields.type === 'admit' && (fields.consent !== undefined || certificate?.device === author)
 }
 
 function malformed(what: string): MeshError {

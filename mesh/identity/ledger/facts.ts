@@ -17,6 +17,7 @@ export type FactKey =
   | `room:${RoomId}`
   | `room-people:${RoomId}`
   | `rotate:${ScopeId}`
+  | `by:${DeviceId}`
   | 'decision'
   | 'admitted'
   | 'may-own'
@@ -103,6 +104,7 @@ export function carriesRights(node: GraphNode): boolean {
 /** What an entry is found by: whoever asked for one of these depends on it. */
 export function keysOf(node: GraphNode): FactKey[] {
   const keys = keysOfFields(node)
+  keys.push(`by:${node.entry.author}`)
   if (isDecision(node)) keys.push('decision')
   return keys
 }

@@ -3,7 +3,7 @@ import { asId, MeshError } from '../../base/index.ts'
 import { toHex } from '../../wire/index.ts'
 import type { Certificate, SignedCertificate } from './certificate.ts'
 import type { Verdicts } from './court.ts'
-import type { EntryFields, FieldsOf } from './entry.ts'
+import { isConsented, type EntryFields, type FieldsOf } from './entry.ts'
 import { inCommonOrder, type GraphNode } from './graph.ts'
 import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
@@ -148,6 +148,7 @@ function deviceOf(
     admission: admission.entry.hash,
     invitation: invitationOf(admission),
     recovered: isRecovered(admission),
+    consented: isConsented(admission.entry),
     removedAt: removal?.entry.at ?? null,
     removedBy: removal?.entry.author ?? null,
   }

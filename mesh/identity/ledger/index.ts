@@ -14,6 +14,14 @@ export {
   type SignedCertificate,
 } from './certificate.ts'
 export {
+  checkConsent,
+  CONSENT_BYTES,
+  signConsent,
+  type ConsentPlace,
+  type ConsentTerms,
+  type SignedConsent,
+} from './consent.ts'
+export {
   openEntry,
   signEntry,
   type EntryFields,
@@ -28,6 +36,8 @@ export {
   EXPIRY_SLACK_MS,
   inviteDraft,
   isOver,
+  openConsent,
+  termsOfInvitation,
   type InvitationTerms,
 } from './invitation.ts'
 export { holdingOf, recoveryRecipient, type KeyHolding } from './holders.ts'

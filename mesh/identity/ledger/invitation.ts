@@ -1,6 +1,7 @@
 import { MeshError, type DeviceId, type InvitationId, type MeshId, type PersonId } from '../../base/index.ts'
 import type { Role } from '../roles.ts'
 import type { SignedCertificate } from './certificate.ts'
+import { checkConsent, type ConsentTerms, type SignedConsent } from './consent.ts'
 import { readCertificate } from './certificate.ts'
 import type { FieldsOf } from './entry.ts'
 import { checkProof, invitationKey, invitationPossession, personIdOfInvitation } from './proofs.ts'
@@ -38,13 +39,38 @@ export function inviteDraft(secret: Uint8Array, maker: DeviceId, terms: Invitati
   }
 }
 
-/** The entry that admits the device of a certificate by an invitation whose proof it showed. */
+/** The entry that admits the device of a certificate by an invitation whose proof it showed, and to which it agreed. */
 export function admitByInvitation(
-  invitation: LedgerInvitation,
+  invitation: Pick<LedgerInvitation, 'person' | 'key'>,
   proof: Uint8Array,
   certificate: SignedCertificate,
+  consent: SignedConsent,
 ): FieldsOf<'admit'> {
-  return { type: 'admit', certificate, person: invitation.person, invitation: { key: invitation.key, proof } }
+  return { type: 'admit', certificate, person: invitation.person, invitation: { key: invitation.key, proof }, consent }
+}
+
+/** As what a device comes that was shown the link of an invitation. */
+export function termsOfInvitation(
+  invitation: Pick<LedgerInvitation, 'madeBy' | 'personName' | 'role' | 'confirmation'>,
+): ConsentTerms {
+  const { madeBy, personName, role, confirmation } = invitation
+  return { by: 'link', inviter: madeBy, person: personName ?? '', role, confirmation }
+}
+
+/**
+ * The signature of a device as its consent to an invitation, whose link or words it was shown.
+ * @throws MeshError `integrity` when it agreed to something else
+ */
+export async function openConsent(
+  invitation: LedgerInvitation,
+  given: { readonly certificate: SignedCertificate; readonly consent: Uint8Array; readonly by: 'link' | 'words' },
+  mesh: MeshId,
+): Promise<SignedConsent> {
+  const terms: ConsentTerms = given.by === 'words' ? { by: 'words' } : termsOfInvitation(invitation)
+  const consent = { terms, signature: given.consent }
+  const { certificate } = given
+  await checkConsent(readCertificate(certificate).device, consent, { mesh, key: invitation.key, certificate })
+  return consent
 }
 
 /**

@@ -46,7 +46,7 @@ export interface NewMesh {
 
 /** Makes a mesh with this device as its only one and its person as owner. Durable when it resolves. */
 export async function createLedger(ports: LedgerPorts, mesh: NewMesh, options: Cancellable = {}): Promise<Ledger> {
-  const fields: EntryFields = { type: 'create', ...mesh }
+  const fields: EntryFields = { type: 'create', ...mesh, admissions: 'consented' }
   const create = await signEntry(ports.key, fields, { parents: [], at: ports.clock.now() }, options)
   const ledger = await loadLedger(ports, asId<MeshId>(create.hash), options)
   await ledger.take([create.bytes], options)
@@ -338,6 +338,7 @@ function codeOf(rule: RuleName): ErrorCode {
     case 'not-allowed':
     case 'lost-support':
     case 'not-the-recovery-key':
+    case 'no-consent':
     case 'removal-first':
     case 'demotion-first':
       return 'unauthorized'

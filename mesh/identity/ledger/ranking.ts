@@ -1,5 +1,6 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
 import { precedenceIn, type Precedence, type Target } from './came-by-words.ts'
+import { isConsented } from './entry.ts'
 import type { FactKey, FactsOf } from './facts.ts'
 import { inCommonOrder, type GraphNode } from './graph.ts'
 import { hasPlace, intersectionOf, type Places } from './past.ts'
@@ -199,7 +200,8 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     if (device === undefined || same.length === 1) return false
     const hasOther = (past: Places): boolean => same.some((other) => other !== rival && hasPlace(past, other.place))
     return (witnesses.of(rival).get(device) ?? []).some(
-      ({ place, past, entry }) => hasPlace(set, place) && entry !== rival.entry && !hasOther(past),
+      ({ place, past, entry }) =>
+        hasPlace(set, place) && !same.some((other) => other.entry === entry) && !hasOther(past),
     )
   }
 
@@ -232,6 +234,9 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
     rivalsInRank(rivals, set) {
       const support = supportOf(rivals, set)
       const makers = new Set(rivals.map(makerOf))
+      // of different devices each has agreed, and it says nothing
+      const isOneDevice = new Set(rivals.flatMap(deviceOf)).size === 1
+      const word = (rival: GraphNode): number => Number(isOneDevice && isConsented(rival.entry))
       return rivals.toSorted((a, b) => {
         const [one, other] = [support.get(a) ?? NO_SUPPORT, support.get(b) ?? NO_SUPPORT]
         const own = Number(other.isOwn) - Number(one.isOwn)
@@ -240,7 +245,7 @@ export function createRanking({ facts, witnesses, judgedFirst }: RankingPorts): 
         const inviters = other.inviters - one.inviters
         const people = other.people.size - one.people.size
         const voices = makers.size === 1 ? inviters || people : people || inviters
-        return own || proof || voices || inCommonOrder(a, b)
+        return own || word(b) - word(a) || proof || voices || inCommonOrder(a, b)
       })
     },
   }

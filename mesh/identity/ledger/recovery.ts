@@ -1,6 +1,7 @@
 import type { MeshId, PersonId } from '../../base/index.ts'
 import type { RecoveryKeys } from '../../seal/index.ts'
 import type { SignedCertificate } from './certificate.ts'
+import type { SignedConsent } from './consent.ts'
 import type { FieldsOf } from './entry.ts'
 import { admissionProofBy, recoveryMessage } from './proofs.ts'
 import type { LedgerRecovery, LedgerState } from './state.ts'
@@ -17,13 +18,17 @@ export function recoveryProof(keys: RecoveryKeys, mesh: MeshId, certificate: Sig
   return admissionProofBy((message) => keys.sign.sign(message), mesh, certificate)
 }
 
-/** The entry that brings the device of a certificate back to the person of a recovery key. */
+/** The entry that brings the device of a certificate back to the person of a recovery key; without a consent only by that device itself. */
 export function admitByRecovery(
   recovery: Pick<LedgerRecovery, 'person' | 'sign'>,
   proof: Uint8Array,
   certificate: SignedCertificate,
+  consent?: SignedConsent,
 ): FieldsOf<'admit'> {
-  return { type: 'admit', certificate, person: recovery.person, recovery: { key: recovery.sign, proof } }
+  return {
+    ...{ type: 'admit', certificate, person: recovery.person, recovery: { key: recovery.sign, proof } },
+    ...(consent === undefined ? {} : { consent }),
+  }
 }
 
 /** Whose recovery key in force this is. */

@@ -15,7 +15,8 @@ export const RULES = {
   'already-removed': 'What the entry removes was already removed in what the entry saw.',
   'first-use-wins': 'Of several uses of one invitation the one counts that the mesh went on from, else the first.',
   'first-admission-wins':
-    'Of admissions of one device to different people the proven one counts, then the one the mesh went on from, then the first.',
+    'Of admissions of one device to different people the one counts that the device went on from, then one it agreed to, then a proven one, then the one the mesh went on from, then the first.',
+  'no-consent': 'Nobody is let in who did not agree to come as just this.',
   'invitation-not-open': 'An invitation that was used, taken back, or whose maker was removed admits nobody.',
   'not-the-recovery-key':
     'Only the recovery key in force brings a device back, and a device that was removed only by a proof for a new certificate.',

@@ -3,9 +3,10 @@ import { toHex } from '../../wire/index.ts'
 import { authorize, type Action, type ObjectOf } from '../authorize.ts'
 import type { Role } from '../roles.ts'
 import { certificateHash } from './certificate.ts'
-import type { FieldsOf, LedgerEntry } from './entry.ts'
+import { isConsented, type FieldsOf, type LedgerEntry } from './entry.ts'
 import type { FactsOf } from './facts.ts'
 import type { GraphNode } from './graph.ts'
+import { hasPlace } from './past.ts'
 import { invitationIdOfKey } from './proofs.ts'
 import { isSameKey } from './recovery.ts'
 import type { RuleName } from './rule-names.ts'
@@ -27,6 +28,11 @@ export interface Judged {
   readonly maker: { readonly device: DeviceId; readonly person: PersonId } | undefined
   /** True when it takes an owner's role, device or place. */
   readonly lowersOwner: boolean
+  /**
+   * Admissions it saw that it speaks against: the device agreed to this one, and was written
+   * down as another person's without being asked. Known from the first judgement.
+   */
+  readonly overrides: ReadonlySet<GraphNode>
 }
 
 /** What an entry is judged by. */
@@ -41,6 +47,8 @@ export interface Trial {
    * there: does its subject exist, is it new. Later ones ask only whether its right holds.
    */
   readonly isFirst: boolean
+  /** In this mesh nobody is let in without a word of the device itself. */
+  readonly needsConsent: boolean
   readonly judgedFirst: (node: GraphNode) => Judged
   readonly find: (hash: EntryHash) => GraphNode | undefined
   /** The highest generation of a scope among what it saw, void ones too; 0 for none. */
@@ -75,6 +83,7 @@ export function judge(trial: Trial): Judged {
     byRecovery: isByRecovery(trial.view, standing),
     maker,
     lowersOwner: lowersOwner(trial, node.entry),
+    overrides: overriddenBy(trial),
   }
 }
 
@@ -126,21 +135,46 @@ function judgeCreate(node: GraphNode, fields: FieldsOf<'create'>): Judged {
   return { ...fallen(undefined), admission: node, person: fields.person.id, role: 'owner' }
 }
 
-/** A recovery key may bring back a device with no other device's help. */
-function comesBackByItself({ node, view }: Trial, fields: FieldsOf<'admit'>): boolean {
+/** A recovery key may bring back a device with no other device's help, whoever claims it meanwhile. */
+function comesBackByItself(trial: Trial, fields: FieldsOf<'admit'>): boolean {
+  const { node, view } = trial
   if (fields.recovery === undefined || node.entry.certificate?.device !== node.entry.author) return false
   const standing = view.standingOf(node.entry.author)
-  return standing === undefined || standing.lost !== undefined
+  return standing === undefined || standing.lost !== undefined || isClaim(trial, standing)
 }
 
 function judgeReturn(trial: Trial, fields: FieldsOf<'admit'>): Judged {
-  return { ...fallen(recoveryRule(trial, fields)), person: fields.person }
+  return { ...fallen(recoveryRule(trial, fields)), person: fields.person, overrides: overriddenBy(trial) }
+}
+
+/** Somebody wrote the device down, and it neither said that it comes nor went on from it. */
+function isClaim({ node, view, facts, judgedFirst }: Trial, { admission }: Standing): boolean {
+  if (isConsented(admission.entry)) return false
+  const device = admission.entry.certificate?.device
+  const said = device === undefined ? [] : facts.of(`by:${device}`)
+  return !said.some(
+    (one) =>
+      one !== node && view.saw(one) && hasPlace(one.past, admission.place) && judgedFirst(one).rule === undefined,
+  )
+}
+
+/** Also those that were removed: who claims a device removes it again, at more than one place. */
+function overriddenBy(trial: Trial): ReadonlySet<GraphNode> {
+  const { entry } = trial.node
+  const { fields, certificate } = entry
+  if (!trial.isFirst || fields.type !== 'admit' || certificate === undefined || !isConsented(entry)) return NONE
+  const claims = trial.view
+    .standingsOf(certificate.device)
+    .filter((standing) => standing.person !== fields.person && isClaim(trial, standing))
+  return claims.length === 0 ? NONE : new Set(claims.map(({ admission }) => admission))
 }
 
 function admitRule(trial: Trial, author: Author, fields: FieldsOf<'admit'>): Found {
   const device = trial.node.entry.certificate?.device
   if (device === undefined) return 'unknown-subject'
-  if (trial.isFirst && trial.view.standingsOf(device).some(({ lost }) => lost === undefined)) return 'already-there'
+  if (trial.isFirst && isAlreadyThere(trial, device)) return 'already-there'
+  const consent = consentRule(trial, fields, device)
+  if (consent !== undefined) return consent
   if (fields.invitation !== undefined) return invitationRule(trial, author, fields, device)
   if (fields.recovery !== undefined) return allowed(author, 'admit-proven', 'recovery') ?? recoveryRule(trial, fields)
   if (fields.newPerson !== undefined) {
@@ -150,10 +184,39 @@ function admitRule(trial: Trial, author: Author, fields: FieldsOf<'admit'>): Fou
   return allowed(author, 'admit', fields.person === author.person ? 'own-device' : 'other-device')
 }
 
+/** A claim keeps nobody out who comes by their own word. */
+function isAlreadyThere(trial: Trial, device: DeviceId): boolean {
+  const mayOverride = isConsented(trial.node.entry)
+  return trial.view
+    .standingsOf(device)
+    .some((standing) => standing.lost === undefined && !(mayOverride && isClaim(trial, standing)))
+}
+
+/** A device comes only as what it agreed to; in a mesh that began earlier also without its word, as long as it says no other. */
+function consentRule(trial: Trial, fields: FieldsOf<'admit'>, device: DeviceId): Found {
+  const terms = fields.consent?.terms
+  if (terms === undefined) return trial.needsConsent && !isConsented(trial.node.entry) ? 'no-consent' : undefined
+  if (terms.by === 'recovery') return undefined
+  if (terms.by === 'device')
+    return trial.isFirst && isShownBefore(trial.view, device, fields) ? 'no-consent' : undefined
+  const found = fields.invitation === undefined ? undefined : inviteOf(trial, fields)
+  // what is not there is named as that
+  if (found === undefined) return undefined
+  const { entry, fields: invite } = found
+  const person = typeof invite.person === 'string' ? '' : invite.person.name
+  if (terms.by === 'words') return person === '' ? undefined : 'no-consent'
+  const isAsShown =
+    terms.inviter === entry.author &&
+    terms.person === person &&
+    terms.role === invite.role &&
+    terms.confirmation === invite.confirmation
+  return isAsShown ? undefined : 'no-consent'
+}
+
 /** The right is the maker's: what took it from the maker took it from the invitation. */
 function invitationRule(trial: Trial, author: Author, fields: FieldsOf<'admit'>, device: DeviceId): Found {
   const { view } = trial
-  const invite = inviteOf(trial, fields)
+  const invite = inviteOf(trial, fields)?.fields
   const maker = makerOf(trial, fields)
   if (invite === undefined || maker === undefined) return trial.isFirst ? 'unknown-subject' : 'lost-support'
   const id = invitationIdOfKey(invite.key)
@@ -192,12 +255,14 @@ function recoveryRule({ node, view }: Trial, fields: FieldsOf<'admit'>): Found {
   return view.recoveryReplaced(fields.person, fields.recovery.key) ? 'not-the-recovery-key' : undefined
 }
 
-/** Everybody can read the proof: it brings the device back once, not again after it was removed. */
+/** Everybody can read a proof or a consent: it lets the device in once, not again after it was removed. */
 function isShownBefore(view: View, device: DeviceId | undefined, { certificate }: FieldsOf<'admit'>): boolean {
   if (device === undefined) return false
   const hash = toHex(certificateHash(certificate))
   return view.standingsOf(device).some(({ lost, admission: { entry } }) => {
-    if (lost === undefined || entry.fields.type !== 'admit' || entry.fields.recovery === undefined) return false
+    if (lost === undefined || entry.fields.type !== 'admit') return false
+    // what somebody wrote of it without asking spends nothing
+    if (entry.fields.recovery === undefined && entry.fields.consent?.terms.by !== 'device') return false
     return toHex(certificateHash(entry.fields.certificate)) === hash
   })
 }
@@ -334,10 +399,13 @@ function allowed<Of extends Action>(author: Author, action: Of, object: ObjectOf
   return authorize(author.role.now, action, object).allowed ? undefined : 'demotion-first'
 }
 
-function inviteOf({ view }: Trial, fields: FieldsOf<'admit'>): FieldsOf<'invite'> | undefined {
+function inviteOf(
+  { view }: Trial,
+  fields: FieldsOf<'admit'>,
+): { readonly entry: LedgerEntry; readonly fields: FieldsOf<'invite'> } | undefined {
   if (fields.invitation === undefined) return undefined
-  const found = view.inviteOf(invitationIdOfKey(fields.invitation.key))?.entry.fields
-  return found?.type === 'invite' ? found : undefined
+  const entry = view.inviteOf(invitationIdOfKey(fields.invitation.key))?.entry
+  return entry?.fields.type === 'invite' ? { entry, fields: entry.fields } : undefined
 }
 
 function makerOf(trial: Trial, fields: FieldsOf<'admit'>): Judged['maker'] {
@@ -357,8 +425,11 @@ function fallen(rule: Found): Judged {
     byRecovery: false,
     maker: undefined,
     lowersOwner: false,
+    overrides: NONE,
   }
 }
+
+const NONE: ReadonlySet<GraphNode> = new Set()
 
 /** Did the device come by the recovery key of its person, and is that key still in force here? */
 function isByRecovery(view: View, { admission, person }: Standing): boolean {

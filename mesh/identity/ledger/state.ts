@@ -33,6 +33,8 @@ export interface LedgerDevice {
   readonly invitation: InvitationId | null
   /** True: it came by the recovery key of its person. */
   readonly recovered: boolean
+  /** True: it said itself that it comes as this. False only in a mesh that began before devices did. */
+  readonly consented: boolean
   readonly removedAt: number | null
   readonly removedBy: DeviceId | null
 }

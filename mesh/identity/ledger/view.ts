@@ -60,7 +60,7 @@ export function personOfAdmission(node: GraphNode): PersonId {
   return (fields as FieldsOf<'admit'>).person
 }
 
-/** Looks from one place. */
+/** Looks from one place, as things are when it is made: to be used for one judgement or one fold. */
 export function createView(ports: ViewPorts): View {
   const { facts } = ports
   const inForce = (node: GraphNode): boolean => ports.sees(node) && ports.counts(node)
@@ -72,6 +72,18 @@ export function createView(ports: ViewPorts): View {
     return ports.isAgainst(key, takes) ? 'removal-first' : undefined
   }
 
+  /** The same for many: looked up once, as one device may have been let in and out often. */
+  const lossesBy = (key: FactKey): ((admission: GraphNode) => Standing['lost']) => {
+    const removals = facts.of(key).filter(inForce)
+    let unseen: readonly GraphNode[] | undefined
+    return (admission) => {
+      const takes = (removal: GraphNode): boolean => !hasPlace(admission.past, removal.place)
+      if (removals.some(takes)) return 'removed'
+      unseen ??= ports.against(key)
+      return unseen.some(takes) ? 'removal-first' : undefined
+    }
+  }
+
   const personLost = (person: PersonId): Standing['lost'] => lostTo(`removal:${person}`, undefined)
 
   const standing = (admission: GraphNode, device: DeviceId): Standing => {
@@ -80,11 +92,28 @@ export function createView(ports: ViewPorts): View {
     return { admission, person, lost }
   }
 
-  const standingsOf = (device: DeviceId): Standing[] =>
-    facts
-      .of(`admission:${device}`)
-      .filter(inForce)
-      .map((admission) => standing(admission, device))
+  // one judgement asks for the same more than once
+  const known = new Map<DeviceId, readonly Standing[]>()
+  const standingsOf = (device: DeviceId): readonly Standing[] => {
+    const found = known.get(device) ?? lookUp(device)
+    known.set(device, found)
+    return found
+  }
+
+  const lookUp = (device: DeviceId): readonly Standing[] => {
+    const admissions = facts.of(`admission:${device}`).filter(inForce)
+    const [only] = admissions
+    if (only === undefined) return []
+    if (admissions.length === 1) return [standing(only, device)]
+    const ofDevice = lossesBy(`removal:${device}`)
+    const ofPeople = new Map<PersonId, typeof ofDevice>()
+    return admissions.map((admission) => {
+      const person = personOfAdmission(admission)
+      const ofPerson = ofPeople.get(person) ?? lossesBy(`removal:${person}`)
+      ofPeople.set(person, ofPerson)
+      return { admission, person, lost: ofDevice(admission) ?? ofPerson(admission) }
+    })
+  }
 
   const inviteOf = (id: InvitationId): GraphNode | undefined => firstOf(facts.of(`invite:${id}`).filter(inForce))
 
@@ -131,7 +160,7 @@ export function createView(ports: ViewPorts): View {
     inForce,
     standingsOf,
     standingOf(device) {
-      const all = standingsOf(device).sort((a, b) => inCommonOrder(a.admission, b.admission))
+      const all = standingsOf(device).toSorted((a, b) => inCommonOrder(a.admission, b.admission))
       return (
         all.find(({ lost }) => lost === undefined) ?? all.find(({ lost }) => lost === 'removal-first') ?? all.at(-1)
       )

@@ -22,6 +22,7 @@ import {
   openEntry,
   parseInvitation,
   signCertificate,
+  signConsent,
   signEntry,
   type DeviceKey,
   type EntryFields,
@@ -29,6 +30,7 @@ import {
 } from '../../../mesh/identity/index.ts'
 import { CONTROL } from '../../../mesh/net/protocols/control/messages.ts'
 import { JOIN } from '../../../mesh/net/protocols/join/messages.ts'
+import { toHex } from '../../../mesh/wire/index.ts'
 import { createMemoryStore } from '../memory-store.ts'
 import { until } from '../wait.ts'
 import { rawStream, type RawStream } from './raw-stream.ts'
@@ -81,6 +83,8 @@ export interface Adversary {
   entry(fields: EntryFields, parents?: readonly EntryHash[]): Promise<Uint8Array>
   /** The frame of a knock, with words nobody will type. */
   knock(): object
+  /** Knocks on a stream of the join protocol, and agrees to come, until it is told to wait. */
+  knockOn(stream: RawStream): Promise<void>
   stop(): Promise<void>
 }
 
@@ -127,12 +131,17 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
       }),
     )
 
+  const knockFrame = () => {
+    const { publicKey, privateKey } = invitationKey(systemRandom.bytes(16))
+    return { type: 'knock', certificate, key: publicKey, proof: knockProof(privateKey, certificate) }
+  }
+
   let link = ''
   let mesh = asId<MeshId>('0'.repeat(64))
   const entries: Uint8Array[] = []
 
   const proveLink = async (): Promise<void> => {
-    const { secret } = parseInvitation(link)
+    const { secret, inviter, person, role: shown, confirmation } = parseInvitation(link)
     const { publicKey, privateKey } = invitationKey(secret)
     const connection = await dialOneOf(target.door?.() ?? target.addresses())
     const stream = await open(connection, JOIN.id)
@@ -141,6 +150,9 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
     const commitment = systemRandom.bytes(COMMITMENT_BYTES)
     const invitation = invitationIdOfKey(publicKey)
     await stream.write({ type: 'prove', invitation, certificate, proof, commitment, pictures: false })
+    const terms = { by: 'link', inviter, person, role: shown, confirmation } as const
+    const consent = await signConsent(key, terms, { mesh, key: publicKey, certificate })
+    await stream.write({ type: 'consent', consent })
     for (;;) {
       const frame = await stream.read()
       if (frame['type'] === 'end') break
@@ -180,9 +192,15 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
       const heads = parents ?? (last === undefined ? [] : [(await openEntry(last, mesh)).hash])
       return (await signEntry(key, fields, { parents: heads, at: systemClock.now(), mesh })).bytes
     },
-    knock() {
-      const { publicKey, privateKey } = invitationKey(systemRandom.bytes(16))
-      return { type: 'knock', certificate, key: publicKey, proof: knockProof(privateKey, certificate) }
+    knock: () => knockFrame(),
+    async knockOn(stream) {
+      const knock = knockFrame()
+      await stream.write(knock)
+      const told = toHex((await stream.read())['mesh'] as Uint8Array) as MeshId
+      const consent = await signConsent(key, { by: 'words' }, { mesh: told, key: knock.key, certificate })
+      await stream.write({ type: 'consent', consent })
+      const { type } = await stream.read()
+      if (type !== 'waiting') throw new MeshError('bug', 'The knock was not taken.')
     },
     async stop() {
       await node.stop()

@@ -1,11 +1,12 @@
 import type { Connection } from '@libp2p/interface'
 import { MeshError, PENDING_JOIN_MS, type Clock, type DeviceId } from '../../../base/index.ts'
+import type { JoinersWord } from '../join/join.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import {
   COMPARE,
   inviterNonce,
-  joinerDiffers,
   joinerNonce,
+  joinersWord,
   joinerThere,
   type JoinerExchanged,
   type JoinerWaits,
@@ -24,12 +25,17 @@ export interface Comparing {
     joiner: JoinerWaits,
     options: {
       exchange(nonce: Uint8Array): Promise<Uint8Array>
-      differs(): Promise<void>
+      /** As the joiner said it to the caller. */
+      word(): Promise<JoinersWord>
       readonly signal: AbortSignal
     },
   ): Promise<void>
   /** A device of the same person exchanged numbers with a joiner. @throws as {@link compareFor} */
-  hear(from: DeviceId, joiner: JoinerExchanged, options: { readonly signal: AbortSignal }): Promise<void>
+  hear(
+    from: DeviceId,
+    joiner: JoinerExchanged,
+    options: { word(): Promise<JoinersWord>; readonly signal: AbortSignal },
+  ): Promise<void>
 }
 
 /** Devices of the mesh tell whom they have on their line; the stream is open for as long as that one waits. */
@@ -39,7 +45,11 @@ export function compareProtocol(comparing: Comparing): Protocol {
     callers: 'read-ledger',
     async handle(stream, { signal }) {
       const joiner = await stream.read(joinerThere, FIRST_FRAME)
-      if (joiner.type === 'exchanged') await comparing.hear(stream.peer, joiner, { signal })
+      const word = async (): Promise<JoinersWord> => {
+        const said = await stream.read(joinersWord, { signal })
+        return said.type === 'differ' ? 'differ' : said.consent
+      }
+      if (joiner.type === 'exchanged') await comparing.hear(stream.peer, joiner, { word, signal })
       else {
         await comparing.compareFor(stream.peer, joiner, {
           signal,
@@ -47,9 +57,7 @@ export function compareProtocol(comparing: Comparing): Protocol {
             await stream.write({ type: 'compare', nonce }, { signal })
             return (await stream.read(joinerNonce, FIRST_FRAME)).nonce
           },
-          async differs() {
-            await stream.read(joinerDiffers, { signal })
-          },
+          word,
         })
       }
       stream.close()
@@ -63,8 +71,8 @@ export interface ComparedThere {
   readonly nonce: Uint8Array
   /** Tells it the joiner's. */
   open(nonce: Uint8Array): Promise<void>
-  /** Tells it that the joiner's person sees other pictures. */
-  differ(): Promise<void>
+  /** Tells it what the joiner said: that it comes, or that its person sees other pictures. */
+  tell(word: JoinersWord): Promise<void>
   /** Aborted when that device is gone or has no more to do with it. */
   readonly over: AbortSignal
 }
@@ -89,7 +97,7 @@ export async function compareAt(
     const { nonce } = await stream.read(inviterNonce, { signal, timeoutMs: FIRST_FRAME.timeoutMs })
     const over = new AbortController()
     // it says nothing more: what comes is that it ends, and why
-    stream.read(joinerDiffers, { signal }).then(
+    stream.read(joinersWord, { signal }).then(
       () => {
         over.abort(new MeshError('malformed', 'The device that compares said something it does not say.'))
       },
@@ -103,8 +111,8 @@ export async function compareAt(
       async open(opened) {
         await stream.write({ type: 'open', nonce: opened }, options)
       },
-      async differ() {
-        await stream.write({ type: 'differ' }, options)
+      async tell(word) {
+        await stream.write(wordFrame(word), options)
       },
     }
   } catch (error) {
@@ -114,14 +122,15 @@ export async function compareAt(
 }
 
 /**
- * Tells a device of the same person whom this one has exchanged numbers with, until `signal`.
+ * Tells a device of the same person whom this one has exchanged numbers with, and that one's word
+ * once it is there, until `signal`.
  * @throws MeshError what the other device told, `unsupported`, `peer-gone`
  */
 export async function tellExchanged(
   connection: Connection,
   joiner: Omit<JoinerExchanged, 'type'>,
   ports: { readonly clock: Clock },
-  options: { readonly signal: AbortSignal },
+  options: { readonly word: Promise<JoinersWord>; readonly signal: AbortSignal },
 ): Promise<void> {
   const stream = await openStream(connection, COMPARE, ports, options)
   const { signal } = options
@@ -132,10 +141,15 @@ export async function tellExchanged(
   if (signal.aborted) end()
   try {
     await stream.write({ type: 'exchanged', ...joiner }, options)
+    void options.word.then((word) => stream.write(wordFrame(word), options)).catch(() => undefined)
     // says nothing until it is over, unless it refuses
-    await stream.read(joinerDiffers, { signal, timeoutMs: PENDING_JOIN_MS })
+    await stream.read(joinersWord, { signal, timeoutMs: PENDING_JOIN_MS })
   } finally {
     signal.removeEventListener('abort', end)
     stream.abort(signal.aborted ? signal.reason : 'done')
   }
+}
+
+function wordFrame(word: JoinersWord): object {
+  return word === 'differ' ? { type: 'differ' } : { type: 'consent', consent: word }
 }

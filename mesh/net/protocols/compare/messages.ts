@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 import { PENDING_JOINS_MAX, STRANGER_FRAME_MAX_BYTES } from '../../../base/index.ts'
-import { COMMITMENT_BYTES, NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
+import { COMMITMENT_BYTES, CONSENT_BYTES, NONCE_BYTES, signedCertificate } from '../../../identity/index.ts'
 import { exactBytes, invitationId } from '../../../wire/index.ts'
 import type { ProtocolShape } from '../../protocol.ts'
 
 /** A join that came to one device of the mesh and is compared at another: one stream for as long as it waits. */
 export const COMPARE: ProtocolShape = {
-  id: '/plexus/compare/1.0.0',
+  id: '/plexus/compare/2.0.0',
   maxFrameBytes: STRANGER_FRAME_MAX_BYTES,
   maxStreams: PENDING_JOINS_MAX,
 }
@@ -36,8 +36,11 @@ export const inviterNonce = z.object({ type: z.literal('compare'), nonce: exactB
 /** And the joiner's, which it was bound to before. */
 export const joinerNonce = z.object({ type: z.literal('open'), nonce: exactBytes(NONCE_BYTES) })
 
-/** Later: the joiner's person says that the pictures differ. */
-export const joinerDiffers = z.object({ type: z.literal('differ') })
+/** Later: the joiner agreed to come, so that it can be written down, or its person says that the pictures differ. */
+export const joinersWord = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('consent'), consent: exactBytes(CONSENT_BYTES) }),
+  z.object({ type: z.literal('differ') }),
+])
 
 /** A joiner at another device. */
 export type JoinerThere = z.output<typeof joinerThere>

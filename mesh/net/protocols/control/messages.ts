@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { ADDRESSES_MAX, FRAME_MAX_BYTES, KNOCKS_TOLD_MAX, LEDGER_HEADS_MAX, MODELS_MAX } from '../../../base/index.ts'
-import { signedCertificate } from '../../../identity/index.ts'
+import { CONSENT_BYTES, signedCertificate } from '../../../identity/index.ts'
 import {
   address,
   deviceId,
@@ -72,6 +72,8 @@ export const knock = z.object({
   key: exactBytes(32),
   proof: exactBytes(64),
   path: z.enum(['direct', 'relayed']),
+  /** Its signature that it comes by these words into this mesh; earlier versions tell of none, and cannot be helped. */
+  consent: z.optional(exactBytes(CONSENT_BYTES)),
 })
 
 /** A device the sender is linked with, and where that device says it can be reached. */

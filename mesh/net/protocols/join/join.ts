@@ -18,7 +18,7 @@ import { fromHex, toHex } from '../../../wire/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import { batches } from '../ledger/ledger.ts'
 import { isRelayed, type FrameStream } from '../../stream.ts'
-import { JOIN, openedNonce, picturesDiffer, prove, recoveryProven, recoveryWritten, verdict } from './messages.ts'
+import { agreed, JOIN, joinersWord, openedNonce, prove, recoveryProven, recoveryWritten, verdict } from './messages.ts'
 
 /** A proof that arrived, as admission judges it. */
 export interface ProofGiven {
@@ -34,33 +34,41 @@ export interface ProofGiven {
   readonly connection: Connection
 }
 
-/** What the admitting side may want of the joiner where pictures are compared. */
-export interface PicturesAtDoor {
+/** What the admitting side may want of the joiner: its word, and before that its number where pictures are compared. */
+export interface JoinerAtDoor {
   /** Nobody is there yet who compares: it may take a while. */
   waiting(): Promise<void>
   /** Tells the inviter's number, which nothing can change any more, and resolves to the joiner's. */
   exchange(nonce: Uint8Array): Promise<Uint8Array>
-  /** Resolves if the joiner's person says that the pictures differ; after the exchange. */
-  differs(): Promise<void>
+  /**
+   * Resolves to the joiner's signature that it comes, which may take its person a while after an
+   * exchange; or to `differ`, if that one sees other pictures. Asked for once.
+   */
+  word(): Promise<JoinersWord>
   readonly signal: AbortSignal
 }
+
+/** That a joiner comes, as bytes of its signature; or that its person saw other pictures. */
+export type JoinersWord = Uint8Array | 'differ'
 
 /** The admitting side. */
 export interface Admission {
   /**
-   * Judges a proof and resolves with the ledger that names the joiner, parents first.
+   * Judges a proof and resolves with the ledger that names the joiner, parents first. Nothing is
+   * written down before the joiner's word is there.
    * @throws MeshError `invitation-unknown`, `invitation-used`, `invitation-expired`, `refused`, `malformed`,
    * `integrity`, `offline` (the device that compared is gone), `busy`
    */
-  admit(given: ProofGiven, options: PicturesAtDoor): Promise<readonly Uint8Array[]>
+  admit(given: ProofGiven, options: JoinerAtDoor): Promise<readonly Uint8Array[]>
   /**
-   * Admits a device that version 0.1 had on this device's own list; the same ledger.
+   * Admits a device that version 0.1 had on this device's own list; the same ledger. `agree`
+   * asks for its signature that it comes into the mesh that is named to it.
    * @throws MeshError `not-admitted`, `removed`, `malformed`, `refused`
    */
   readmit(
     device: DeviceId,
     certificate: SignedCertificate,
-    options: { readonly signal: AbortSignal },
+    options: { agree(mesh: MeshId): Promise<Uint8Array>; readonly signal: AbortSignal },
   ): Promise<readonly Uint8Array[]>
 }
 
@@ -69,6 +77,7 @@ export interface Knocking {
   /**
    * Waits until somebody of this mesh typed the words, and resolves with the ledger, parents first.
    * A newcomer always finds a place; in a crowd it may lose it, and comes again with the same words.
+   * `agree` asks for its signature that it comes by them, into the mesh that is named to it.
    * @throws MeshError `busy` (it lost its place), `timeout`, `refused`, `integrity`
    */
   knock(
@@ -79,6 +88,7 @@ export interface Knocking {
       readonly proof: Uint8Array
     },
     options: {
+      agree(mesh: MeshId): Promise<Uint8Array>
       readonly signal: AbortSignal
       readonly path: 'direct' | 'relayed'
       /** The address it comes from. */
@@ -105,6 +115,8 @@ export interface Recovering {
       readonly certificate: SignedCertificate
       readonly key: Uint8Array
       readonly proof: Uint8Array
+      /** Its signature that it comes by that key. */
+      readonly consent: Uint8Array
     },
     options: {
       readonly write: (person: PersonId, heads: readonly EntryHash[]) => Promise<Uint8Array>
@@ -134,43 +146,60 @@ export function joinProtocol(admission: Admission, knocking: Knocking, recoverin
     signal: AbortSignal,
   ): Promise<readonly Uint8Array[]> {
     const device = stream.peer
+    const agree = async (mesh: MeshId): Promise<Uint8Array> => {
+      await stream.write({ type: 'mesh', mesh: fromHex(mesh) }, { signal })
+      return (await stream.read(agreed, FIRST_FRAME)).consent
+    }
     switch (said.type) {
       case 'return':
-        return admission.readmit(device, said.certificate, { signal })
+        return admission.readmit(device, said.certificate, { agree, signal })
       case 'knock':
-        await stream.write({ type: 'waiting' }, { signal })
         return knocking.knock(
           { ...said, device },
-          { signal, path: isRelayed(connection) ? 'relayed' : 'direct', from: connection.remoteAddr.toString() },
+          {
+            async agree(mesh) {
+              const consent = await agree(mesh)
+              await stream.write({ type: 'waiting' }, { signal })
+              return consent
+            },
+            signal,
+            path: isRelayed(connection) ? 'relayed' : 'direct',
+            from: connection.remoteAddr.toString(),
+          },
         )
       case 'recover': {
         const mesh = await recovering.meshOf(said.key, { signal })
         await stream.write({ type: 'mesh', mesh: fromHex(mesh) }, { signal })
-        const { proof } = await stream.read(recoveryProven, FIRST_FRAME)
+        const { proof, consent } = await stream.read(recoveryProven, FIRST_FRAME)
         const write = async (person: PersonId, heads: readonly EntryHash[]): Promise<Uint8Array> => {
           await stream.write({ type: 'write', person, heads: heads.map((head) => fromHex(head)) }, { signal })
           return (await stream.read(recoveryWritten, FIRST_FRAME)).entry
         }
-        return recovering.bringBack({ device, certificate: said.certificate, key: said.key, proof }, { write, signal })
+        const given = { device, certificate: said.certificate, key: said.key, proof, consent }
+        return recovering.bringBack(given, { write, signal })
       }
       case 'prove':
-        return admission.admit({ ...said, device, connection }, picturesOver(stream, signal))
+        return admission.admit({ ...said, device, connection }, joinerOver(stream, signal))
     }
   }
 }
 
-function picturesOver(stream: FrameStream, signal: AbortSignal): PicturesAtDoor {
+function joinerOver(stream: FrameStream, signal: AbortSignal): JoinerAtDoor {
+  let hasExchanged = false
   return {
     signal,
     waiting: async () => {
       await stream.write({ type: 'waiting' }, { signal })
     },
     async exchange(nonce) {
+      hasExchanged = true
       await stream.write({ type: 'compare', nonce }, { signal })
       return (await stream.read(openedNonce, FIRST_FRAME)).nonce
     },
-    async differs() {
-      await stream.read(picturesDiffer, { signal })
+    async word() {
+      // where people compare they take their time
+      const said = await stream.read(joinersWord, hasExchanged ? { signal } : { signal, ...FIRST_FRAME })
+      return said.type === 'differ' ? 'differ' : said.consent
     },
   }
 }
@@ -184,10 +213,15 @@ export interface OwnProof {
   readonly pictures: boolean
 }
 
-/** What a joiner does when pictures are compared. */
+/** What a joiner says, and does when pictures are compared. */
 export interface PicturesAtJoiner {
   /** The other side's number came, once: gives the joiner's own, to which it was bound. */
   exchange(nonce: Uint8Array): Uint8Array
+  /**
+   * This device's signature that it comes, once its person agreed to what is shown; asked for
+   * after the exchange where pictures are compared. Rejects when its person does not agree.
+   */
+  consent(): Promise<Uint8Array>
   /** Rejects when its person says that the pictures differ. */
   readonly differs: Promise<never>
 }
@@ -207,7 +241,7 @@ export async function proveInvitation(
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal; readonly pictures: PicturesAtJoiner },
 ): Promise<readonly Uint8Array[]> {
-  return askForLedger(connection, { type: 'prove', ...own }, ports, options)
+  return askForLedger(connection, { type: 'prove', ...own }, ports, { ...options, saysAtOnce: !own.pictures })
 }
 
 /**
@@ -218,11 +252,21 @@ export async function proveInvitation(
  */
 export async function knockAt(
   connection: Connection,
-  own: { readonly certificate: SignedCertificate; readonly key: Uint8Array; readonly proof: Uint8Array },
+  own: {
+    readonly certificate: SignedCertificate
+    readonly key: Uint8Array
+    readonly proof: Uint8Array
+    /** This device's signature that it comes by its words into the mesh that the other names. */
+    consent(mesh: MeshId): Promise<Uint8Array>
+  },
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
 ): Promise<LedgerGiven> {
-  return meshOf(await askForLedger(connection, { type: 'knock', ...own }, ports, options))
+  const { certificate, key, proof } = own
+  return askNamed(connection, { type: 'knock', certificate, key, proof }, ports, options, async (mesh) => ({
+    type: 'consent',
+    consent: await own.consent(mesh),
+  }))
 }
 
 /**
@@ -237,6 +281,8 @@ export async function recoverAt(
     readonly certificate: SignedCertificate
     readonly key: Uint8Array
     proofFor(mesh: MeshId): Uint8Array
+    /** This device's signature that it comes by that key. */
+    consent(mesh: MeshId): Promise<Uint8Array>
     /** The entry by which this device brings itself back, where the other may admit nobody. */
     write(mesh: MeshId, person: PersonId, heads: readonly EntryHash[]): Promise<Uint8Array>
   },
@@ -245,19 +291,15 @@ export async function recoverAt(
 ): Promise<LedgerGiven> {
   const { certificate, key } = own
   let named: MeshId | undefined
-  const entries = await askForLedger(connection, { type: 'recover', certificate, key }, ports, {
-    ...options,
-    onMesh(mesh) {
-      named = mesh
-      return { type: 'proof', proof: own.proofFor(mesh) }
-    },
-    async onWrite(person, heads) {
-      if (named === undefined) throw new MeshError('malformed', 'The other device did not name its mesh.')
-      return { type: 'written', entry: await own.write(named, person, heads) }
-    },
+  const question = { type: 'recover', certificate, key }
+  const onWrite = async (person: PersonId, heads: readonly EntryHash[]): Promise<object> => {
+    if (named === undefined) throw notNamed()
+    return { type: 'written', entry: await own.write(named, person, heads) }
+  }
+  return askNamed(connection, question, ports, { ...options, onWrite }, async (mesh) => {
+    named = mesh
+    return { type: 'proof', proof: own.proofFor(mesh), consent: await own.consent(mesh) }
   })
-  if (named === undefined) throw new MeshError('malformed', 'The other device did not name its mesh.')
-  return { mesh: named, entries }
 }
 
 /** A ledger that was given, and the mesh it says it is of. */
@@ -273,19 +315,42 @@ export interface LedgerGiven {
  */
 export async function proveEarlier(
   connection: Connection,
-  certificate: SignedCertificate,
+  own: { readonly certificate: SignedCertificate; consent(mesh: MeshId): Promise<Uint8Array> },
   ports: { readonly clock: Clock },
   options: { readonly signal: AbortSignal },
 ): Promise<LedgerGiven> {
-  const entries = await askForLedger(connection, { type: 'return', certificate }, ports, options)
+  const question = { type: 'return', certificate: own.certificate }
   // Noise has proven that this is the keeper itself: its ledger is the one to go to
-  return meshOf(entries)
+  return askNamed(connection, question, ports, options, async (mesh) => ({
+    type: 'consent',
+    consent: await own.consent(mesh),
+  }))
 }
 
-async function meshOf(entries: readonly Uint8Array[]): Promise<LedgerGiven> {
+/** Asks a device that names its mesh; where it does not, because it knows this one already, the ledger does. */
+async function askNamed(
+  connection: Connection,
+  question: object,
+  ports: { readonly clock: Clock },
+  options: Omit<Parameters<typeof askForLedger>[3], 'onMesh' | 'pictures'>,
+  answer: (mesh: MeshId) => Promise<object>,
+): Promise<LedgerGiven> {
+  let named: MeshId | undefined
+  const onMesh = (mesh: MeshId): Promise<object> => {
+    named = mesh
+    return answer(mesh)
+  }
+  const entries = await askForLedger(connection, question, ports, { ...options, onMesh })
   const [first] = entries
   if (first === undefined) throw new MeshError('malformed', 'The other device answered with an empty ledger.')
-  return { mesh: asId<MeshId>((await openEntry(first, undefined)).hash), entries }
+  const mesh = asId<MeshId>((await openEntry(first, undefined)).hash)
+  if (named !== undefined && named !== mesh)
+    throw new MeshError('integrity', 'The other device named another mesh than the one it answered with.')
+  return { mesh, entries }
+}
+
+function notNamed(): MeshError {
+  return new MeshError('malformed', 'The other device did not name its mesh.')
 }
 
 async function askForLedger(
@@ -296,8 +361,10 @@ async function askForLedger(
     readonly signal: AbortSignal
     /** Absent: no pictures are compared. */
     readonly pictures?: PicturesAtJoiner
+    /** It comes without comparing anything: what it was shown before is all. */
+    readonly saysAtOnce?: boolean
     /** What to say when the mesh is named; absent: it is not asked for. */
-    readonly onMesh?: (mesh: MeshId) => object
+    readonly onMesh?: (mesh: MeshId) => Promise<object>
     /** What to say when one is to write one's own admission; absent: it is not asked for. */
     readonly onWrite?: (person: PersonId, heads: readonly EntryHash[]) => Promise<object>
   },
@@ -306,6 +373,8 @@ async function askForLedger(
   const { pictures } = options
   try {
     await stream.write(question, options)
+    if (options.saysAtOnce === true && pictures !== undefined)
+      await stream.write({ type: 'consent', consent: await pictures.consent() }, options)
     const ledger: Uint8Array[] = []
     let sizeBytes = 0
     let compared = false
@@ -325,7 +394,7 @@ async function askForLedger(
         if (isNamed || options.onMesh === undefined)
           throw new MeshError('malformed', 'The other device named its mesh where that was not asked for.')
         isNamed = true
-        await stream.write(options.onMesh(asId<MeshId>(toHex(answer.mesh))), options)
+        await stream.write(await options.onMesh(asId<MeshId>(toHex(answer.mesh))), options)
         continue
       }
       if (answer.type === 'write') {
@@ -342,6 +411,7 @@ async function askForLedger(
           throw new MeshError('malformed', 'The other device asked to compare pictures where none were to be.')
         compared = true
         await stream.write({ type: 'open', nonce: pictures.exchange(answer.nonce) }, options)
+        sayThatItComes(stream, pictures)
         continue
       }
       ledger.push(...answer.entries)
@@ -355,6 +425,14 @@ async function askForLedger(
     stream.abort(error)
     throw error
   }
+}
+
+/** Says so once the person agreed. A no is told by `differs`, and a line that is gone by the reading. */
+function sayThatItComes(stream: FrameStream, pictures: PicturesAtJoiner): void {
+  void pictures
+    .consent()
+    .then((consent) => stream.write({ type: 'consent', consent }))
+    .catch(() => undefined)
 }
 
 /** The joiner's person saw other pictures than the other screen shows: somebody is in between. */
