@@ -40,7 +40,7 @@ export {
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
 export { randomInt, sortableId, type Random } from './random.ts'
-export { type LogEntry, type PlatformStore, type Store, type StoreOptions } from './store.ts'
+export { type LogEntry, type PlatformStore, type ReadLogOptions, type Store, type StoreOptions } from './store.ts'
 export {
   ADDRESSES_MAX,
   ARCHIVE_CHUNK_BYTES,
@@ -186,6 +186,7 @@ export {
   SYNC_OFFERS_WAITING_MAX,
   SYNC_OVER_MS,
   SYNC_PROSPECT_MS,
+  SYNC_PROOF_MAX_BYTES,
   SYNC_PROSPECTS_MAX,
   SYNC_RETRY_MAX_MS,
   SYNC_ENVELOPE_MAX_BYTES,

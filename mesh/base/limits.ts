@@ -345,6 +345,8 @@ export const SYNC_GRANT_BYTES = 256 * 1024
 export const SYNC_BATCH_BYTES = 128 * 1024
 /** Most envelopes in one frame. */
 export const SYNC_BATCH_ENVELOPES = 256
+/** Most bytes of proof that an envelope was erased: half of what an author may have waiting in a document. */
+export const SYNC_PROOF_MAX_BYTES = 128 * 1024
 /** Documents named in one frame. */
 export const SYNC_OFFER_MAX = 256
 /** How long what devices say that they hold is gathered before it is written down, in ms, and after how many bytes of it all is written anew. */
