@@ -253,6 +253,8 @@ export const ROOM_PART_MAX_LENGTH = 32_768
 export const ROOM_HEADS_MAX = 16
 /** Messages a read mark names as known of and not here. */
 export const ROOM_MISSING_MAX = 64
+/** Read marks of one device that count: its newest, for each says all that the ones before it said. */
+export const ROOM_MARKS_PER_DEVICE_MAX = 16
 /** People one message may address. */
 export const ROOM_MENTIONS_MAX = 32
 /** Longest name an imported message gives for its author, in UTF-16 units: a name, and who imported it before. */
