@@ -59,6 +59,8 @@ export const BUDGET_MEMBER_BYTES = 16 * 1024 * 1024
 export const BUDGET_MEMBER_STREAMS = 50
 export const BUDGET_MEMBER_WORK_MS = 500
 export const BUDGET_MEMBER_BURST_SECONDS = 20
+/** One device of an owner, as far as it may more. */
+export const BUDGET_OWNER_WORK_MS = 900
 /** Longest wait for what one thing cost, in ms; below {@link SILENT_MS}, so that a budget cuts no link. */
 export const BUDGET_WAIT_MAX_MS = 2_000
 /** Bytes of frames that are not whole, of all strangers. */

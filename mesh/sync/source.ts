@@ -127,7 +127,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     for (const [key, name] of unoffered) {
       unoffered.delete(key)
       offered.add(key)
-      const replica = await documents.replica(key, { signal })
+      const replica = await channel.work(() => documents.replica(key, { signal }), { signal })
       if (replica !== undefined && replica.vector().size > 0)
         offers.push({ name, digest: hexToBytes(replica.digest()) })
       else offered.delete(key)
@@ -140,7 +140,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     const { replica, progress } = want
     // before it is read: what is stored meanwhile makes it dirty again
     want.isDirty = false
-    const { envelopes, more } = await replica.next(progress, { signal })
+    const { envelopes, more } = await channel.work(() => replica.next(progress, { signal }), { signal })
     const document = hexToBytes(replica.key)
     if (envelopes.length > 0) {
       credit -= envelopes.reduce((sum, one) => sum + one.byteLength, 0)
@@ -152,7 +152,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
 
   const sendPresence = async (key: string): Promise<void> => {
     present.delete(key)
-    const frame = await presence.frameFor(key, peer, { signal })
+    const frame = await channel.work(() => presence.frameFor(key, peer, { signal }), { signal })
     if (frame !== undefined) await channel.write({ type: 'presence', document: hexToBytes(key), ...frame }, { signal })
   }
 

@@ -120,6 +120,7 @@ export function createChannelNetwork(): ChannelNetwork {
         if (!outbox.push(frame)) throw gone
       },
       abort: pair.cut,
+      work: (run) => run(),
     })
     return {
       near: end(reader, source, toReader, toSource, readerFrame),

@@ -37,6 +37,7 @@ export function compareProtocol(comparing: Comparing): Protocol {
   return {
     ...COMPARE,
     callers: 'read-ledger',
+    handling: 'waits',
     async handle(stream, { signal }) {
       const joiner = await stream.read(joinerThere, FIRST_FRAME)
       if (joiner.type === 'exchanged') await comparing.hear(stream.peer, joiner, { signal })
