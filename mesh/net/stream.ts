@@ -53,7 +53,7 @@ export interface FrameStream {
   abort(reason: unknown): void
   /**
    * Does work for the other side at its cost: begins when its budget allows it, and the
-   * time that the thread was at it is charged. @throws MeshError `aborted`, and as `run` does
+   * time that the processor was at it is charged. @throws MeshError `aborted`, and as `run` does
    */
   work<Value>(run: () => Promise<Value>, options?: { signal?: AbortSignal | undefined }): Promise<Value>
 }

@@ -20,7 +20,7 @@ export interface Account {
   charge(spending: Spending): void
   /** How long until the budget allows more, in ms; 0: now. */
   waitMs(): number
-  /** Begins a piece of work at the cost of this account: the time the thread is at it is charged when it stops. */
+  /** Begins a piece of work at the cost of this account: the time the processor is at it is charged when it stops. */
   start(): Piece
   /** Resolves when the budget allows more. @throws MeshError `aborted` */
   ready(options: { readonly signal?: AbortSignal | undefined }): Promise<void>

@@ -20,7 +20,7 @@ test('pieces of work that go on together share the time, and are charged it once
   expect(charged).toEqual({ first: 20, second: 15, third: 0 })
 })
 
-test('waiting is no work where the platform tells when the thread is idle', () => {
+test('waiting is no work where the platform tells the time of the processor', () => {
   const clock = createVirtualClock()
   let busyMs = 0
   const meter = createWorkMeter({ ...clock, busyMs: () => busyMs })

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/index.ts'
 
-/** A piece of work that goes on: told in the end how long the thread was at it. */
+/** A piece of work that goes on: told in the end how long the processor was at it. */
 export interface Piece {
   /** Ends it, or interrupts it while it waits for somebody else. Once more changes nothing. */
   stop(): void
@@ -13,9 +13,9 @@ export interface WorkMeter {
 }
 
 /**
- * The time that the thread is at work, shared evenly by the pieces that go on: together
- * they are never charged more than there was, and nobody's work is nobody's. Where the
- * platform does not tell when the thread is idle, waiting counts as work.
+ * The time that the processor is at work, shared evenly by the pieces that go on: together
+ * they are never charged more than there was. Where the platform does not tell it, all
+ * time counts, waiting too.
  */
 export function createWorkMeter(clock: Pick<Clock, 'monotonic' | 'busyMs'>): WorkMeter {
   const going = new Set<{ workMs: number }>()
