@@ -172,9 +172,10 @@ function createStore(connection: Connection): PlatformStore {
       })
     },
 
-    readLog: (log, after, { signal } = {}) =>
+    readLog: (log, after, { signal, through } = {}) =>
       run(signal, async (database) => {
-        const range = rangeOf(log, after + 1)
+        if (through !== undefined && through <= after) return []
+        const range = rangeOf(log, after + 1, through)
         const store = database.transaction('logs', 'readonly').store
         const [keys, values] = await Promise.all([store.getAllKeys(range), store.getAll(range)])
         return keys.map(([, sequence], index) => ({ sequence, bytes: values[index] ?? new Uint8Array() }))
@@ -205,8 +206,8 @@ function createStore(connection: Connection): PlatformStore {
   }
 }
 
-function rangeOf(log: string, from: number): IDBKeyRange {
-  return IDBKeyRange.bound([log, from], [log, NEWEST])
+function rangeOf(log: string, from: number, through = NEWEST): IDBKeyRange {
+  return IDBKeyRange.bound([log, from], [log, through])
 }
 
 async function appendTo(transaction: Transaction, log: string, entries: readonly Uint8Array[]): Promise<number> {

@@ -49,9 +49,9 @@ export function createVolatileStore(): Store {
         return known.length
       })
     },
-    readLog: (log, after, { signal } = {}) =>
+    readLog: (log, after, { signal, through } = {}) =>
       use(signal, () =>
-        (logs.get(log) ?? []).slice(after).map(({ sequence, bytes }) => ({ sequence, bytes: copy(bytes) })),
+        (logs.get(log) ?? []).slice(after, through).map(({ sequence, bytes }) => ({ sequence, bytes: copy(bytes) })),
       ),
     dropLog: (log, { signal } = {}) =>
       use(signal, () => {

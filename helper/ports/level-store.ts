@@ -141,9 +141,10 @@ function createStore(level: Level, directory: string): PlatformStore {
       })
     },
 
-    readLog: (log, after, { signal } = {}) =>
+    readLog: (log, after, { signal, through } = {}) =>
       reading(signal, async () => {
-        const entries = await level.iterator({ gt: entryKey(log, after), lt: LOG + log + '!' + AFTER }).all()
+        const end = through === undefined ? { lt: LOG + log + '!' + AFTER } : { lte: entryKey(log, through) }
+        const entries = await level.iterator({ gt: entryKey(log, after), ...end }).all()
         return entries.map(([key, bytes]) => ({ sequence: sequenceOf(key), bytes }))
       }),
 

@@ -6,6 +6,8 @@ export interface Clock {
   now(): number
   /** Monotonic time in ms, with fractions; only differences mean something. */
   monotonic(): number
+  /** For how long the processor has worked for this program, in ms; only differences mean something. Absent where nobody tells. */
+  busyMs?(): number
   /** Runs `callback` once after `delayMs`; the returned function cancels it. */
   schedule(delayMs: number, callback: () => void): () => void
 }

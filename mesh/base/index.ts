@@ -40,7 +40,7 @@ export {
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
 export { randomInt, sortableId, type Random } from './random.ts'
-export { type LogEntry, type PlatformStore, type Store, type StoreOptions } from './store.ts'
+export { type LogEntry, type PlatformStore, type ReadLogOptions, type Store, type StoreOptions } from './store.ts'
 export {
   ADDRESSES_MAX,
   ARCHIVE_CHUNK_BYTES,
@@ -154,6 +154,7 @@ export {
   ROOM_ATTACHMENTS_MAX,
   ROOM_HEADS_MAX,
   ROOM_IMPORTED_NAME_MAX_LENGTH,
+  ROOM_MARKS_PER_DEVICE_MAX,
   ROOM_MENTIONS_MAX,
   ROOM_MISSING_MAX,
   ROOM_NAME_MAX_LENGTH,
@@ -202,6 +203,7 @@ export {
   SYNC_OFFERS_WAITING_MAX,
   SYNC_OVER_MS,
   SYNC_PROSPECT_MS,
+  SYNC_PROOF_MAX_BYTES,
   SYNC_PROSPECTS_MAX,
   SYNC_RETRY_MAX_MS,
   SYNC_ENVELOPE_MAX_BYTES,
@@ -240,6 +242,7 @@ export {
   BUDGET_MEMBER_FRAMES,
   BUDGET_MEMBER_STREAMS,
   BUDGET_MEMBER_WORK_MS,
+  BUDGET_OWNER_WORK_MS,
   BUDGET_STRANGERS_BURST_SECONDS,
   BUDGET_STRANGERS_BYTES,
   BUDGET_STRANGERS_FRAMES,

@@ -59,6 +59,8 @@ export const BUDGET_MEMBER_BYTES = 16 * 1024 * 1024
 export const BUDGET_MEMBER_STREAMS = 50
 export const BUDGET_MEMBER_WORK_MS = 500
 export const BUDGET_MEMBER_BURST_SECONDS = 20
+/** One device of an owner, as far as it may more. */
+export const BUDGET_OWNER_WORK_MS = 900
 /** Longest wait for what one thing cost, in ms; below {@link SILENT_MS}, so that a budget cuts no link. */
 export const BUDGET_WAIT_MAX_MS = 2_000
 /** Bytes of frames that are not whole, of all strangers. */
@@ -282,6 +284,8 @@ export const ROOM_PART_MAX_LENGTH = 32_768
 export const ROOM_HEADS_MAX = 16
 /** Messages a read mark names as known of and not here. */
 export const ROOM_MISSING_MAX = 64
+/** Read marks of one device that count: its newest, for each says all that the ones before it said. */
+export const ROOM_MARKS_PER_DEVICE_MAX = 16
 /** People one message may address. */
 export const ROOM_MENTIONS_MAX = 32
 /** Longest name an imported message gives for its author, in UTF-16 units: a name, and who imported it before. */
@@ -374,6 +378,8 @@ export const SYNC_GRANT_BYTES = 256 * 1024
 export const SYNC_BATCH_BYTES = 128 * 1024
 /** Most envelopes in one frame. */
 export const SYNC_BATCH_ENVELOPES = 256
+/** Most bytes of proof that an envelope was erased: half of what an author may have waiting in a document. */
+export const SYNC_PROOF_MAX_BYTES = 128 * 1024
 /** Documents named in one frame. */
 export const SYNC_OFFER_MAX = 256
 /** How long what devices say that they hold is gathered before it is written down, in ms, and after how many bytes of it all is written anew. */

@@ -9,6 +9,12 @@ export interface StoreOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Options of reading a log. */
+export interface ReadLogOptions extends StoreOptions {
+  /** Entries up to this number; all, when it is left out. */
+  readonly through?: number | undefined
+}
+
 /**
  * Port: what this device remembers. Records are small and overwritten; logs are
  * only appended to. A call resolves when the data is durable, not before.
@@ -27,8 +33,8 @@ export interface Store {
   list(prefix: string, options?: StoreOptions): Promise<{ key: string; value: Uint8Array }[]>
   /** Adds the entries in one transaction, all or none; resolves to the last sequence number (the first is 1). */
   append(log: string, entries: readonly Uint8Array[], options?: StoreOptions): Promise<number>
-  /** Entries with a sequence number above `after`, in order. */
-  readLog(log: string, after: number, options?: StoreOptions): Promise<LogEntry[]>
+  /** Entries with a sequence number above `after`, and no others are touched than those asked for, in order. */
+  readLog(log: string, after: number, options?: ReadLogOptions): Promise<LogEntry[]>
   /** Forgets a whole log. */
   dropLog(log: string, options?: StoreOptions): Promise<void>
   close(): Promise<void>

@@ -32,6 +32,11 @@ export interface ProtocolShape {
 export interface Protocol extends ProtocolShape {
   /** The right a caller needs; `anyone` for what judges its callers itself. */
   readonly callers: 'anyone' | CallAction
+  /**
+   * `measured`: what is done for a caller from one of its frames to the next is at its cost, whatever it is.
+   * `waits`: people or engines are waited for meanwhile, which have bounds of their own.
+   */
+  readonly handling: 'measured' | 'waits'
   /** Serves one stream. What it throws is told to the caller in an error frame. */
   handle(stream: FrameStream, options: { readonly connection: Connection; readonly signal: AbortSignal }): Promise<void>
 }
@@ -93,7 +98,12 @@ async function serveStream(
   const admitted = gate.admitted(caller)
   // a stranger's frames are bounded tighter than a member's
   const maxFrameBytes = admitted ? protocol.maxFrameBytes : Math.min(protocol.maxFrameBytes, STRANGER_FRAME_MAX_BYTES)
-  const frames = frameStream(stream, caller, { clock: ports.clock, maxFrameBytes, account })
+  const frames = frameStream(stream, caller, {
+    clock: ports.clock,
+    maxFrameBytes,
+    account,
+    isMeasured: protocol.handling === 'measured',
+  })
   if (protocol.callers !== 'anyone' && !gate.mayCall(caller, protocol.callers)) {
     await frames.fail(
       admitted ? new MeshError('unauthorized', 'The role of this device does not allow it.') : gate.refusal(caller),

@@ -14,7 +14,7 @@ import {
   type DeviceId,
 } from '../base/index.ts'
 import { decode, encode, text } from '../wire/index.ts'
-import type { Account } from './budgets/index.ts'
+import type { Account, Piece } from './budgets/index.ts'
 import { createFrameReader, lengthPrefix } from './frame-reader.ts'
 
 const errorFrame = z.object({
@@ -51,8 +51,11 @@ export interface FrameStream {
   close(): void
   /** Cuts the stream. */
   abort(reason: unknown): void
-  /** Charges the other side for work that its frames made here, in ms. */
-  charge(workMs: number): void
+  /**
+   * Does work for the other side at its cost: begins when its budget allows it, and the
+   * time that the processor was at it is charged. @throws MeshError `aborted`, and as `run` does
+   */
+  work<Value>(run: () => Promise<Value>, options?: { signal?: AbortSignal | undefined }): Promise<Value>
 }
 
 /**
@@ -62,9 +65,33 @@ export interface FrameStream {
 export function frameStream(
   stream: Stream,
   peer: DeviceId,
-  options: { readonly clock: Clock; readonly maxFrameBytes: number; readonly account?: Account | undefined },
+  options: {
+    readonly clock: Clock
+    readonly maxFrameBytes: number
+    readonly account?: Account | undefined
+    /** What is done from a frame on, until the next is read or something waits for the link, is work for the other side. */
+    readonly isMeasured?: boolean
+  },
 ): FrameStream {
-  const { clock, maxFrameBytes, account } = options
+  const { clock, maxFrameBytes, account, isMeasured = false } = options
+  /** What the last frame makes this device do, and whether it is at it: it may wait meanwhile. */
+  let handling: Piece | undefined
+  let isHandling = false
+  const rest = (): void => {
+    handling?.stop()
+    handling = undefined
+  }
+  const goOn = (): void => {
+    if (isHandling) handling ??= account?.start()
+  }
+  const begin = (): void => {
+    isHandling = isMeasured && !over.signal.aborted
+    goOn()
+  }
+  const end = (): void => {
+    isHandling = false
+    rest()
+  }
   const frames = createFrameReader(
     stream,
     maxFrameBytes,
@@ -76,6 +103,7 @@ export function frameStream(
   stream.addEventListener(
     'close',
     (event) => {
+      end()
       over.abort(new MeshError('peer-gone', 'The link to the other device was cut.', { cause: event.error }))
     },
     { once: true },
@@ -92,7 +120,11 @@ export function frameStream(
     const data = encode(frame)
     try {
       stream.send(new Uint8ArrayList(lengthPrefix(data.byteLength), data))
-      if (isFull(stream)) await taken(stream, clock, signal)
+      if (isFull(stream)) {
+        rest()
+        await taken(stream, clock, signal)
+        goOn()
+      }
     } catch (error) {
       const known = failure(error, signal)
       if (known.code === 'timeout') abort(known)
@@ -101,8 +133,17 @@ export function frameStream(
     return data.byteLength
   }
 
-  const charge = (workMs: number): void => {
-    account?.charge({ workMs })
+  const work: FrameStream['work'] = async (run, given = {}) => {
+    if (account === undefined) return run()
+    rest()
+    if (account.waitMs() > 0) await account.ready(given)
+    const piece = account.start()
+    try {
+      return await run()
+    } finally {
+      piece.stop()
+      goOn()
+    }
   }
 
   /** Waits until the sender may say more, takes a frame, and reads it at the sender's cost. */
@@ -110,6 +151,7 @@ export function frameStream(
     schema: Schema,
     signal: AbortSignal | undefined,
   ): Promise<z.output<Schema>> => {
+    end()
     if (account !== undefined && account.waitMs() > 0) await account.ready({ signal })
     const data = await frames.next({ signal })
     const startedAt = clock.monotonic()
@@ -117,7 +159,8 @@ export function frameStream(
     try {
       return read(data, schema, maxFrameBytes)
     } finally {
-      charge(clock.monotonic() - startedAt)
+      account?.charge({ workMs: clock.monotonic() - startedAt })
+      begin()
     }
   }
 
@@ -126,6 +169,7 @@ export function frameStream(
   }
 
   const close = (): void => {
+    end()
     stream.close().catch((error: unknown) => {
       abort(error)
     })
@@ -137,7 +181,7 @@ export function frameStream(
     write,
     abort,
     close,
-    charge,
+    work,
     async read(schema, { signal, timeoutMs } = {}) {
       const limit =
         timeoutMs === undefined ? undefined : deadline(clock, timeoutMs, 'Waiting for the other device', signal)

@@ -6,6 +6,7 @@ import { decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/inde
 import { hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
 import type { Vector } from './document.ts'
 import { chainOf, NO_ENVELOPE, type Envelope } from './envelope.ts'
+import { createErasings, type EnvelopePlace } from './erasings.ts'
 import type { ClockRange } from './update.ts'
 
 /** What is known of one chain from the heads of its envelopes; readable or not makes no difference. */
@@ -37,6 +38,8 @@ export interface Chains {
   authors(): ReadonlyMap<DeviceId, number>
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
   take(envelope: Envelope, position: number): () => void
+  /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
+  erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
   vector(): Vector
   /** A short name of exactly what is held; the same on two devices that hold the same. */
   digest(): string
@@ -103,6 +106,9 @@ export function isSpent(chain: Chain, from: number, count: number): boolean {
 function chainsOf(all: Map<number, Chain>): Chains {
   const counts = new Map<DeviceId, number>()
   for (const { author } of all.values()) counts.set(author, (counts.get(author) ?? 0) + 1)
+  const erasings = createErasings()
+  for (const { number, erasers } of all.values())
+    for (const { sequence, ranges } of erasers) erasings.add({ chain: number, sequence }, ranges)
   let digest: string | undefined
 
   const add = (envelope: Envelope): Chain => {
@@ -150,6 +156,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       chain.ats.push(head.at)
       chain.positions.push(position)
       if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
+      erasings.add({ chain: chain.number, sequence: head.sequence }, head.erases)
       const before = [...byChain(head.erases)].map(([number, ranges]) => {
         const target = all.get(number)
         const erased = target?.erased ?? []
@@ -160,11 +167,13 @@ function chainsOf(all: Map<number, Chain>): Chains {
         digest = undefined
         for (const { target, erased } of before) if (target !== undefined) target.erased = erased
         if (head.erases.length > 0) chain.erasers.pop()
+        erasings.takeBack(head.erases)
         for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
         Object.assign(chain, { sequence, clock, tip })
         if (sequence === 0) forget(chain)
       }
     },
+    erasersOf: erasings.coverOf,
     vector: () => new Map([...all.values()].map((chain) => [chain.number, chain.sequence])),
     digest() {
       digest ??= digestOf(all)

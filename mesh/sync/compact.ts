@@ -6,9 +6,9 @@ import {
   SYNC_SNAPSHOT_ENVELOPES,
   SYNC_SNAPSHOT_PAUSE_MS,
 } from '../base/index.ts'
-import { isSpent } from './chains.ts'
 import type { SavedPart } from './document-log.ts'
 import { hollow, type Envelope } from './envelope.ts'
+import { createHollowing } from './hollowing.ts'
 import { logEntry, readLogEntry } from './log-entry.ts'
 import { NO_GROWTH } from './log-growth.ts'
 import type { Options } from './options.ts'
@@ -53,7 +53,7 @@ export async function saveSnapshot(state: ReplicaState, options: Options): Promi
 
 /**
  * As {@link saveSnapshot}, and, when something was erased, a log in which erased
- * envelopes are only their heads. It takes effect after it was read back.
+ * envelopes are only their heads, see {@link createHollowing}. It takes effect after it was read back.
  */
 export async function compact(state: ReplicaState, options: Options): Promise<void> {
   if (state.unforgotten.erasing === 0) {
@@ -95,11 +95,21 @@ async function rewrite(state: ReplicaState, options: Options): Promise<void> {
   const places = new Map<number, number[]>()
   /** Where what an old snapshot covered ends in the new log. */
   const movedTo = new Map<number, number>()
-  for (const { sequence: position, bytes } of await log.read(0, options)) {
+  const all = (await log.read(0, options)).map(({ sequence: position, bytes }) => {
     const logged = readLogEntry(bytes)
-    if (logged !== undefined && isInForce(state, logged.envelope, position)) {
+    return {
+      position,
+      logged: logged !== undefined && isInForce(state, logged.envelope, position) ? logged : undefined,
+    }
+  })
+  const isHollow = createHollowing(
+    state,
+    all.flatMap(({ logged }) => logged?.envelope ?? []),
+  )
+  for (const { position, logged } of all) {
+    if (logged !== undefined) {
       const { envelope, checked } = logged
-      kept.push(logEntry(isErased(state, envelope) ? hollow(envelope) : envelope, checked))
+      kept.push(logEntry(isHollow(envelope) ? hollow(envelope) : envelope, checked))
       const own = places.get(envelope.chain) ?? []
       own.push(kept.length)
       places.set(envelope.chain, own)
@@ -121,11 +131,6 @@ async function rewrite(state: ReplicaState, options: Options): Promise<void> {
 /** False for what a torn write left twice or without what follows. */
 function isInForce({ chains }: ReplicaState, { chain, head }: Envelope, position: number): boolean {
   return chains.get(chain)?.positions[head.sequence - 1] === position
-}
-
-function isErased({ chains }: ReplicaState, { chain: number, head }: Envelope): boolean {
-  const chain = chains.get(number)
-  return chain !== undefined && isSpent(chain, head.from, head.count)
 }
 
 /** The places of the new log, and what puts the old ones back. */

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { MeshError, messageOf, type LogEntry, type Logger, type Store } from '../base/index.ts'
+import { MeshError, messageOf, type LogEntry, type Logger, type ReadLogOptions, type Store } from '../base/index.ts'
 import { digest } from '../seal/index.ts'
 import { decode, encode, exactBytes, whole } from '../wire/index.ts'
 import { NO_GROWTH, type LogGrowth } from './log-growth.ts'
@@ -23,8 +23,8 @@ export type PartName = 'index' | 'content'
 export interface DocumentLog {
   /** Appends, all or none; resolves to the place of the first once durable. */
   append(entries: readonly Uint8Array[], options: Options): Promise<number>
-  /** Entries after a place. */
-  read(after: number, options: Options): Promise<LogEntry[]>
+  /** Entries after a place, up to another when one is given. */
+  read(after: number, options: ReadLogOptions): Promise<LogEntry[]>
   /** A snapshot, or undefined when there is none or it does not read back as it was written. */
   part(name: PartName, options: Options): Promise<SavedPart | undefined>
   /** Puts snapshots in force, and notes how much the log has grown by then since it was written anew. */

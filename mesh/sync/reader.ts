@@ -66,12 +66,14 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
 
   /** Asks for what was offered; what is not held here is given a place in memory first. */
   const ask = async (offer: Offer): Promise<void> => {
-    const held = documents.holds(offer.key) ? await documents.replica(offer.key, { signal }) : undefined
+    const held = documents.holds(offer.key)
+      ? await channel.work(() => documents.replica(offer.key, { signal }), { signal })
+      : undefined
     if (held !== undefined) {
       await want(held, offer.digest)
       return
     }
-    const replica = await documents.adopt(offer.name, { signal })
+    const replica = await channel.work(() => documents.adopt(offer.name, { signal }), { signal })
     offers.began(replica, offer)
     if (isOver) offers.close()
     else await want(replica, offer.digest)
@@ -107,7 +109,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
 
   const onEnvelopes = async (replica: Replica, envelopes: readonly Uint8Array[]): Promise<void> => {
     for (let pauseMs = SYNC_DELAY_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, SYNC_DELAY_MAX_MS)) {
-      const received = await replica.receive(envelopes, peer, { signal })
+      const received = await channel.work(() => replica.receive(envelopes, peer, { signal }), { signal })
       await onReceived(replica, received)
       if (received.delayMs === 0) return
       // nothing else is read meanwhile: the other device waits for room, and what it has is lost to nobody
@@ -164,7 +166,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
     } else if (frame.type === 'complete') {
       if (replica !== undefined) complete(replica)
       await askForSome()
-    } else if (replica !== undefined) await presence.hear(replica.name, peer, frame)
+    } else if (replica !== undefined) await channel.work(() => presence.hear(replica.name, peer, frame), { signal })
   }
 
   try {

@@ -15,7 +15,7 @@ import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
 import { replay } from './replay.ts'
 import type { Place, ReplicaState } from './replica-state.ts'
-import { isComplete, nextBatch, type Batch } from './serving.ts'
+import { isComplete, nextBatch, type Batch, type Progress } from './serving.ts'
 import { openSnapshot } from './snapshots.ts'
 import { createTurns } from './turns.ts'
 import { createWaiting, type WaitingTotals } from './waiting.ts'
@@ -32,8 +32,8 @@ export interface Replica {
   /** See {@link Received}. @throws as `readVerified` and `takeIn` */
   receive(envelopes: readonly Uint8Array[], via: DeviceId, options: Options): Promise<Received>
   /** See {@link nextBatch}. */
-  next(sent: Map<number, number>, options: Options): Promise<Batch>
-  isComplete(sent: ReadonlyMap<number, number>): boolean
+  next(progress: Progress, options: Options): Promise<Batch>
+  isComplete(progress: Progress): boolean
   /** The envelope an operation came in: its chain and its place there. */
   placeOf(operation: string): { readonly chain: number; readonly sequence: number } | undefined
   /** @throws MeshError `storage-failed`, `storage-corrupt` */
@@ -136,8 +136,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       if (received.stored.length > 0) stored(via, received.stored)
       return received
     },
-    next: (sent, how) => turns.run(() => nextBatch(state, sent, how)),
-    isComplete: (sent) => isComplete(state, sent),
+    next: (progress, how) => turns.run(() => nextBatch(state, progress, how)),
+    isComplete: (progress) => isComplete(state, progress),
     placeOf(operation) {
       const place = entryPlace(operation)
       const chain = place === undefined ? undefined : state.chains.get(place.chain)

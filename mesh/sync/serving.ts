@@ -1,89 +1,109 @@
 import { SYNC_BATCH_BYTES, SYNC_BATCH_ENVELOPES } from '../base/index.ts'
-import { commonClocks, withClocks } from './clock-ranges.ts'
-import { readLogEntry } from './log-entry.ts'
-import type { Options } from './options.ts'
-import type { ReplicaState } from './replica-state.ts'
+import type { Vector } from './document.ts'
 import type { Envelope } from './envelope.ts'
+import { isAnyMissing, missingEnvelopes } from './missing.ts'
+import type { Options } from './options.ts'
+import { createGivenProofs, proofOf, type GivenProofs } from './proofs.ts'
+import type { ReplicaState } from './replica-state.ts'
 
-/** Envelopes for another device. */
+/** Envelopes for another device: what one frame may hold, whatever they are. */
 export interface Batch {
   readonly envelopes: readonly Uint8Array[]
   /** True when there is more to send after these. */
   readonly more: boolean
 }
 
+/** What giving a document to another device has come to. */
+export interface Progress {
+  /** What it has or was sent. */
+  readonly sent: Map<number, number>
+  readonly proofs: GivenProofs
+  /** Chains that cannot be given further from here. */
+  readonly ended: Set<number>
+}
+
+/** Where giving begins: with what the device has. */
+export function createProgress(has: Vector | Iterable<readonly [chain: number, sequence: number]>): Progress {
+  return { sent: new Map(has), proofs: createGivenProofs(), ended: new Set() }
+}
+
 /**
  * The next envelopes of a document that a device does not have, in an order in which
- * it can take them. `sent` is what it has or was sent, and is moved on. Where an
- * envelope is only a head any more, those that erased it go first, as proof.
+ * it can take them. What it was sent is moved on. Where an envelope is only a head any
+ * more, those that erased it go first, as proof: without their boxes, as few as are
+ * needed, in as many frames as they take. In the document's turn.
  */
-export async function nextBatch(state: ReplicaState, sent: Map<number, number>, options: Options): Promise<Batch> {
-  const start = firstMissing(state, sent)
-  if (start === undefined) return { envelopes: [], more: false }
-  const log = await state.log.read(start - 1, options)
-  const envelopes: Uint8Array[] = []
-  let sizeBytes = 0
-  for (const { sequence: position, bytes } of log) {
-    const envelope = readLogEntry(bytes)?.envelope
-    if (envelope === undefined || !isNext(state, sent, envelope, position)) continue
-    const group = [...(await proofOf(state, envelope, sent, options)), envelope.bytes]
-    const groupBytes = group.reduce((sum, one) => sum + one.byteLength, 0)
-    const isFull = sizeBytes + groupBytes > SYNC_BATCH_BYTES || envelopes.length + group.length > SYNC_BATCH_ENVELOPES
-    if (isFull && envelopes.length > 0) return { envelopes, more: true }
-    envelopes.push(...group)
-    sizeBytes += groupBytes
-    sent.set(envelope.chain, envelope.head.sequence)
+export async function nextBatch(state: ReplicaState, progress: Progress, options: Options): Promise<Batch> {
+  const batch = createBatch()
+  const lastOf = lastOfIn(progress)
+  for await (const envelope of missingEnvelopes(state, lastOf, options)) {
+    const { chain, head } = envelope
+    // one before it could not be given
+    if (head.sequence !== (lastOf(chain) ?? -1) + 1) continue
+    const isProven = envelope.box !== undefined || (await prove(state, envelope, { batch, progress }, options))
+    if (batch.isFull()) return { envelopes: batch.envelopes, more: true }
+    if (!isProven) progress.ended.add(chain)
+    else if (batch.add(envelope.bytes)) progress.sent.set(chain, head.sequence)
+    else return { envelopes: batch.envelopes, more: true }
   }
-  return { envelopes, more: firstMissing(state, sent) !== undefined }
+  return { envelopes: batch.envelopes, more: false }
 }
 
-/** True when a device that has this much lacks nothing. */
-export function isComplete(state: ReplicaState, sent: ReadonlyMap<number, number>): boolean {
-  return firstMissing(state, sent) === undefined
+/** True when a device that has this much lacks nothing that can be given. */
+export function isComplete(state: ReplicaState, progress: Progress): boolean {
+  return !isAnyMissing(state, lastOfIn(progress))
 }
 
-function firstMissing({ chains }: ReplicaState, sent: ReadonlyMap<number, number>): number | undefined {
-  let first: number | undefined
-  for (const chain of chains.all.values()) {
-    const position = chain.positions[sent.get(chain.number) ?? 0]
-    if (position !== undefined && (first === undefined || position < first)) first = position
-  }
-  return first
+function lastOfIn({ sent, ended }: Progress): (chain: number) => number | undefined {
+  return (chain) => (ended.has(chain) ? undefined : (sent.get(chain) ?? 0))
 }
 
-function isNext(
-  { chains }: ReplicaState,
-  sent: ReadonlyMap<number, number>,
-  { chain, head }: Envelope,
-  position: number,
-): boolean {
-  if (chains.get(chain)?.positions[head.sequence - 1] !== position) return false
-  return head.sequence === (sent.get(chain) ?? 0) + 1
-}
-
-/** The envelopes that erased what a hollow one held, as far as the device does not have them. */
-async function proofOf(
+/**
+ * Sends what proves that all of an envelope was erased, as far as the device has not got it waiting.
+ * @returns false when that cannot be proven. A batch that is full meanwhile is to be sent first
+ */
+async function prove(
   state: ReplicaState,
-  { box, head, chain }: Envelope,
-  sent: ReadonlyMap<number, number>,
+  { chain, head }: Envelope,
+  { batch, progress }: { readonly batch: OpenBatch; readonly progress: Progress },
   options: Options,
-): Promise<Uint8Array[]> {
-  if (box !== undefined) return []
-  const proof: Uint8Array[] = []
-  for (const other of state.chains.all.values()) {
-    if (other.author !== head.author) continue
-    for (const { sequence, ranges } of other.erasers) {
-      const erased = ranges.filter((range) => range.chain === chain).map((range) => [range.clock, range.count] as const)
-      if (
-        sequence <= (sent.get(other.number) ?? 0) ||
-        commonClocks(withClocks([], erased), head.from, head.count).length === 0
-      )
-        continue
-      const position = other.positions[sequence - 1]
-      const [entry] = position === undefined ? [] : await state.log.read(position - 1, options)
-      const eraser = entry === undefined ? undefined : readLogEntry(entry.bytes)
-      if (eraser !== undefined) proof.push(eraser.envelope.bytes)
+): Promise<boolean> {
+  const proofs = await proofOf(state, { chain, from: head.from, count: head.count }, options)
+  if (proofs === undefined) return false
+  const lacks = (): typeof proofs => proofs.filter(({ place }) => !progress.proofs.has(place))
+  // what is given may push out what was given long before: it is given again, until all is there
+  for (let lacking = lacks(); lacking.length > 0; lacking = lacks()) {
+    for (const { place, bytes } of lacking) {
+      if (!batch.add(bytes)) return true
+      progress.proofs.note(place, bytes.byteLength)
     }
   }
-  return proof
+  return true
+}
+
+/** A frame that is being filled. */
+interface OpenBatch {
+  readonly envelopes: readonly Uint8Array[]
+  /** False when there is no room for it; a single one always has room. */
+  add(bytes: Uint8Array): boolean
+  /** True once something found no room. */
+  isFull(): boolean
+}
+
+function createBatch(): OpenBatch {
+  const envelopes: Uint8Array[] = []
+  let sizeBytes = 0
+  let full = false
+  return {
+    envelopes,
+    add(bytes) {
+      const fits = sizeBytes + bytes.byteLength <= SYNC_BATCH_BYTES && envelopes.length < SYNC_BATCH_ENVELOPES
+      full ||= envelopes.length > 0 && !fits
+      if (full) return false
+      envelopes.push(bytes)
+      sizeBytes += bytes.byteLength
+      return true
+    },
+    isFull: () => full,
+  }
 }

@@ -17,6 +17,7 @@ import { documentKey } from './envelope.ts'
 import { documentName } from './names.ts'
 import type { Presence } from './presence.ts'
 import type { Replica } from './replica.ts'
+import { createProgress, type Progress } from './serving.ts'
 
 /** What giving documents stands on. */
 export interface SourcePorts {
@@ -30,7 +31,7 @@ export interface SourcePorts {
 /** A document the other device wants: what it has or was sent, and nothing else is remembered of it. */
 interface Wanted {
   replica: Replica
-  sent: Map<number, number>
+  readonly progress: Progress
   /** What it said to hold and is not here yet. */
   readonly beyond: Map<number, number>
   /** Something may be missing there. */
@@ -86,8 +87,9 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
       // one that was empty may have been let go of meanwhile
       want.replica = replica
       if (from === peer) {
+        const { sent } = want.progress
         for (const { chain, head } of envelopes)
-          if ((want.sent.get(chain) ?? 0) === head.sequence - 1) want.sent.set(chain, head.sequence)
+          if ((sent.get(chain) ?? 0) === head.sequence - 1) sent.set(chain, head.sequence)
       }
       noteBeyond(want, envelopes)
       want.isDirty = true
@@ -114,7 +116,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     for (const [chain, told] of rows) {
       want.beyond.delete(chain)
       const held = Math.min(told, want.replica.heldOf(chain))
-      if (held > (want.sent.get(chain) ?? 0)) want.sent.set(chain, held)
+      if (held > (want.progress.sent.get(chain) ?? 0)) want.progress.sent.set(chain, held)
     }
     beyondCount -= rows.size
     if (rows.size > 0) note(want, rows).catch(fail)
@@ -125,7 +127,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     for (const [key, name] of unoffered) {
       unoffered.delete(key)
       offered.add(key)
-      const replica = await documents.replica(key, { signal })
+      const replica = await channel.work(() => documents.replica(key, { signal }), { signal })
       if (replica !== undefined && replica.vector().size > 0)
         offers.push({ name, digest: hexToBytes(replica.digest()) })
       else offered.delete(key)
@@ -135,10 +137,10 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
   }
 
   const sendSome = async (want: Wanted): Promise<void> => {
-    const { replica, sent } = want
+    const { replica, progress } = want
     // before it is read: what is stored meanwhile makes it dirty again
     want.isDirty = false
-    const { envelopes, more } = await replica.next(sent, { signal })
+    const { envelopes, more } = await channel.work(() => replica.next(progress, { signal }), { signal })
     const document = hexToBytes(replica.key)
     if (envelopes.length > 0) {
       credit -= envelopes.reduce((sum, one) => sum + one.byteLength, 0)
@@ -150,7 +152,7 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
 
   const sendPresence = async (key: string): Promise<void> => {
     present.delete(key)
-    const frame = await presence.frameFor(key, peer, { signal })
+    const frame = await channel.work(() => presence.frameFor(key, peer, { signal }), { signal })
     if (frame !== undefined) await channel.write({ type: 'presence', document: hexToBytes(key), ...frame }, { signal })
   }
 
@@ -195,8 +197,8 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     }
     const rows = digest === undefined ? (vector ?? []) : [...replica.vector()]
     // chains that are not here are remembered within bounds only
-    const sent = new Map(rows.filter(([chain]) => replica.heldOf(chain) > 0))
-    const want = { replica, sent, beyond: new Map<number, number>(), isDirty: !replica.isComplete(sent) }
+    const progress = createProgress(rows.filter(([chain]) => replica.heldOf(chain) > 0))
+    const want = { replica, progress, beyond: new Map<number, number>(), isDirty: !replica.isComplete(progress) }
     const before = wanted.get(key)
     if (before !== undefined) forget(key, before)
     wanted.set(key, want)

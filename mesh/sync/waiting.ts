@@ -113,6 +113,8 @@ export function createWaiting(totals: WaitingTotals): Waiting {
     add(one) {
       const { author, sequence } = one.envelope.head
       const place = placeOf(one.envelope.chain, sequence)
+      // one that came as proof alone takes nothing from what is here whole
+      if (one.envelope.box === undefined && isSame(byPlace.get(place)?.envelope, one.envelope)) return
       remove(place)
       byPlace.set(place, one)
       count(author, sizeOf(one))
@@ -128,6 +130,10 @@ export function createWaiting(totals: WaitingTotals): Waiting {
       for (const place of [...byPlace.keys()]) remove(place)
     },
   }
+}
+
+function isSame(a: Envelope | undefined, b: Envelope): boolean {
+  return a !== undefined && a.hash.every((byte, index) => byte === b.hash[index])
 }
 
 function sizeOf({ envelope }: WaitingEnvelope): number {

@@ -67,6 +67,9 @@ export function storeContract(
         ])
         expect((await store.readLog('log/a', 2)).map(({ sequence }) => sequence)).toEqual([3])
         expect(await store.readLog('log/a', 3)).toEqual([])
+        expect((await store.readLog('log/a', 0, { through: 2 })).map(({ sequence }) => sequence)).toEqual([1, 2])
+        expect((await store.readLog('log/a', 1, { through: 2 })).map(({ sequence }) => sequence)).toEqual([2])
+        expect(await store.readLog('log/a', 2, { through: 2 })).toEqual([])
       }))
 
     it('keeps logs apart whose names begin alike, and apart from records', () =>

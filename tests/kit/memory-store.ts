@@ -117,9 +117,9 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
     async readLog(log, after, options = {}) {
       await Promise.resolve()
       read(options.signal)
-      const entries = data.logs.get(log) ?? []
-      return entries
-        .filter((entry) => entry.sequence > after)
+      // numbered from 1 without gaps
+      return (data.logs.get(log) ?? [])
+        .slice(after, options.through)
         .map(({ sequence, bytes }) => ({ sequence, bytes: copyOf(bytes) }))
     },
     async dropLog(log, options = {}) {

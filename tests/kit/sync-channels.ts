@@ -7,10 +7,14 @@ import type {
   SyncChannel,
   SyncHost,
 } from '../../mesh/net/index.ts'
+import { readerFrame, sourceFrame, SYNC } from '../../mesh/net/protocols/sync/messages.ts'
 import type { SyncLinks } from '../../mesh/sync/index.ts'
 import { encode } from '../../mesh/wire/index.ts'
 
-/** Links between devices without a network: frames arrive in order until they are cut. */
+/**
+ * Links between devices without a network: frames arrive in order until they are cut. One
+ * that the protocol does not take ends its stream, as it does on a wire.
+ */
 export interface ChannelNetwork {
   join(device: DeviceId, host: () => SyncHost): SyncLinks
   leave(device: DeviceId): void
@@ -22,6 +26,8 @@ export interface ChannelNetwork {
   cutAfter(frames: number): void
   /** Frames carried so far. */
   readonly frames: number
+  /** Why frames were not taken. */
+  readonly refused: readonly string[]
   /** Told each frame's bytes as they would be on a wire. */
   tap(listener: (from: DeviceId, to: DeviceId, bytes: Uint8Array) => void): void
 }
@@ -42,6 +48,7 @@ export function createChannelNetwork(): ChannelNetwork {
   const pairs = new Set<Pair>()
   const taps: ((from: DeviceId, to: DeviceId, bytes: Uint8Array) => void)[] = []
   let groups: readonly (readonly DeviceId[])[] | undefined
+  const refused: string[] = []
   let frames = 0
   let framesLeft = Infinity
 
@@ -54,6 +61,14 @@ export function createChannelNetwork(): ChannelNetwork {
   const tellAll = (): void => {
     for (const pair of [...pairs]) if (!areLinked(...pair.ends)) pair.cut()
     for (const member of [...members.values()]) member.changes.emit()
+  }
+
+  const check = (frame: unknown, schema: typeof readerFrame | typeof sourceFrame): void => {
+    const { error } = schema.safeParse(frame)
+    const sizeBytes = encode(frame).byteLength
+    if (error === undefined && sizeBytes <= SYNC.maxFrameBytes) return
+    refused.push(error?.message ?? `${String(sizeBytes)} bytes`)
+    throw new MeshError('malformed', 'The protocol takes no such frame.')
   }
 
   const carry = (from: DeviceId, to: DeviceId, frame: unknown): void => {
@@ -89,6 +104,7 @@ export function createChannelNetwork(): ChannelNetwork {
       peer: DeviceId,
       inbox: ReturnType<typeof createQueue<In>>,
       outbox: ReturnType<typeof createQueue<Out>>,
+      schema: typeof readerFrame | typeof sourceFrame,
     ): SyncChannel<In, Out> => ({
       peer,
       over: over.signal,
@@ -99,15 +115,21 @@ export function createChannelNetwork(): ChannelNetwork {
       },
       async write(frame) {
         if (over.signal.aborted) throw gone
+        check(frame, schema)
         carry(self, peer, frame)
         if (!outbox.push(frame)) throw gone
       },
       abort: pair.cut,
+      work: (run) => run(),
     })
-    return { near: end(reader, source, toReader, toSource), far: end(source, reader, toSource, toReader) }
+    return {
+      near: end(reader, source, toReader, toSource, readerFrame),
+      far: end(source, reader, toSource, toReader, sourceFrame),
+    }
   }
 
   return {
+    refused,
     get frames() {
       return frames
     },

@@ -4,6 +4,7 @@ import { systemClock } from '../../helper/ports/clock.ts'
 import { createThreadDecoder } from '../../helper/ports/thread-decoder.ts'
 import { silentLogger } from '../../mesh/base/index.ts'
 import type { Decoder, Document } from '../../mesh/sync/index.ts'
+import { createProgress } from '../../mesh/sync/serving.ts'
 import { bundle } from '../kit/bundle.ts'
 import { forge, type Forged } from '../kit/sync-forge.ts'
 import { createSyncWorld, ROOM, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
@@ -68,7 +69,7 @@ async function honestWordGetsThrough({ bob, alice, document }: Awaited<ReturnTyp
   const before = document.operations().size
   await (await bob.open(ROOM)).write([{ bytes }])
   const source = await bob.documents.adopt(ROOM, {})
-  const { envelopes } = await source.next(new Map(), {})
+  const { envelopes } = await source.next(createProgress([]), {})
   await (await alice.documents.adopt(ROOM, {})).receive(envelopes, bob.documents.self, {})
   expect(document.operations().size).toBe(before + 1)
 }
@@ -220,7 +221,7 @@ test('a head without its content is believed only with its author’s word that 
   const { alice, bob, document, world } = stage
   const written = await (await bob.open(ROOM)).write([{ bytes }])
   const source = await bob.documents.adopt(ROOM, {})
-  const { envelopes } = await source.next(new Map(), {})
+  const { envelopes } = await source.next(createProgress([]), {})
   const { hollow, readEnvelope } = await import('../../mesh/sync/envelope.ts')
   const replica = await alice.documents.adopt(ROOM, {})
   const received = await replica.receive(

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { MeshError, messageOf, randomInt, type Random } from '../../mesh/base/index.ts'
 import type { Document } from '../../mesh/sync/index.ts'
+import { createProgress, type Progress } from '../../mesh/sync/serving.ts'
 import { createSyncWorld, pick, ROOM, stateOf, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
 const IS_FULL = process.env['PLEXUS_TEST_FULL'] === '1'
@@ -27,11 +28,11 @@ async function eraseSome(random: Random, peer: SyncPeer, document: Document): Pr
 }
 
 /** What a peer has that it has not sent to another yet. */
-async function send(peer: SyncPeer, to: number, sent: Map<number, number>): Promise<Flight[]> {
+async function send(peer: SyncPeer, to: number, progress: Progress): Promise<Flight[]> {
   const replica = await peer.documents.adopt(ROOM, {})
   const flights: Flight[] = []
   for (;;) {
-    const { envelopes, more } = await replica.next(sent, {})
+    const { envelopes, more } = await replica.next(progress, {})
     flights.push(...envelopes.map((bytes) => ({ from: peer, to, bytes })))
     if (!more) return flights
   }
@@ -48,7 +49,7 @@ async function settleAll(world: SyncWorld): Promise<void> {
     for (const to of world.peers) {
       if (from === to) continue
       const target = await to.documents.adopt(ROOM, {})
-      for (const flight of await send(from, to.index, new Map(target.vector()))) await deliver(world, flight)
+      for (const flight of await send(from, to.index, createProgress(target.vector()))) await deliver(world, flight)
     }
   }
 }
@@ -66,7 +67,7 @@ async function history(seed: number): Promise<void> {
   const { random } = world
   const documents = await Promise.all(world.peers.map((peer) => peer.open(ROOM)))
   const left = world.peers.map(() => OPERATIONS)
-  const sent = new Map<string, Map<number, number>>()
+  const sent = new Map<string, Progress>()
   const air: Flight[] = []
   let isCut = (_from: number, _to: number): boolean => false
 
@@ -81,7 +82,7 @@ async function history(seed: number): Promise<void> {
     for (let to = 0; to < PEERS; to++) {
       if (to === index || isCut(index, to)) continue
       const name = `${String(index)}>${String(to)}`
-      const cursor = sent.get(name) ?? new Map<number, number>()
+      const cursor = sent.get(name) ?? createProgress([])
       sent.set(name, cursor)
       for (const flight of await send(peer, to, cursor)) {
         if (randomInt(random, 8) > 0) air.push(flight)

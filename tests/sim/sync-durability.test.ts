@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { isMeshError } from '../../mesh/base/index.ts'
+import { createProgress } from '../../mesh/sync/serving.ts'
 import type { WriteFault } from '../kit/memory-store.ts'
 import { createSyncWorld, ROOM, stateOf, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
@@ -16,9 +17,9 @@ interface Promised {
 async function exchange(from: SyncPeer, to: SyncPeer): Promise<void> {
   const source = await from.documents.adopt(ROOM, {})
   const target = await to.documents.adopt(ROOM, {})
-  const sent = new Map(target.vector())
+  const progress = createProgress(target.vector())
   for (let more = true; more;) {
-    const batch = await source.next(sent, {})
+    const batch = await source.next(progress, {})
     if (batch.envelopes.length > 0) await target.receive(batch.envelopes, from.documents.self, {})
     ;({ more } = batch)
   }

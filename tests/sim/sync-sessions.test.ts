@@ -82,6 +82,7 @@ test('a device that takes nothing costs its peer no memory and no other device i
           if (frame.type === 'envelopes') sentToCarol += frame.envelopes.reduce((sum, one) => sum + one.byteLength, 0)
         },
         abort: () => undefined,
+        work: (run) => run(),
       },
       { signal: over.signal },
     )

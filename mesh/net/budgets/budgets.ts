@@ -9,6 +9,7 @@ import {
 import type { Subject } from '../../identity/index.ts'
 import { createBucket, type Bucket } from './bucket.ts'
 import { DEVICE_RATES, STRANGER, STRANGERS, type Rates, type Resource } from './rates.ts'
+import { createWorkMeter, type Piece } from './work.ts'
 
 /** What is used at once. */
 export type Spending = Partial<Readonly<Record<Resource, number>>>
@@ -19,6 +20,8 @@ export interface Account {
   charge(spending: Spending): void
   /** How long until the budget allows more, in ms; 0: now. */
   waitMs(): number
+  /** Begins a piece of work at the cost of this account: the time the processor is at it is charged when it stops. */
+  start(): Piece
   /** Resolves when the budget allows more. @throws MeshError `aborted` */
   ready(options: { readonly signal?: AbortSignal | undefined }): Promise<void>
   /** Counts what lies here unread of a frame; when strangers hold too much in all, whoever holds most is cut. */
@@ -52,6 +55,7 @@ export function createBudgets(ports: { readonly clock: Clock; readonly subject: 
   const devices = new Map<DeviceId, { readonly rates: Rates; readonly buckets: Buckets }>()
   const accounts = new WeakMap<object, Account>()
   const held = createHeld()
+  const meter = createWorkMeter(clock)
 
   const ofDevice = (id: DeviceId, rates: Rates): Buckets => {
     const known = devices.get(id)
@@ -82,6 +86,10 @@ export function createBudgets(ports: { readonly clock: Clock; readonly subject: 
             buckets[resource].take(amount)
       },
       waitMs: () => Math.max(...inForce().map(waitOf)),
+      start: () =>
+        meter.start((workMs) => {
+          account.charge({ workMs })
+        }),
       async ready(options) {
         for (let wait = account.waitMs(); wait > 0; wait = account.waitMs()) await sleep(clock, wait, options)
       },

@@ -4,3 +4,4 @@
  */
 export { createBucket, type Bucket, type Rate } from './bucket.ts'
 export { accountOf, bindAccount, createBudgets, type Account, type Budgets, type Holding } from './budgets.ts'
+export { createWorkMeter, type Piece, type WorkMeter } from './work.ts'

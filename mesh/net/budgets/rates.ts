@@ -14,6 +14,7 @@ import {
   BUDGET_MEMBER_FRAMES,
   BUDGET_MEMBER_STREAMS,
   BUDGET_MEMBER_WORK_MS,
+  BUDGET_OWNER_WORK_MS,
   BUDGET_STRANGER_BURST_SECONDS,
   BUDGET_STRANGER_BYTES,
   BUDGET_STRANGER_FRAMES,
@@ -78,9 +79,17 @@ const MEMBER = rates(
   BUDGET_MEMBER_BURST_SECONDS,
 )
 
+const OWNER = rates(
+  BUDGET_MEMBER_FRAMES,
+  BUDGET_MEMBER_BYTES,
+  BUDGET_MEMBER_STREAMS,
+  BUDGET_OWNER_WORK_MS,
+  BUDGET_MEMBER_BURST_SECONDS,
+)
+
 /** What one admitted device may use, at its role; undefined: it is a stranger here. */
 export const DEVICE_RATES: Readonly<Record<Subject, Rates | undefined>> = {
-  owner: MEMBER,
+  owner: OWNER,
   member: MEMBER,
   'helper-only': HELPER_ONLY,
   guest: GUEST,

@@ -1,7 +1,8 @@
-import type { DeviceId, MessageId } from '../../base/index.ts'
+import { ROOM_MARKS_PER_DEVICE_MAX, type DeviceId, type MessageId } from '../../base/index.ts'
 import type { StoredOperation } from './document.ts'
+import { createNewest, type Newest } from './newest.ts'
 import { decodeRoomOperation, isRoomOperationId, type RoomOperation, type RoomOperationOf } from './operations.ts'
-import { comparePlaces, indexOfPlace, type Place } from './order.ts'
+import { comparePlaces, type Place } from './order.ts'
 
 /** An operation with who wrote it, which is proven, and when, which is claimed. */
 export interface RoomEntry<Operation extends RoomOperation = RoomOperation> {
@@ -15,6 +16,8 @@ export interface RoomEntry<Operation extends RoomOperation = RoomOperation> {
 type Head = RoomOperationOf<'say'> | RoomOperationOf<'answer'>
 type About = RoomOperationOf<'text' | 'delete' | 'route' | 'part' | 'end' | 'stop' | 'hide'>
 type Setting = RoomOperationOf<'name'> | RoomOperationOf<'rule'>
+/** What a device says that was read on its screen. */
+export type ReadMark = RoomEntry<RoomOperationOf<'read'>>
 
 /** One message or answer, and everything said about it. */
 export interface MessageNode extends Place {
@@ -69,7 +72,10 @@ export interface RoomFold {
   missing(): ReadonlyMap<MessageId, ReadonlySet<MessageNode>>
   /** The setting that stands: the last in the common order. */
   setting<Name extends Setting['op']>(name: Name): RoomEntry<RoomOperationOf<Name>> | undefined
-  readonly marks: ReadonlyMap<string, RoomEntry<RoomOperationOf<'read'>>>
+  /** Of each device the newest read marks, which are all that count. */
+  marks(): Iterable<ReadMark>
+  /** Ids of all read marks of a device, those that do not count among them. */
+  marksOf(device: DeviceId): readonly string[]
   /** Rooms this one is said to have been imported from. */
   readonly origins: ReadonlyMap<string, RoomEntry<RoomOperationOf<'origin'>>>
   /** The greatest order of anything here. */
@@ -82,15 +88,21 @@ export interface RoomFold {
 
 /** See {@link RoomFold}. */
 export function createRoomFold(): RoomFold {
-  const sorted: MessageNode[] = []
+  const messages = createMessageList()
   const nodes = new Map<MessageId, MessageNode>()
   const aboutOf = new Map<MessageId, Map<string, RoomEntry<About>>>()
   /** Where each operation that was taken in is. */
   const known = new Map<string, RoomEntry | undefined>()
   const heads = new Set<MessageNode>()
-  const missing = new Map<MessageId, Set<MessageNode>>()
-  const settings = new Map<string, RoomEntry<Setting>>()
-  const marks = new Map<string, RoomEntry<RoomOperationOf<'read'>>>()
+  /** Messages that name another as seen, believed or not, by the one they name. */
+  const naming = new Map<MessageId, Set<MessageNode>>()
+  /** Of those the ones whose message is not here. */
+  const missing = new Map<MessageId, ReadonlySet<MessageNode>>()
+  const settings = { name: newestSetting(), rule: newestSetting() }
+  /** By device: all, and the few that count. What supersedes itself counts once: nobody has every mark walked again. */
+  const marks = new Map<DeviceId, { readonly all: Set<string>; readonly newest: Newest<ReadMark> }>()
+  /** How many marks that count name a message. */
+  const marked = new Map<MessageId, number>()
   const origins = new Map<string, RoomEntry<RoomOperationOf<'origin'>>>()
   let lastOrder = 0
   let slots = 0
@@ -110,11 +122,6 @@ export function createRoomFold(): RoomFold {
     return entries
   }
 
-  const wait = (parent: MessageId, child: MessageNode): void => {
-    const waiting = missing.get(parent) ?? new Set()
-    missing.set(parent, waiting.add(child))
-  }
-
   // who claims to have seen what stands after it lies: the link is not believed, so there are no circles
   const link = (parent: MessageNode, child: MessageNode): void => {
     if (comparePlaces(parent, child) >= 0) return
@@ -123,9 +130,32 @@ export function createRoomFold(): RoomFold {
     heads.delete(parent)
   }
 
-  const isMarked = (id: MessageId): boolean => {
-    for (const mark of marks.values()) if (mark.operation.heads.includes(id)) return true
-    return false
+  const countMarked = ({ operation }: ReadMark, step: 1 | -1): void => {
+    for (const id of new Set(operation.heads)) {
+      const count = (marked.get(id) ?? 0) + step
+      if (count > 0) marked.set(id, count)
+      else marked.delete(id)
+    }
+  }
+
+  const marksBy = (device: DeviceId): { readonly all: Set<string>; readonly newest: Newest<ReadMark> } => {
+    let own = marks.get(device)
+    if (own === undefined) {
+      const changed = {
+        entered: (mark: ReadMark) => {
+          countMarked(mark, 1)
+          marksOf.add(device)
+        },
+        left: (mark: ReadMark) => {
+          countMarked(mark, -1)
+          marksOf.add(device)
+        },
+      }
+      const newest = createNewest<ReadMark>(ROOM_MARKS_PER_DEVICE_MAX, (a, b) => (a.id < b.id ? -1 : 1), changed)
+      own = { all: new Set(), newest }
+      marks.set(device, own)
+    }
+    return own
   }
 
   const addMessage = (id: MessageId, head: RoomEntry<Head>): void => {
@@ -139,16 +169,17 @@ export function createRoomFold(): RoomFold {
       slot: slots++,
     }
     nodes.set(id, node)
-    sorted.splice(indexOfPlace(sorted, node), 0, node)
+    messages.add(node)
     heads.add(node)
     for (const parent of new Set(head.operation.parents)) {
+      const named = naming.get(parent) ?? new Set()
+      naming.set(parent, named.add(node))
       const found = nodes.get(parent)
-      if (found === undefined) wait(parent, node)
+      if (found === undefined) missing.set(parent, named)
       else link(found, node)
     }
-    if (missing.has(id) || isMarked(id)) ancestryChanged = true
-    for (const child of missing.get(id) ?? []) link(node, child)
-    missing.delete(id)
+    if (missing.delete(id) || marked.has(id)) ancestryChanged = true
+    for (const child of naming.get(id) ?? []) link(node, child)
     touched.add(id)
     placesChanged = true
   }
@@ -157,19 +188,22 @@ export function createRoomFold(): RoomFold {
     const node = nodes.get(id)
     if (node === undefined) return
     nodes.delete(id)
-    sorted.splice(indexOfPlace(sorted, node), 1)
+    messages.remove(node)
     heads.delete(node)
     for (const parent of node.head.operation.parents) {
+      const named = naming.get(parent)
+      named?.delete(node)
+      if (named?.size === 0) {
+        naming.delete(parent)
+        missing.delete(parent)
+      }
       const found = nodes.get(parent)
-      if (found === undefined) {
-        const waiting = missing.get(parent)
-        waiting?.delete(node)
-        if (waiting?.size === 0) missing.delete(parent)
-      } else if (found.children.delete(node) && found.children.size === 0) heads.add(found)
+      if (found?.children.delete(node) === true && found.children.size === 0) heads.add(found)
     }
     for (const child of node.children) child.parents.delete(node)
     // all who named it, believed or not
-    for (const child of sorted) if (child.head.operation.parents.includes(id)) wait(id, child)
+    const named = naming.get(id)
+    if (named !== undefined) missing.set(id, named)
     ancestryChanged = true
     touched.add(id)
     placesChanged = true
@@ -198,13 +232,15 @@ export function createRoomFold(): RoomFold {
         return
       case 'name':
       case 'rule':
-        settings.set(entry.id, entry as RoomEntry<Setting>)
+        settings[operation.op].add(entry as RoomEntry<Setting>)
         placesChanged = true
         return
-      case 'read':
-        marks.set(entry.id, entry as RoomEntry<RoomOperationOf<'read'>>)
-        marksOf.add(entry.author)
+      case 'read': {
+        const { all, newest } = marksBy(entry.author)
+        all.add(entry.id)
+        newest.add(entry as ReadMark)
         return
+      }
       case 'origin':
         origins.set(entry.id, entry as RoomEntry<RoomOperationOf<'origin'>>)
         return
@@ -212,8 +248,13 @@ export function createRoomFold(): RoomFold {
   }
 
   return {
-    messages: sorted,
-    marks,
+    get messages() {
+      return messages.sorted()
+    },
+    *marks() {
+      for (const { newest } of marks.values()) yield* newest.items
+    },
+    marksOf: (device) => [...(marks.get(device)?.all ?? [])],
     origins,
     get lastOrder() {
       return lastOrder
@@ -245,9 +286,16 @@ export function createRoomFold(): RoomFold {
         removeMessage(id as MessageId)
         return
       }
-      if (settings.delete(id)) placesChanged = true
+      if (operation.op === 'name' || operation.op === 'rule') {
+        settings[operation.op].remove(entry as RoomEntry<Setting>)
+        placesChanged = true
+      }
+      if (operation.op === 'read') {
+        const { all, newest } = marksBy(entry.author)
+        all.delete(id)
+        newest.remove(entry as ReadMark)
+      }
       origins.delete(id)
-      if (marks.delete(id)) marksOf.add(entry.author)
       const target = 'message' in operation ? operation.message : 'answer' in operation ? operation.answer : undefined
       if (target === undefined) return
       aboutOf.get(target)?.delete(id)
@@ -257,14 +305,8 @@ export function createRoomFold(): RoomFold {
     node: (id) => nodes.get(id),
     heads: () => [...heads],
     missing: () => missing,
-    setting<Name extends Setting['op']>(name: Name) {
-      let last: RoomEntry<Setting> | undefined
-      for (const entry of settings.values()) {
-        if (entry.operation.op !== name) continue
-        if (last === undefined || comparePlaces(placeOf(last), placeOf(entry)) < 0) last = entry
-      }
-      return last as RoomEntry<RoomOperationOf<Name>> | undefined
-    },
+    setting: <Name extends Setting['op']>(name: Name) =>
+      settings[name].items[0] as RoomEntry<RoomOperationOf<Name>> | undefined,
     health: () => ({ corruptOperations, newerOperations }),
     takeChange() {
       const change = { touched, places: placesChanged, ancestry: ancestryChanged, marksOf }
@@ -275,6 +317,54 @@ export function createRoomFold(): RoomFold {
       return change
     },
   }
+}
+
+function newestSetting(): Newest<RoomEntry<Setting>> {
+  return createNewest(1, (a, b) => comparePlaces(placeOf(a), placeOf(b)))
+}
+
+/** Messages in the common order. Those that did not come in it are sorted in when somebody looks. */
+function createMessageList(): {
+  sorted(): readonly MessageNode[]
+  add(node: MessageNode): void
+  remove(node: MessageNode): void
+} {
+  let list: MessageNode[] = []
+  let added: MessageNode[] = []
+  const removed = new Set<MessageNode>()
+  return {
+    sorted() {
+      if (removed.size > 0) list = list.filter((node) => !removed.has(node))
+      const fresh = added.filter((node) => !removed.has(node)).sort(comparePlaces)
+      if (fresh.length > 0) list = mergedBy(comparePlaces, list, fresh)
+      removed.clear()
+      added = []
+      return list
+    },
+    add(node) {
+      const last = list.at(-1)
+      // what is new is nearly always the last
+      if (added.length === 0 && (last === undefined || comparePlaces(last, node) < 0)) list.push(node)
+      else added.push(node)
+    },
+    remove(node) {
+      removed.add(node)
+    },
+  }
+}
+
+function mergedBy<Item>(compare: (a: Item, b: Item) => number, one: readonly Item[], other: readonly Item[]): Item[] {
+  const merged: Item[] = []
+  let next = 0
+  for (const item of one) {
+    for (let before = other[next]; before !== undefined && compare(before, item) < 0; before = other[next]) {
+      merged.push(before)
+      next += 1
+    }
+    merged.push(item)
+  }
+  for (const item of other.slice(next)) merged.push(item)
+  return merged
 }
 
 /** Where an operation that has an order stands. */

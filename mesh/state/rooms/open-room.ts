@@ -123,18 +123,22 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
   const onChange = (change: DocumentChange): void => {
     takeIn(change.added, true)
     for (const id of change.erased) fold.erase(id)
-    if (change.author !== self) for (const id of change.added) heed(id)
+    if (change.author !== self) heed(change.added)
     ports.changed()
   }
 
   /** What others ask of this device: to stop, and to take out text its person deleted elsewhere. */
-  const heed = (id: string): void => {
-    const operation = fold.entry(id)?.operation
-    if (operation?.op === 'stop') running.get(operation.answer)?.stop()
-    if (operation?.op === 'delete' || operation?.op === 'text') {
+  const heed = (ids: Iterable<string>): void => {
+    // each message once, however much was said about it
+    const nodes = new Set<MessageNode>()
+    for (const id of ids) {
+      const operation = fold.entry(id)?.operation
+      if (operation?.op === 'stop') running.get(operation.answer)?.stop()
+      if (operation?.op !== 'delete' && operation?.op !== 'text') continue
       const node = fold.node(operation.message)
-      if (node !== undefined) eraseText([node])
+      if (node !== undefined) nodes.add(node)
     }
+    eraseText(nodes)
   }
 
   const eraseText = (nodes: Iterable<MessageNode>): void => {
@@ -305,7 +309,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       log.info('what was read cannot be told in one mark', { room: ports.record().id })
       return
     }
-    const old = [...fold.marks.values()].filter((entry) => entry.author === self).map((entry) => entry.id)
+    const old = fold.marksOf(self)
     await write([{ op: 'read', ...mark }])
     onScreen.clear()
     // the new mark says all the old ones said

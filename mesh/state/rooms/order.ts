@@ -21,19 +21,3 @@ export function comparePlaces(a: Place, b: Place): number {
 export function nextOrder(nowMs: number, lastSeen: number): number {
   return Math.min(Math.max(Math.floor(nowMs), lastSeen + 1, 0), ROOM_ORDER_MAX)
 }
-
-/** The index of the first place that does not stand before `place`. */
-export function indexOfPlace(sorted: readonly Place[], place: Place): number {
-  let low = 0
-  let high = sorted.length
-  // what is new is nearly always the last
-  const last = sorted[high - 1]
-  if (last === undefined || comparePlaces(last, place) < 0) return high
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const at = sorted[middle]
-    if (at !== undefined && comparePlaces(at, place) < 0) low = middle + 1
-    else high = middle
-  }
-  return low
-}

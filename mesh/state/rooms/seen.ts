@@ -19,13 +19,12 @@ export function createSeenBy(fold: RoomFold, personOf: (device: DeviceId) => Per
   /** What marks that say the same cover: most people of a room have read up to the same message. */
   const covered = new Map<string, Uint8Array>()
   const read = (person: PersonId): Uint8Array => {
-    const marks: RoomOperationOf<'read'>[] = []
-    for (const { author, operation } of fold.marks.values()) if (personOf(author) === person) marks.push(operation)
-    // marks without exceptions first: what they cover need not be walked again
+    const marks: Mark[] = []
+    for (const { author, operation } of fold.marks()) if (personOf(author) === person) marks.push(operation)
+    // those without exceptions are one: what any of them covers, and all above it
     marks.sort((a, b) => a.missing.length - b.missing.length)
     const key = marks.map(({ heads, missing }) => `${heads.join()}-${missing.join()}`).join(' ')
-    const slots = covered.get(key) ?? new Uint8Array(marks.length === 0 ? 0 : fold.slots)
-    if (!covered.has(key)) for (const mark of marks) cover(fold, mark, slots)
+    const slots = covered.get(key) ?? slotsOf(fold, marks)
     covered.set(key, slots)
     seen.set(person, slots)
     return slots
@@ -40,38 +39,47 @@ export function createSeenBy(fold: RoomFold, personOf: (device: DeviceId) => Per
   }
 }
 
-const SEEN = 1
-/** Seen, and so is all that stands above it: a mark without exceptions was here. */
-const SEEN_WHOLE = 2
+/** Marks that are followed at once: bits of a number. */
+const AT_ONCE = 31
 
-function cover(fold: RoomFold, mark: RoomOperationOf<'read'>, slots: Uint8Array): void {
-  const excepted = new Set<MessageId>(mark.missing)
-  if (excepted.size === 0) {
-    walk(fold, mark.heads, (node) => {
-      if (slots[node.slot] === SEEN_WHOLE) return false
-      slots[node.slot] = SEEN_WHOLE
-      return true
-    })
-    return
-  }
-  const walked = new Set<MessageNode>()
-  walk(fold, mark.heads, (node) => {
-    if (excepted.has(node.id) || slots[node.slot] === SEEN_WHOLE || walked.has(node)) return false
-    walked.add(node)
-    slots[node.slot] = SEEN
-    return true
-  })
+/** What marks cover, by slots. */
+function slotsOf(fold: RoomFold, marks: readonly Mark[]): Uint8Array {
+  const slots = new Uint8Array(marks.length === 0 ? 0 : fold.slots)
+  const whole = marks.filter(({ missing }) => missing.length === 0)
+  const merged: Mark[] = whole.length === 0 ? [] : [{ heads: whole.flatMap(({ heads }) => heads), missing: [] }]
+  const all = [...merged, ...marks.filter(({ missing }) => missing.length > 0)]
+  for (let start = 0; start < all.length; start += AT_ONCE) follow(fold, all.slice(start, start + AT_ONCE), slots)
+  return slots
 }
 
-/** Goes up from some messages wherever `enter` says so. */
-function walk(fold: RoomFold, from: readonly MessageId[], enter: (node: MessageNode) => boolean): void {
-  const open: MessageNode[] = []
-  for (const id of from) {
-    const node = fold.node(id)
-    if (node !== undefined && enter(node)) open.push(node)
+type Mark = Pick<RoomOperationOf<'read'>, 'heads' | 'missing'>
+
+/**
+ * Follows some marks up from their heads, wherever they do not except a message. All
+ * together in one pass from the last message to the first: what one has seen stands
+ * before it, so that nobody has the messages walked once for each mark.
+ */
+function follow(fold: RoomFold, marks: readonly Mark[], slots: Uint8Array): void {
+  const reaching = new Int32Array(fold.slots)
+  const excepting = new Map<MessageNode, number>()
+  const bits = (ids: readonly MessageId[], bit: number, into: (node: MessageNode, bit: number) => void): void => {
+    for (const id of ids) {
+      const node = fold.node(id)
+      if (node !== undefined) into(node, bit)
+    }
   }
-  for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    for (const parent of node.parents) if (enter(parent)) open.push(parent)
+  marks.forEach(({ heads, missing }, index) => {
+    bits(heads, 1 << index, (node, bit) => (reaching[node.slot] = (reaching[node.slot] ?? 0) | bit))
+    bits(missing, 1 << index, (node, bit) => excepting.set(node, (excepting.get(node) ?? 0) | bit))
+  })
+  const { messages } = fold
+  for (let at = messages.length - 1; at >= 0; at--) {
+    const node = messages[at]
+    if (node === undefined) continue
+    const reached = (reaching[node.slot] ?? 0) & ~(excepting.get(node) ?? 0)
+    if (reached === 0) continue
+    slots[node.slot] = 1
+    for (const parent of node.parents) reaching[parent.slot] = (reaching[parent.slot] ?? 0) | reached
   }
 }
 

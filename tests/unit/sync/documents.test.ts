@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { asId, SYNC_SNAPSHOT_ENVELOPES, type DocumentId } from '../../../mesh/base/index.ts'
 import { createDocuments, documentKey, type Documents } from '../../../mesh/sync/index.ts'
+import { createProgress } from '../../../mesh/sync/serving.ts'
 import { createVirtualClock } from '../../kit/clock.ts'
 import { createMemoryStore, type MemoryStore } from '../../kit/memory-store.ts'
 import { createSeededRandom } from '../../kit/random.ts'
@@ -57,9 +58,9 @@ async function pull(
 ): Promise<void> {
   const source = await from.documents.adopt(what, {})
   const target = await to.documents.adopt(what, {})
-  const sent = new Map(target.vector())
+  const progress = createProgress(target.vector())
   for (;;) {
-    const { envelopes, more } = await source.next(sent, {})
+    const { envelopes, more } = await source.next(progress, {})
     if (envelopes.length > 0) await target.receive(envelopes, from.documents.self, {})
     if (!more) return
   }

@@ -43,6 +43,7 @@ export function compareProtocol(comparing: Comparing): Protocol {
   return {
     ...COMPARE,
     callers: 'read-ledger',
+    handling: 'waits',
     async handle(stream, { signal }) {
       const joiner = await stream.read(joinerThere, FIRST_FRAME)
       const word = async (): Promise<JoinersWord> => {

@@ -60,9 +60,10 @@ export function controlProtocol(host: ControlHost, ports: Ports): Protocol {
   return {
     ...CONTROL,
     callers: 'anyone',
+    handling: 'measured',
     async handle(stream, { connection, signal }) {
       const told = await stream.read(hello, FIRST_FRAME)
-      if (!host.admitted(stream.peer) && host.isOfThisMesh(told)) await takeProof(stream, host, ports.clock, signal)
+      if (!host.admitted(stream.peer) && host.isOfThisMesh(told)) await takeProof(stream, host, signal)
       if (!host.admitted(stream.peer)) {
         const refusal = host.refusal(stream.peer)
         // a removed device is shown the signed entries that say so: it need not take our word
@@ -78,7 +79,7 @@ export function controlProtocol(host: ControlHost, ports: Ports): Protocol {
 }
 
 /** Asks an unknown caller for what its ledger has beyond this one; bounded, as it may be anybody. */
-async function takeProof(stream: FrameStream, host: ControlHost, clock: Clock, signal: AbortSignal): Promise<void> {
+async function takeProof(stream: FrameStream, host: ControlHost, signal: AbortSignal): Promise<void> {
   await stream.write({ type: 'have', hashes: host.ledger.have() }, { signal })
   let left = LEDGER_PROOF_MAX_ENTRIES
   for (;;) {
@@ -86,7 +87,7 @@ async function takeProof(stream: FrameStream, host: ControlHost, clock: Clock, s
     if (frame.type === 'end') return
     left -= frame.entries.length
     if (left < 0) throw new MeshError('too-large', 'The ledger is too far ahead to be taken from a stranger.')
-    await takeEntries(stream, host, frame.entries, clock, signal)
+    await takeEntries(stream, host, frame.entries, signal)
   }
 }
 
@@ -123,7 +124,7 @@ async function received(
   for (;;) {
     const frame = await stream.read(reception, { ...options, timeoutMs: DIAL_TIMEOUT_MS })
     if (frame.type === 'hello') return frame
-    if (frame.type === 'entries') await host.ledger.take(stream.peer, frame.entries, options)
+    if (frame.type === 'entries') await takeEntries(stream, host, frame.entries, options.signal)
     else if (proven) throw new MeshError('malformed', 'The other device asked twice who this one is.')
     else {
       proven = true
@@ -226,7 +227,7 @@ async function runSession(
       if (frame.type === 'beat') send({ type: 'echo', n: frame.n })
       else if (frame.type === 'echo') {
         if (frame.n === beat) rttMs = smooth(rttMs, heardAt - beatSentAt)
-      } else if (frame.type === 'entries') await takeEntries(stream, host, frame.entries, clock, stream.over)
+      } else if (frame.type === 'entries') await takeEntries(stream, host, frame.entries, stream.over)
       host.heard(session, frame)
     }
   } catch (error) {
@@ -244,15 +245,9 @@ async function takeEntries(
   stream: FrameStream,
   host: ControlHost,
   entries: readonly Uint8Array[],
-  clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const startedAt = clock.monotonic()
-  try {
-    await host.ledger.take(stream.peer, entries, { signal })
-  } finally {
-    stream.charge(clock.monotonic() - startedAt)
-  }
+  await stream.work(() => host.ledger.take(stream.peer, entries, { signal }), { signal })
 }
 
 function smooth(before: number | null, sampleMs: number): number {

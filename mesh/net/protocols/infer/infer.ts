@@ -47,6 +47,7 @@ export function inferProtocol(
   return {
     ...INFER,
     callers: 'ask',
+    handling: 'waits',
     async handle(stream, { signal }) {
       const question = await stream.read(ask, { ...FIRST_FRAME, signal })
       if (engines === undefined) throw new MeshError('model-unavailable', 'This device has no engine.')

@@ -130,6 +130,7 @@ export function joinProtocol(admission: Admission, knocking: Knocking, recoverin
   return {
     ...JOIN,
     callers: 'anyone',
+    handling: 'waits',
     async handle(stream, { connection, signal }) {
       const said = await stream.read(prove, FIRST_FRAME)
       const ledger = await ledgerFor(said, stream, connection, signal)

@@ -20,6 +20,7 @@ export function keysProtocol(host: KeysHost): Protocol {
   return {
     ...KEYS,
     callers: 'store',
+    handling: 'measured',
     async handle(stream, { signal }) {
       const { scope, epochs } = await stream.read(keysAsk, FIRST_FRAME)
       const sealed = await host.give(stream.peer, scope, epochs)

@@ -20,6 +20,7 @@ export function knocksProtocol(host: KnocksHost): Protocol {
   return {
     ...KNOCKS,
     callers: 'read-ledger',
+    handling: 'measured',
     async handle(stream, { signal }) {
       const { key } = await stream.read(findFrame, FIRST_FRAME)
       if (!host.mayHear(stream.peer))

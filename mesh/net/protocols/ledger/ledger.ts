@@ -30,6 +30,7 @@ export function ledgerProtocol(host: LedgerHost): Protocol {
   return {
     ...LEDGER,
     callers: 'read-ledger',
+    handling: 'measured',
     async handle(stream, { signal }) {
       const { hashes } = await stream.read(haveFrame, FIRST_FRAME)
       for (const batch of batches(host.missing(hashes))) {
@@ -61,12 +62,7 @@ export async function fetchLedger(
     if (gathered.length === 0) return
     const entries = gathered
     gathered = []
-    const startedAt = ports.clock.monotonic()
-    try {
-      await host.take(stream.peer, entries, options)
-    } finally {
-      stream.charge(ports.clock.monotonic() - startedAt)
-    }
+    await stream.work(() => host.take(stream.peer, entries, options), options)
   }
   try {
     await stream.write({ type: 'have', hashes: host.have() }, options)

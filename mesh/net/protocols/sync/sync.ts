@@ -15,6 +15,8 @@ export interface SyncChannel<In, Out> {
   /** Waits while the link is full. @throws MeshError as `FrameStream.write` */
   write(frame: Out, options?: { signal?: AbortSignal | undefined }): Promise<void>
   abort(reason: unknown): void
+  /** Does work at the cost of the other end, when its budget allows. @throws MeshError as `FrameStream.work` */
+  work<Value>(run: () => Promise<Value>, options?: { signal?: AbortSignal | undefined }): Promise<Value>
 }
 
 /** The end that gives. */
@@ -33,6 +35,7 @@ export function syncProtocol(host: SyncHost): Protocol {
   return {
     ...SYNC,
     callers: 'store',
+    handling: 'measured',
     handle: (stream, { signal }) => host.serve(channelOf(stream, readerFrame), { signal }),
   }
 }
@@ -60,5 +63,6 @@ function channelOf<Schema extends typeof readerFrame | typeof sourceFrame, Out>(
     abort: (reason) => {
       stream.abort(reason)
     },
+    work: stream.work,
   }
 }
