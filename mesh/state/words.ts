@@ -1,9 +1,14 @@
 import { DERIVED_TITLE_MAX_LENGTH, EXCERPT_MAX_LENGTH } from './limits.ts'
 
+/** So much of a text is looked at for a title: patterns go over it, and a row of dots costs its square. */
+const TITLE_FROM_LENGTH = 400
+
 /** A title from a first message: its first sentence, at most 60 characters, without Markdown signs at its head. */
 export function titleFrom(text: string): string {
   const line =
     text
+      .trimStart()
+      .slice(0, TITLE_FROM_LENGTH)
       .split(/\r?\n/)
       .map(oneLine)
       .find((part) => part !== '') ?? ''

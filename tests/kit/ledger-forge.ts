@@ -1,6 +1,5 @@
 import type { EntryHash, MeshId } from '../../mesh/base/index.ts'
 import {
-  admissionProof,
   admitByRecovery,
   invitationIdOfKey,
   invitationKey,

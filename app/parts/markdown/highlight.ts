@@ -1,4 +1,4 @@
-import type { HighlighterCore, LanguageInput } from 'shiki/core'
+import type { GrammarState, HighlighterCore, LanguageInput } from 'shiki/core'
 
 /** A run of code in one colour; the class is one of the theme's. */
 export interface CodeSpan {
@@ -37,8 +37,18 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 /** Code beyond this stays in one colour: colouring costs more than it tells. */
 const HIGHLIGHT_MAX_CHARS = 20_000
+/**
+ * From a line beyond this on code stays in one colour. The patterns of a grammar are other
+ * people's and go back over a line again and again: the cube of its length at worst, in a
+ * match that nothing can interrupt, for text that anybody may have written.
+ */
+const HIGHLIGHT_MAX_LINE = 200
+/** Time for one block, looked at after each line, in ms; the first of a language takes some for its grammar. */
+const HIGHLIGHT_BLOCK_MS = 400
 
 let highlighter: Promise<HighlighterCore> | undefined
+/** Blocks go one after another, and the page has a turn in between. */
+let turn: Promise<unknown> = Promise.resolve()
 
 /** The name of a language as people write it; an unknown one as it was written. */
 export function languageName(language: string): string {
@@ -53,11 +63,30 @@ export async function highlight(code: string, language: string): Promise<readonl
   highlighter ??= create()
   const shiki = await highlighter
   await shiki.loadLanguage(entry.load())
-  const lines = shiki.codeToTokensBase(code, { lang: id, theme: 'plexus' })
-  return lines.flatMap((line, row) => [
-    ...(row === 0 ? [] : [{ text: '\n', tone: '' }]),
-    ...line.map((token) => ({ text: token.content, tone: toneOf(token.color) })),
-  ])
+  const before = turn
+  const coloured = before.then(async () => {
+    await new Promise((resolve) => setTimeout(resolve))
+    return colourLines(shiki, code, id)
+  })
+  turn = coloured.catch(() => undefined)
+  return coloured
+}
+
+function colourLines(shiki: HighlighterCore, code: string, lang: string): readonly CodeSpan[] {
+  const endAt = performance.now() + HIGHLIGHT_BLOCK_MS
+  const lines = code.split('\n')
+  const spans: CodeSpan[] = []
+  let state: GrammarState | undefined
+  for (const [row, line] of lines.entries()) {
+    if (line.length > HIGHLIGHT_MAX_LINE || performance.now() > endAt)
+      return [...spans, { text: `${row === 0 ? '' : '\n'}${lines.slice(row).join('\n')}`, tone: '' }]
+    const options = { lang, theme: 'plexus', ...(state === undefined ? {} : { grammarState: state }) }
+    const tokens = shiki.codeToTokensBase(line, options)
+    state = shiki.getLastGrammarState(tokens) ?? state
+    if (row > 0) spans.push({ text: '\n', tone: '' })
+    spans.push(...tokens.flat().map((token) => ({ text: token.content, tone: toneOf(token.color) })))
+  }
+  return spans
 }
 
 async function create(): Promise<HighlighterCore> {
