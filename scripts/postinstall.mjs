@@ -2,13 +2,13 @@
 // harm where it cannot: patch-package absent (an install without it), or Plexus
 // installed as a dependency of something else.
 import { existsSync } from 'node:fs'
-import { readdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { modulesDir, root } from './lib/paths.mjs'
+import { patchedFile, patchesDir, patchesWanted } from './lib/patches.mjs'
 import { run } from './lib/run.mjs'
 
 const patchTool = join(modulesDir, 'patch-package', 'index.js')
-const patchesDir = join(root, 'patches')
 
 if (existsSync(patchTool) && existsSync(patchesDir)) {
   const code = await run(process.execPath, [patchTool, '--error-on-fail'], { cwd: root, quiet: true })
@@ -18,7 +18,6 @@ if (existsSync(patchTool) && existsSync(patchesDir)) {
     )
     process.exitCode = 1
   } else {
-    const names = (await readdir(patchesDir)).filter((name) => name.endsWith('.patch')).sort()
-    await writeFile(join(modulesDir, '.plexus-patched'), names.join('\n'))
+    await writeFile(patchedFile, await patchesWanted())
   }
 }

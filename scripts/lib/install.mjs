@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withLock } from './dir-lock.mjs'
+import { patchedFile, patchesWanted } from './patches.mjs'
 import { modulesDir, root, stateDir } from './paths.mjs'
 import { npmCommand, run } from './run.mjs'
 
@@ -99,9 +100,7 @@ async function adoptNpmInstall(wanted) {
 
 async function arePatchesApplied() {
   try {
-    const record = await readFile(join(modulesDir, '.plexus-patched'), 'utf8')
-    const names = (await readdir(join(root, 'patches'))).filter((name) => name.endsWith('.patch')).sort()
-    return record === names.join('\n')
+    return (await readFile(patchedFile, 'utf8')) === (await patchesWanted())
   } catch {
     return false
   }

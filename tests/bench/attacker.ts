@@ -25,6 +25,12 @@ const tell = (news: AttackNews): void => {
   process.send?.(news)
 }
 
+/** Some time after it aborted. */
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => setTimeout(resolve, 1_000), { once: true })
+  })
+
 /** One attack after the other on all protocols at once, until the time is over. */
 async function attack({ role, door, addresses, link, durationMs }: AttackCommand): Promise<void> {
   const adversary = await startAdversary(role, {
@@ -44,14 +50,16 @@ async function attack({ role, door, addresses, link, durationMs }: AttackCommand
   let ended = 0
   for (const one of ATTACKS) {
     const over = AbortSignal.timeout(Math.ceil(durationMs / ATTACKS.length))
-    const done = await Promise.all(SHAPES.map((protocol) => runAttack(one, { adversary, protocol, signal: over })))
-    for (const each of done) {
-      rounds += each.rounds
-      ended += each.ended
-    }
+    const running = SHAPES.map(async (protocol) => {
+      const done = await runAttack(one, { adversary, protocol, signal: over })
+      rounds += done.rounds
+      ended += done.ended
+    })
+    // a dial over WebRTC that was given up does not come back
+    await Promise.race([Promise.all(running), aborted(over)])
   }
   tell({ is: 'over', rounds, ended })
-  await adversary.stop()
+  await Promise.race([adversary.stop(), aborted(AbortSignal.timeout(2_000))])
 }
 
 process.once('message', (command: AttackCommand) => {

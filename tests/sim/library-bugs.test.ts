@@ -75,10 +75,12 @@ test('the fixes kept in patches/ are in the installed libraries', async () => {
   expect(patches).toHaveLength(2)
   for (const name of patches) {
     const patch = await readFile(new URL(`patches/${name}`, root), 'utf8')
-    const file = /^\+\+\+ b\/(.+)$/m.exec(patch)?.[1] ?? ''
-    const installed = await readFile(new URL(file, root), 'utf8')
-    const added = patch.split('\n').filter((line) => line.startsWith('+') && !line.startsWith('+++'))
-    expect(added.length).toBeGreaterThan(3)
-    for (const line of added) expect(installed).toContain(line.slice(1))
+    for (const part of patch.split(/^diff --git /m).slice(1)) {
+      const file = /^\+\+\+ b\/(.+)$/m.exec(part)?.[1] ?? ''
+      const installed = await readFile(new URL(file, root), 'utf8')
+      const added = part.split('\n').filter((line) => line.startsWith('+') && !line.startsWith('+++'))
+      expect(added.length).toBeGreaterThan(3)
+      for (const line of added) expect(installed, file).toContain(line.slice(1))
+    }
   }
 })

@@ -269,10 +269,20 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       if (node.id === question.id) break
       const content = views.content(node)
       if (content.text === '' || ('hiddenBy' in content && content.hiddenBy !== undefined)) continue
-      const isAi = node.head.operation.op === 'answer'
-      lines.push({ name: isAi ? undefined : spokenName(node), text: content.text })
+      lines.push({ name: speakerOf(node), text: content.text })
     }
     return roomPrompt(lines, views.content(question).text, CONTEXT_MAX_LENGTH)
+  }
+
+  /**
+   * Who said it, for the AI; undefined: itself. An answer that somebody else's device wrote down is
+   * quoted as theirs: with software of its own it makes one up, and what a model is told that it
+   * said itself outweighs every rule.
+   */
+  const speakerOf = (node: MessageNode): string | undefined => {
+    const { author, operation } = node.head
+    if (operation.op !== 'answer') return spokenName(node)
+    return isSamePerson(author, self, personOf) ? undefined : `AI, as written down by ${ports.nameOf(personOf(author))}`
   }
 
   /** Who said it, for the AI: an imported message is no word of a member. */

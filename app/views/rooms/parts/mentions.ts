@@ -1,4 +1,4 @@
-import type { PersonId } from '../../../../mesh/base/index.ts'
+import { ROOM_MENTIONS_MAX, type PersonId } from '../../../../mesh/base/index.ts'
 import type { Mention } from '../../../../mesh/state/index.ts'
 
 /** Whom one may address, by the name that stands behind the `@`. */
@@ -43,14 +43,27 @@ export function matching(addressees: readonly Addressee[], wanted: string): read
     .slice(0, 8)
 }
 
-/** A text in pieces, those who are addressed apart. The longest name that fits is meant. */
+/** Signs that are looked at in one text, and names that are found in it: a text of nothing else would be drawn in thousands of pieces. */
+const SIGNS_MAX = 256
+
+/**
+ * A text in pieces, those who are addressed apart. The longest name that fits is meant; as many
+ * as an operation may name, and what stands behind them is text.
+ */
 export function segmentsOf(text: string, addressees: readonly Addressee[]): Segment[] {
-  const byLength = [...addressees].sort((a, b) => b.name.length - a.name.length)
+  const byLength = addressees
+    .map(({ name }) => ({ length: name.length, lower: name.toLocaleLowerCase() }))
+    .sort((a, b) => b.length - a.length)
   const segments: Segment[] = []
   let plainFrom = 0
+  let found = 0
+  let looked = 0
   for (let at = text.indexOf('@'); at >= 0; at = text.indexOf('@', at + 1)) {
+    if (found === ROOM_MENTIONS_MAX || looked === SIGNS_MAX) break
+    looked += 1
     const end = mentionEnd(text, at, byLength)
     if (end === undefined) continue
+    found += 1
     if (at > plainFrom) segments.push({ text: text.slice(plainFrom, at), isMention: false })
     segments.push({ text: text.slice(at, end), isMention: true })
     plainFrom = end
@@ -70,12 +83,17 @@ export function mentionsIn(text: string, addressees: readonly Addressee[]): Ment
   return addressees.filter(({ name }) => named.has(name.toLocaleLowerCase())).map(({ mention }) => mention)
 }
 
-function mentionEnd(text: string, at: number, addressees: readonly Addressee[]): number | undefined {
+interface LoweredName {
+  readonly length: number
+  readonly lower: string
+}
+
+function mentionEnd(text: string, at: number, names: readonly LoweredName[]): number | undefined {
   // an address of mail addresses nobody here
   if (at > 0 && /[\p{L}\p{N}.]/u.test(text.charAt(at - 1))) return undefined
-  for (const { name } of addressees) {
-    const end = at + 1 + name.length
-    if (text.slice(at + 1, end).toLocaleLowerCase() !== name.toLocaleLowerCase()) continue
+  for (const { length, lower } of names) {
+    const end = at + 1 + length
+    if (text.slice(at + 1, end).toLocaleLowerCase() !== lower) continue
     if (/^[\p{L}\p{N}]/u.test(text.slice(end, end + 2))) continue
     return end
   }
