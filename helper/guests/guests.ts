@@ -1,16 +1,22 @@
 import * as z from 'zod/mini'
-import { MeshError, type Clock, type Logger, type Store } from '../../mesh/base/index.ts'
+import {
+  LEDGER_ALLOWANCE_ENTRIES_PER_DAY,
+  MeshError,
+  type Clock,
+  type Logger,
+  type Store,
+} from '../../mesh/base/index.ts'
 import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
 import type { InvitationLine } from '../../mesh/people-types.ts'
 
 /** Passes that are open at once: each waits for a person's word about one guest. */
-export const PASSES_MAX = 3
+export const PASSES_MAX = 2
 /**
- * Passes of a day that brought nobody, after which there is none until some are older. Each
- * stays in the ledger for good, on the account of this helper's person, and whoever is on the
- * network asks for them: a day adds more places to that account than this.
+ * Passes of a day that brought nobody yet, open ones among them; then there is none until one
+ * is older. Each stays in the ledger for good, on the account of this helper's person, and
+ * whoever is on the network asks for them: no more than a day adds to that account.
  */
-export const PASSES_IN_VAIN_MAX = 3
+export const PASSES_IN_VAIN_MAX = LEDGER_ALLOWANCE_ENTRIES_PER_DAY
 const DAY_MS = 24 * 60 * 60_000
 /** Until so shortly before its end a pass is given to the next visitor too, in ms. */
 const PASS_LEFT_MS = 10 * 60_000
@@ -88,9 +94,7 @@ export function createGuests(ports: GuestsPorts): Guests {
     if (free !== undefined) return { fragment: free.fragment, expiresAt: free.expiresAt }
     if (passes().filter(({ state }) => state === 'open').length >= PASSES_MAX)
       throw new MeshError('busy', 'Several guests are waiting already. Try again in some minutes.')
-    const inVain = passes().filter(
-      ({ state, createdAt }) => state !== 'open' && state !== 'used' && clock.now() - createdAt < DAY_MS,
-    )
+    const inVain = passes().filter(({ state, createdAt }) => state !== 'used' && clock.now() - createdAt < DAY_MS)
     if (inVain.length >= PASSES_IN_VAIN_MAX)
       throw new MeshError('busy', 'Too many asked today and did not come in. Try again tomorrow.')
     const wanted = { person: GUEST_NAME, role: 'guest', confirmation: 'pictures', lifetimeMs: DAY_MS, signal } as const

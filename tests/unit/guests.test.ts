@@ -7,7 +7,13 @@ import {
   type Guests,
   type GuestsPorts,
 } from '../../helper/guests/index.ts'
-import { asId, silentLogger, type DeviceId, type InvitationId } from '../../mesh/base/index.ts'
+import {
+  asId,
+  LEDGER_ALLOWANCE_ENTRIES_PER_DAY,
+  silentLogger,
+  type DeviceId,
+  type InvitationId,
+} from '../../mesh/base/index.ts'
 import type { DeviceView, InviteOptions, PendingJoin } from '../../mesh/mesh-types.ts'
 import type { InvitationLine, PersonRole } from '../../mesh/people-types.ts'
 import { createVirtualClock, settle } from '../kit/clock.ts'
@@ -169,4 +175,23 @@ test.each<[string, Partial<InvitationLine>, Partial<DeviceView>]>([
   devices.push(device({ state: 'unreachable', ...change }))
   await pass(10 * GUEST_GONE_MS)
   expect(removed).toEqual([])
+})
+
+test('a stranger who always waits by a pass adds no more to the ledger than a day gives back', async () => {
+  const { guests, waiting, lines, clock } = scene()
+  const days = 20
+  for (let hour = 0; hour < days * 24; hour++) {
+    // whoever asks waits by what they were given, so that there is always none free
+    await guests.pass({ signal }).catch(() => undefined)
+    waiting.splice(0, waiting.length, ...lines.map(({ id }) => id))
+    clock.advance(60 * 60_000)
+    lines.splice(
+      0,
+      lines.length,
+      ...lines.map((one) => (one.expiresAt <= clock.now() ? { ...one, state: 'expired' as const } : one)),
+    )
+  }
+  expect(lines.length).toBeGreaterThan(days)
+  expect(lines.length).toBeLessThanOrEqual((days + 1) * LEDGER_ALLOWANCE_ENTRIES_PER_DAY)
+  guests.stop()
 })

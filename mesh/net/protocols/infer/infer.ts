@@ -257,7 +257,7 @@ function sensible({ sampling }: GenerateRequest, clock: Clock): (frame: Generate
     if (frame.type === 'text') length += frame.text.length
     if (length > most) throw new MeshError('too-large', 'The other device goes on where an answer would have ended.')
     const at = progressOf(frame)
-    if (at > furthest || frame.type === 'text') progressAt = now
+    if (at > furthest || (frame.type === 'text' && frame.text !== '')) progressAt = now
     furthest = Math.max(furthest, at)
     if (now - progressAt > INFER_NO_PROGRESS_MS)
       throw new MeshError('timeout', 'The other device says that it is at work, and gets on with nothing.')
