@@ -63,7 +63,9 @@ self.addEventListener('message', (event) => {
 async function renew(event: ExtendableEvent): Promise<void> {
   await caches.delete(cacheName)
   await precache.install(event)
-  takesOver = self.registration.active !== null && !(await areOurs())
+  const { active } = self.registration
+  // one by another name is never ours, whatever the pages say that it let through
+  takesOver = active !== null && (active.scriptURL !== self.location.href || !(await areOurs()))
   if (takesOver) await self.skipWaiting()
 }
 

@@ -78,8 +78,11 @@ export function registerServiceWorker(
   }
 }
 
+/** Where ours is registered it takes the other's place itself: to end that one would end ours, which may be on its way there. */
 async function endOthers(page: Window, own: string): Promise<void> {
+  const place = new URL('./', own).href
   for (const registration of await page.navigator.serviceWorker.getRegistrations()) {
+    if (registration.scope === place) continue
     const workers = [registration.active, registration.waiting, registration.installing]
     if (workers.some((worker) => worker !== null && worker.scriptURL !== own)) await registration.unregister()
   }
