@@ -1,8 +1,8 @@
-import { AxeBuilder } from '@axe-core/playwright'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { barriersOf } from '../kit/axe.ts'
 import { startChromium, type BrowserDevice, type DeviceOptions, type TestBrowser } from '../kit/chromium.ts'
 import { cameraFlags, photograph } from './fake-camera.ts'
 import { firstModelFile } from '../kit/first-model.ts'
@@ -84,8 +84,7 @@ const online = (page: Page) =>
 
 async function expectAccessible(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SHOTS, `${name}.png`) })
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  expect(violations.map(({ id, nodes }) => [name, id, nodes.map((node) => node.html.slice(0, 160))])).toEqual([])
+  expect(await barriersOf(page), name).toEqual([])
 }
 
 /** Nothing went to another origin, and the console says nothing but that a helper which was down refused connections. */
