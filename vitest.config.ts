@@ -21,6 +21,8 @@ export default defineConfig({
           ],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 30_000,
+          // modules are loaded once for a worker: loading them for each file took a third of the time
+          isolate: false,
           maxWorkers: 2,
         },
       },

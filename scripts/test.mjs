@@ -8,7 +8,7 @@ import { ensureChromium } from './lib/chromium.mjs'
 import { ensureInstalled } from './lib/install.mjs'
 import { ensureNamespaces } from './lib/namespaces.mjs'
 import { modulesDir, root } from './lib/paths.mjs'
-import { run } from './lib/run.mjs'
+import { run, runInGaps } from './lib/run.mjs'
 
 requireNode()
 
@@ -85,11 +85,12 @@ if (step('install', await ensureInstalled({ say }))) {
   await ensureNamespaces(say)
   step('build of the helper', await ensureBuilt(['helper'], { say }))
   step('build of the page', await ensureBuilt(['page'], { say }))
-  step(
-    'checks (types, lint, architecture)',
-    (await run(process.execPath, [join(root, 'scripts', 'check.mjs')], { cwd: root })) === 0,
-  )
+  // beside the tests, in what they leave of the processor: many of them wait for something
+  const checks = runInGaps(process.execPath, [join(root, 'scripts', 'check.mjs')], { cwd: root })
   await runTests(chromium)
+  const { code, text } = await checks
+  say(text.trimEnd())
+  step('checks (types, lint, architecture)', code === 0)
 }
 
 for (const name of failures) say(`FAILED ${name}`)

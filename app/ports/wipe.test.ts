@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto'
+import { IDBFactory } from 'fake-indexeddb'
 import { openDB } from 'idb'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { MeshError } from '../../mesh/base/index.ts'
 import { wipeBrowser } from './wipe.ts'
 
@@ -52,6 +53,11 @@ const open = async (name: string): Promise<{ close: () => void }> => openDB(name
 const names = async (): Promise<(string | undefined)[]> => (await indexedDB.databases()).map(({ name }) => name)
 
 describe('deleting everything here', () => {
+  // a browser of its own: everything in it is looked at
+  beforeEach(() => {
+    globalThis.indexedDB = new IDBFactory()
+  })
+
   it('leaves no database, preference or stored page of ours, and all of others', async () => {
     const store = await open('plexus')
     ;(await open('plexus-keys')).close()

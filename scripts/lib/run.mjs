@@ -1,6 +1,7 @@
 // Child processes without a shell.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
 import { dirname, join } from 'node:path'
 
 /**
@@ -35,6 +36,27 @@ export function runSilently(command, args, options = {}) {
       if (code !== 0) process.stderr.write(Buffer.concat(said))
       resolve(code ?? 128 + (SIGNAL_NUMBERS[signal] ?? 0))
     })
+  })
+}
+
+/**
+ * Runs a program in what others leave of the processor, and what it starts with it. Resolves
+ * to its exit code and all it said, in order.
+ */
+export function runInGaps(command, args, options = {}) {
+  return new Promise((resolve) => {
+    const said = []
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    const text = () => Buffer.concat(said).toString()
+    child.stdout.on('data', (chunk) => said.push(chunk))
+    child.stderr.on('data', (chunk) => said.push(chunk))
+    child.on('error', (error) => resolve({ code: 127, text: `${command} cannot be run: ${error.message}` }))
+    child.on('close', (code, signal) => resolve({ code: code ?? 128 + (SIGNAL_NUMBERS[signal] ?? 0), text: text() }))
+    try {
+      if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
+    } catch {
+      // where that is not allowed it runs as everything does
+    }
   })
 }
 

@@ -11,6 +11,8 @@ import type { AttackCommand, AttackNews } from './attacker.ts'
 
 /** How long the attacker of each role goes on. */
 export const ATTACK_MS = Number(process.env['PLEXUS_ATTACK_SECONDS'] ?? '60') * 1_000
+/** What stands in the place of a role while nobody attacks. */
+export const NOBODY = 'nobody'
 /** The roles; only some for a shorter run: `PLEXUS_ATTACK_ROLES=guest,stranger`. */
 export const ATTACK_ROLES = ADVERSARY_ROLES.filter(
   (role) => process.env['PLEXUS_ATTACK_ROLES']?.split(',').includes(role) ?? true,
@@ -98,6 +100,16 @@ export async function startAttack(
   child.send(command)
   await begun.promise
   return { isOver: () => isOver, result: over.promise.finally(() => gone(child)) }
+}
+
+/** As long as an attack, in which nobody does anything: what the honest ones cost by themselves. */
+export function startCalm(): Attack {
+  let isOver = false
+  const result = sleep(ATTACK_MS).then(() => {
+    isOver = true
+    return { rounds: 0, ended: 0, device: '' }
+  })
+  return { isOver: () => isOver, result }
 }
 
 /** Bytes of memory that a process holds. */

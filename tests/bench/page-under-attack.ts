@@ -15,8 +15,10 @@ import {
   invite,
   memoryOf,
   MIB,
+  NOBODY,
   sleep,
   startAttack,
+  startCalm,
   untilCalm,
 } from './attack-scene.ts'
 import { compare, type Benchmark, type Figure } from './figures.ts'
@@ -72,18 +74,18 @@ export const pageUnderAttack: Benchmark = {
       add('ask p95 in a page, calm', calmAsk.value, 'ms', calm.length)
       add('chat p95 to another page, calm', calmChat.value, 'ms', calm.length)
       const firstLoadMs = await scene.reload()
-      const memoryBefore = await memoryOfAll(pids)
       const diskBefore = await diskOf(asks.page)
-      let memoryMost = memoryBefore
+      /** What a page on which somebody only asks takes in the same time: its own garbage. */
+      let growthCalm = 0
 
-      for (const role of ATTACK_ROLES) {
+      for (const role of [NOBODY, ...ATTACK_ROLES] as const) {
         say(`${role} attacks for ${String(ATTACK_MS / 1_000)} s`)
         await scene.newChat()
+        const memoryBefore = await memoryOfAll(pids)
+        let memoryMost = memoryBefore
         const [door] = addressesOf(helper)
-        const attack = await startAttack(role, helper, [
-          `${door ?? ''}/p2p-circuit/webrtc/p2p/${id}`,
-          `${door ?? ''}/p2p-circuit/p2p/${id}`,
-        ])
+        const reached = [`${door ?? ''}/p2p-circuit/webrtc/p2p/${id}`, `${door ?? ''}/p2p-circuit/p2p/${id}`]
+        const attack = role === NOBODY ? startCalm() : await startAttack(role, helper, reached)
         const seen: Round[] = []
         const [busyBefore, attackedAt] = [await busyOf(pids), performance.now()]
         while (!attack.isOver()) {
@@ -98,11 +100,15 @@ export const pageUnderAttack: Benchmark = {
         against(`ask p95 in a page, ${role} attacks`, percentile(asked, 0.95), calmAsk, seen.length)
         against(`chat p95 to another page, ${role} attacks`, percentile(chatted, 0.95), calmChat, seen.length)
         add(`processor of the page each second, ${role} attacks`, busyPerSecond, 'ms')
+        const growth = (memoryMost - memoryBefore) / MIB
+        const named = `memory of the page, most of it beyond before, ${role} attacks`
+        if (role === NOBODY) add(named, (growthCalm = growth), 'MiB', seen.length)
+        else figures.push(compare(named, growth, 'MiB', { name: NOBODY, value: growthCalm }, seen.length))
+        if (role === NOBODY) continue
         if (!OUTSIDE.includes(role)) await helper.cli(['remove', device, '--json'])
         add(`until the page is calm, ${role} gone`, await untilCalm(pids), 'ms')
       }
 
-      add('memory of the page, most of it beyond calm', (memoryMost - memoryBefore) / MIB, 'MiB')
       add('disk of the page, grown', ((await diskOf(asks.page)) - diskBefore) / MIB, 'MiB')
       against('load after it all', await scene.reload(), { name: 'the load before', value: firstLoadMs })
       const { device: next, tookMs } = await joinBy(browser, helper)

@@ -13,8 +13,10 @@ import {
   invite,
   memoryOf,
   MIB,
+  NOBODY,
   sleep,
   startAttack,
+  startCalm,
   untilCalm,
 } from './attack-scene.ts'
 import { compare, type Benchmark, type Figure } from './figures.ts'
@@ -61,13 +63,15 @@ export const underAttack: Benchmark = {
       add('ask p95, calm', calmMs, 'ms', { samples: calm.length })
       const busy = (((await busyMs(helper.pid)) - busyBefore) / (performance.now() - calmAt)) * 1_000
       add('processor of the helper each second, calm', busy, 'ms')
-      const memoryBefore = await memoryOf(helper.pid)
       const diskBefore = await sizeOf(data.path)
-      let memoryMost = memoryBefore
+      /** What a helper that only answers takes in the same time: its own garbage. */
+      let growthCalm = 0
 
-      for (const role of ATTACK_ROLES) {
+      for (const role of [NOBODY, ...ATTACK_ROLES] as const) {
         say(`${role} attacks for ${String(ATTACK_MS / 1_000)} s`)
-        const attack = await startAttack(role, helper)
+        const memoryBefore = await memoryOf(helper.pid)
+        let memoryMost = memoryBefore
+        const attack = role === NOBODY ? startCalm() : await startAttack(role, helper)
         const asked: number[] = []
         const [busyBefore, attackedAt] = [await busyMs(helper.pid), performance.now()]
         while (!attack.isOver()) {
@@ -80,12 +84,16 @@ export const underAttack: Benchmark = {
         say(`  ${String(rounds)} rounds, ${String(ended)} of them ended by the helper; ${String(asked.length)} asks`)
         against(`ask p95, ${role} attacks`, percentile(asked, 0.95), { name: 'calm', value: calmMs }, asked.length)
         add(`processor of the helper each second, ${role} attacks`, busy, 'ms')
+        const growth = (memoryMost - memoryBefore) / MIB
+        const named = `memory, most of it beyond before, ${role} attacks`
+        if (role === NOBODY) add(named, (growthCalm = growth), 'MiB', { samples: asked.length })
+        else figures.push(compare(named, growth, 'MiB', { name: NOBODY, value: growthCalm }, asked.length))
+        if (role === NOBODY) continue
         if (role !== 'stranger' && role !== 'link-holder' && role !== 'removed')
           await helper.cli(['remove', device, '--json'])
         add(`until the helper is calm, ${role} gone`, await untilCalm([helper.pid]), 'ms')
       }
 
-      add('memory, most of it beyond calm', (memoryMost - memoryBefore) / MIB, 'MiB')
       add('disk, grown', ((await sizeOf(data.path)) - diskBefore) / MIB, 'MiB')
       const joinedAt = performance.now()
       const next = await startAsker(await invite(helper))

@@ -43,12 +43,18 @@ const HIGHLIGHT_MAX_CHARS = 20_000
  * match that nothing can interrupt, for text that anybody may have written.
  */
 const HIGHLIGHT_MAX_LINE = 200
-/** Time for one block, looked at after each line, in ms; the first of a language takes some for its grammar. */
+/** Time for one block, looked at after each line, in ms. */
 const HIGHLIGHT_BLOCK_MS = 400
+/** And for the first of a language, which makes the patterns of its grammar. */
+const HIGHLIGHT_FIRST_BLOCK_MS = 4_000
+/** After so long the page has a turn, in ms. */
+const HIGHLIGHT_SLICE_MS = 30
 
 let highlighter: Promise<HighlighterCore> | undefined
 /** Blocks go one after another, and the page has a turn in between. */
 let turn: Promise<unknown> = Promise.resolve()
+/** Languages whose patterns were made. */
+const warm = new Set<string>()
 
 /** The name of a language as people write it; an unknown one as it was written. */
 export function languageName(language: string): string {
@@ -65,26 +71,39 @@ export async function highlight(code: string, language: string): Promise<readonl
   await shiki.loadLanguage(entry.load())
   const before = turn
   const coloured = before.then(async () => {
-    await new Promise((resolve) => setTimeout(resolve))
+    await pageHasTurn()
     return colourLines(shiki, code, id)
   })
   turn = coloured.catch(() => undefined)
   return coloured
 }
 
-function colourLines(shiki: HighlighterCore, code: string, lang: string): readonly CodeSpan[] {
-  const endAt = performance.now() + HIGHLIGHT_BLOCK_MS
+function pageHasTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve))
+}
+
+async function colourLines(shiki: HighlighterCore, code: string, lang: string): Promise<readonly CodeSpan[]> {
+  let leftMs = warm.has(lang) ? HIGHLIGHT_BLOCK_MS : HIGHLIGHT_FIRST_BLOCK_MS
+  warm.add(lang)
+  let sliceMs = 0
   const lines = code.split('\n')
   const spans: CodeSpan[] = []
   let state: GrammarState | undefined
   for (const [row, line] of lines.entries()) {
-    if (line.length > HIGHLIGHT_MAX_LINE || performance.now() > endAt)
+    if (line.length > HIGHLIGHT_MAX_LINE || leftMs <= 0)
       return [...spans, { text: `${row === 0 ? '' : '\n'}${lines.slice(row).join('\n')}`, tone: '' }]
+    const beganAt = performance.now()
     const options = { lang, theme: 'plexus', ...(state === undefined ? {} : { grammarState: state }) }
     const tokens = shiki.codeToTokensBase(line, options)
     state = shiki.getLastGrammarState(tokens) ?? state
     if (row > 0) spans.push({ text: '\n', tone: '' })
     spans.push(...tokens.flat().map((token) => ({ text: token.content, tone: toneOf(token.color) })))
+    const tookMs = performance.now() - beganAt
+    leftMs -= tookMs
+    sliceMs += tookMs
+    if (sliceMs < HIGHLIGHT_SLICE_MS) continue
+    sliceMs = 0
+    await pageHasTurn()
   }
   return spans
 }

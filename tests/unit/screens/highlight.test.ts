@@ -23,6 +23,7 @@ test('code is coloured as one text, also where a comment goes over several lines
 test.each(['bash', 'css', 'html', 'javascript', 'json', 'python', 'rust', 'sql', 'typescript', 'yaml'])(
   'no text makes the colours of %s stand the page still',
   async (language) => {
+    // the first of a language has longer, for its patterns
     await highlight('warm up', language)
     for (const piece of ['<', '(', '{', '"', '`', '\\', '$(', '<<a\n', '/*', 'a.']) {
       for (const code of [piece.repeat(2_000), `${piece.repeat(100)}\n`.repeat(90).slice(0, 20_000)]) {
