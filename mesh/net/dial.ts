@@ -70,17 +70,23 @@ export interface DialGate {
  * Tries all ways to one device: each gets a head start, and a next one starts
  * beside it when it is slow or at once when it failed. The first that connects
  * wins, the others are given up. Through a relay only when the others had their time.
+ * A connection that is there already is taken instead, unless it has to be a new one.
  * @throws MeshError `offline` naming how the last way failed, `aborted`
  */
 export async function dialFirst(
   node: PeerNode,
   ways: readonly string[],
-  ports: { readonly clock: Clock; readonly rank?: Rank | undefined; readonly gate?: DialGate | undefined },
+  ports: {
+    readonly clock: Clock
+    readonly rank?: Rank | undefined
+    readonly gate?: DialGate | undefined
+    readonly isNew?: boolean
+  },
   options: { readonly signal: AbortSignal },
 ): Promise<Connection> {
-  const { clock, gate } = ports
+  const { clock, gate, isNew = false } = ports
   throwIfAborted(options.signal)
-  const there = connectionThere(node, ways)
+  const there = isNew ? undefined : connectionThere(node, ways)
   if (there !== undefined) return there
   const race = deadline(clock, DIAL_TIMEOUT_MS * 2, 'Connecting', options.signal)
   const lost = new AbortController()

@@ -54,7 +54,11 @@ export interface Links {
   view(id: DeviceId): LinkView
   /** The best connection to a device. @throws MeshError `offline` */
   connection(id: DeviceId): Connection
-  /** Dials outside the supervision, for a join. @throws MeshError `offline`, `aborted` */
+  /**
+   * A new connection outside the supervision, for a join: it proves what listens at these addresses,
+   * and nothing that goes on over another connection, or ends there, touches it.
+   * @throws MeshError `offline`, `aborted`
+   */
   dialOnce(id: DeviceId, addresses: readonly string[], options: { readonly signal: AbortSignal }): Promise<Connection>
   /** Sends a frame to every linked device, or to one. */
   send(frame: ControlFrame, to?: DeviceId): void
@@ -734,7 +738,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         },
         failed() {},
       }
-      return whileDialling(id, () => dialFirst(ports.node(), ways, { ...ports, gate }, options))
+      return whileDialling(id, () => dialFirst(ports.node(), ways, { ...ports, gate, isNew: true }, options))
     },
     send(frame, to) {
       for (const link of online()) {
