@@ -180,6 +180,13 @@ export const ENGINE_PERSON_WAITING_MAX = 8
 export const ENGINE_TELLS_EVERY_MS = 20_000
 /** After this long an own question that waits for the only place, in ms, ends the answer that somebody else has there. */
 export const ENGINE_OWN_WAITS_MS = 10_000
+/** Models that are not loaded which another person may ask for at once, and how soon one more may be, in ms. */
+export const ENGINE_LOADS_BURST = 6
+export const ENGINE_LOAD_EVERY_MS = 60_000
+/** How long a model stays loaded against who has fewer rights here than who used it last, in ms. */
+export const ENGINE_KEPT_MS = 10 * 60_000
+/** How long it stays against other people of the same rights after it was loaded, in ms. */
+export const ENGINE_KEPT_LOADED_MS = 30_000
 /** An answer with no frame for this long has stalled, in ms. Engines report progress far more often. */
 export const INFER_STALL_MS = 60_000
 
