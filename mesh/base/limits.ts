@@ -301,6 +301,9 @@ export const ROOM_IMPORTED_NAME_MAX_LENGTH = 200
 export const ROOM_ATTACHMENTS_MAX = 16
 /** Longest name of a room, in UTF-16 units. */
 export const ROOM_NAME_MAX_LENGTH = 120
+/** Memory that rooms take which a page keeps open for its list and searches: one of them, and all, in bytes. Others are open while somebody looks at them. */
+export const ROOM_KEPT_OPEN_MAX_BYTES = 48 * 1024 * 1024
+export const ROOMS_KEPT_OPEN_MAX_BYTES = 128 * 1024 * 1024
 /** Greatest place in the order of a room: ms of the year 2200. There the order goes on by id. */
 export const ROOM_ORDER_MAX = 7_258_118_400_000
 /** Greatest place in the order of a chat: ms of the year 2200. There the order goes on by id. */
@@ -356,6 +359,8 @@ export const SYNC_BUDGET_BYTES_PER_DAY = 128 * 1024 * 1024
 /** What an envelope counts beside its bytes, and what a document does. */
 export const SYNC_BUDGET_ENVELOPE_BYTES = 256
 export const SYNC_BUDGET_DOCUMENT_BYTES = 4_096
+/** What an operation takes in memory where its document is open, beside its bytes: counted in what lasts. */
+export const SYNC_BUDGET_OPERATION_BYTES = 1_536
 /** What they may hand on of others: all in all and each day, in bytes. */
 export const SYNC_FORWARD_MAX_BYTES = 4 * 1024 * 1024 * 1024
 export const SYNC_FORWARD_BYTES_PER_DAY = 1024 * 1024 * 1024

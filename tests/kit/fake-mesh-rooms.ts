@@ -14,6 +14,7 @@ export const NO_ROOMS: MeshRooms = {
     create: notHere,
     open: notHere,
     close: () => Promise.resolve(),
+    weigh: () => Promise.resolve(0),
     get: () => undefined,
     say: notHere,
     edit: notHere,

@@ -36,6 +36,8 @@ export interface RoomsPorts {
   readonly log: Logger
   readonly directory: RoomDirectory
   openDocument(room: RoomId, options?: Cancellable): Promise<RoomDocument>
+  /** See {@link Rooms.weigh}. Default: nothing weighs anything. */
+  weigh?(room: RoomId, options?: Cancellable): Promise<number>
   /** Asks the best device, as `Mesh.ask`. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
 }
@@ -262,6 +264,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
       await opened(room, cancel)
     },
     close: (room) => close(room),
+    weigh: (room, cancel = {}) => ports.weigh?.(room, cancel) ?? Promise.resolve(0),
     get: (room) => open.get(room)?.view(),
 
     say: async (room, text, given) => need(room).say(text, given),

@@ -229,6 +229,8 @@ export interface Rooms {
   open(room: RoomId, options?: Cancellable): Promise<void>
   /** Lets go of the document. Answers being written here go on; the room closes after them. */
   close(room: RoomId): Promise<void>
+  /** About how much memory it takes while it is open, in bytes; told without opening it. */
+  weigh(room: RoomId, options?: Cancellable): Promise<number>
   /** An open room. */
   get(room: RoomId): RoomView | undefined
   /** Writes a message. Where it addresses the AI, or the room's rule says so, the mesh is asked next. */
