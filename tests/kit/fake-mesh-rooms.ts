@@ -28,7 +28,7 @@ export const NO_ROOMS: MeshRooms = {
     markAllSeen: () => undefined,
     attend: () => undefined,
     receipts: () => ({ devices: [], seenBy: [] }),
-    search: () => ({ found: [], whole: true }),
+    search: () => Promise.resolve({ found: [], whole: true }),
     read: notHere,
     stopAll: () => Promise.resolve(),
   },
