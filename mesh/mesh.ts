@@ -271,7 +271,8 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     engines,
     askerOf: (device: DeviceId) => {
       const person = membership.admitted(device)?.person
-      return { person, isOwn: person !== undefined && person === membership.admitted(self)?.person }
+      const isOwn = person !== undefined && person === membership.admitted(self)?.person
+      return { person, isOwn, serves: membership.mayServe(device, 'answer', self) }
     },
     admission: admissions,
     comparing: admissions,

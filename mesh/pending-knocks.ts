@@ -42,9 +42,9 @@ export function shareKnocks(ports: KnockPorts): void {
       if (knocks.waitingHere().length > 0) tell(id)
     }
   })
-  links.frames.subscribe(({ from, frame }) => {
+  links.onFrame(async (from, frame) => {
     if (frame.type !== 'knocks') return
-    if (authorize(membership.subject(from), 'report', 'knock').allowed) void knocks.hear(from, frame.knocks)
+    if (authorize(membership.subject(from), 'report', 'knock').allowed) await knocks.hear(from, frame.knocks)
     else ports.log.debug('knocks told by a device that may report none were not heard', { from })
   })
 }

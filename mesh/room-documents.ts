@@ -29,13 +29,27 @@ export function isRoomDocument(id: DocumentId, room: RoomId): boolean {
   return asId<DocumentId>(room) === id
 }
 
+/** About how much memory a room takes once it is open, in bytes; told without opening it. 0 for one of which nothing is here. */
+export async function weighRoom(
+  { documents }: Pick<DocumentPorts, 'documents'>,
+  room: RoomId,
+  options: Cancellable = {},
+): Promise<number> {
+  const replica = await documents.replica(documentKey(nameOf(room)), options)
+  return replica?.weight() ?? 0
+}
+
+function nameOf(room: RoomId): DocumentName {
+  return { id: asId<DocumentId>(room), kind: 'operations', scope: asId<ScopeId>(roomScope(room)) }
+}
+
 /** The shared document of a room as the room reads it: its own ids, its own authors, and nothing another could have named. */
 export async function openRoomDocument(
   ports: DocumentPorts,
   room: RoomId,
   options: Cancellable = {},
 ): Promise<RoomDocument> {
-  const name = { id: asId<DocumentId>(room), kind: 'operations', scope: asId<ScopeId>(roomScope(room)) } as const
+  const name = nameOf(room)
   const shared = await ports.documents.open(name.id, name, options)
   try {
     const holdersOf = await ports.syncer.holders(name, options)

@@ -11,7 +11,7 @@ import type { Ask } from './ask.ts'
 import { authorize, type Member, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { createRoomDirectory } from './room-directory.ts'
-import { openRoomDocument } from './room-documents.ts'
+import { openRoomDocument, weighRoom } from './room-documents.ts'
 import type { MeshRooms, RoomDevice, RoomPerson } from './rooms-types.ts'
 import type { Sharing } from './sharing.ts'
 import { createRooms, type RoomArchives } from './state/index.ts'
@@ -51,6 +51,7 @@ export async function createMeshRooms(
       ...{ self, store, clock, random, log },
       directory: createRoomDirectory(membership, epochs),
       openDocument: (room, cancel) => openRoomDocument({ ...sharing, self, log }, room, cancel),
+      weigh: (room, cancel) => weighRoom(sharing, room, cancel),
       ask: (request, cancel) => ports.ask(request, cancel),
     },
     options,

@@ -3,6 +3,8 @@ import {
   createEvents,
   isAbort,
   MeshError,
+  ROOM_KEPT_OPEN_MAX_BYTES,
+  ROOMS_KEPT_OPEN_MAX_BYTES,
   type Clock,
   type EventSource,
   type Logger,
@@ -47,7 +49,8 @@ interface TabWants {
 
 /**
  * The newest rooms are open whether a tab looks at them or not: the list tells their
- * names and what is unread, and a search looks into them. Some hundred kB each.
+ * names and what is unread, and a search looks into them. Some hundred kB each; larger
+ * ones within bounds of all of them, for it is others who fill rooms.
  */
 const KEPT_OPEN_MAX = 32
 
@@ -65,6 +68,10 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
   const tabs = new Map<string, TabWants>()
   /** What the mesh was last asked for, so that only what is other is asked again. */
   let asked = new Map<RoomId, Attention>()
+  /** Rooms that are open for the list, as far as they are among the newest. */
+  let kept: ReadonlySet<RoomId> = new Set()
+  let isChoosing = false
+  let isChoiceStale = false
   let opening: Promise<unknown> = Promise.resolve()
   let mesh: Mesh | undefined
   let ends: readonly (() => void)[] = []
@@ -92,12 +99,48 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
       else if (before.get(room) !== attention) rooms.attend(room, attention)
     }
     for (const { id } of rooms.list().slice(0, KEPT_OPEN_MAX)) {
-      if (asked.has(id)) continue
+      if (asked.has(id) || !kept.has(id)) continue
       asked.set(id, 'away')
       if (!before.has(id)) keepOpen(rooms, id)
       else if (before.get(id) !== 'away') rooms.attend(id, 'away')
     }
     for (const room of before.keys()) if (!asked.has(room)) void closeIn(rooms, room)
+    void choose(rooms)
+  }
+
+  /** Weighs the newest rooms, and keeps those open that fit; what is asked for meanwhile is done after it. */
+  const choose = async (rooms: Rooms): Promise<void> => {
+    isChoiceStale = true
+    if (isChoosing) return
+    isChoosing = true
+    try {
+      while (isStale()) {
+        isChoiceStale = false
+        const newest = rooms.list().slice(0, KEPT_OPEN_MAX)
+        const chosen = fitting(
+          await Promise.all(newest.map(async ({ id }) => [id, await weightOf(rooms, id)] as const)),
+        )
+        if (mesh?.rooms.rooms !== rooms) return
+        if (chosen.size === kept.size && [...chosen].every((id) => kept.has(id))) continue
+        kept = chosen
+        bringAbout()
+      }
+    } finally {
+      isChoosing = false
+      // another mesh has come meanwhile, whose rooms nobody weighed
+      if (isStale()) bringAbout()
+    }
+  }
+  const isStale = (): boolean => isChoiceStale
+
+  const weightOf = async (rooms: Rooms, room: RoomId): Promise<number> => {
+    try {
+      return await rooms.weigh(room)
+    } catch (error) {
+      log.info('a room could not be weighed', { error })
+      // opening it says why, to whoever does
+      return Infinity
+    }
   }
 
   const openFor = async (rooms: Rooms, room: RoomId): Promise<void> => {
@@ -147,6 +190,7 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
     ends = []
     mesh = own.mesh()
     asked = new Map()
+    kept = new Set()
     if (mesh !== undefined) {
       const { rooms } = mesh
       ends = [
@@ -245,6 +289,18 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
       }
     },
   }
+}
+
+/** Of rooms with their weights those that may be open together: the smallest, so that a large one takes the place of none. */
+function fitting(weighed: readonly (readonly [RoomId, number])[]): Set<RoomId> {
+  const chosen = new Set<RoomId>()
+  let left = ROOMS_KEPT_OPEN_MAX_BYTES
+  for (const [room, bytes] of [...weighed].sort(([, a], [, b]) => a - b)) {
+    left -= bytes
+    if (bytes > ROOM_KEPT_OPEN_MAX_BYTES || left < 0) break
+    chosen.add(room)
+  }
+  return chosen
 }
 
 function sightOf(here: MeshRooms): RoomsSight {

@@ -9,7 +9,7 @@ export type { RoomDevice, RoomNames, RoomPerson } from '../../mesh/rooms-types.t
 export type RoomsReading = Pick<Rooms, 'self' | 'changes' | 'problems' | 'list' | 'get' | 'close' | 'attend'>
 
 /** What the tab that holds the peer does in rooms, for all. Rooms end with the peer, never by a screen's word. */
-export type RoomsDoing = Shared<Omit<Rooms, keyof RoomsReading | 'stopAll'>>
+export type RoomsDoing = Shared<Omit<Rooms, keyof RoomsReading | 'weigh' | 'stopAll'>>
 
 /**
  * The rooms as every tab has them, from its start. Before the peer runs the list is

@@ -180,6 +180,13 @@ export const ENGINE_PERSON_WAITING_MAX = 8
 export const ENGINE_TELLS_EVERY_MS = 20_000
 /** After this long an own question that waits for the only place, in ms, ends the answer that somebody else has there. */
 export const ENGINE_OWN_WAITS_MS = 10_000
+/** Models that are not loaded which another person may ask for at once, and how soon one more may be, in ms. */
+export const ENGINE_LOADS_BURST = 6
+export const ENGINE_LOAD_EVERY_MS = 60_000
+/** How long a model stays loaded against who has fewer rights here than who used it last, in ms. */
+export const ENGINE_KEPT_MS = 10 * 60_000
+/** How long it stays against other people of the same rights after it was loaded, in ms. */
+export const ENGINE_KEPT_LOADED_MS = 30_000
 /** An answer with no frame for this long has stalled, in ms. Engines report progress far more often. */
 export const INFER_STALL_MS = 60_000
 
@@ -294,6 +301,9 @@ export const ROOM_IMPORTED_NAME_MAX_LENGTH = 200
 export const ROOM_ATTACHMENTS_MAX = 16
 /** Longest name of a room, in UTF-16 units. */
 export const ROOM_NAME_MAX_LENGTH = 120
+/** Memory that rooms take which a page keeps open for its list and searches: one of them, and all, in bytes. Others are open while somebody looks at them. */
+export const ROOM_KEPT_OPEN_MAX_BYTES = 48 * 1024 * 1024
+export const ROOMS_KEPT_OPEN_MAX_BYTES = 128 * 1024 * 1024
 /** Greatest place in the order of a room: ms of the year 2200. There the order goes on by id. */
 export const ROOM_ORDER_MAX = 7_258_118_400_000
 /** Greatest place in the order of a chat: ms of the year 2200. There the order goes on by id. */
@@ -349,6 +359,8 @@ export const SYNC_BUDGET_BYTES_PER_DAY = 128 * 1024 * 1024
 /** What an envelope counts beside its bytes, and what a document does. */
 export const SYNC_BUDGET_ENVELOPE_BYTES = 256
 export const SYNC_BUDGET_DOCUMENT_BYTES = 4_096
+/** What an operation takes in memory where its document is open, beside its bytes: counted in what lasts. */
+export const SYNC_BUDGET_OPERATION_BYTES = 1_536
 /** What they may hand on of others: all in all and each day, in bytes. */
 export const SYNC_FORWARD_MAX_BYTES = 4 * 1024 * 1024 * 1024
 export const SYNC_FORWARD_BYTES_PER_DAY = 1024 * 1024 * 1024

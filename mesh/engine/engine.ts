@@ -1,4 +1,4 @@
-import type { EventSource, ModelId } from '../base/index.ts'
+import type { EventSource, ModelId, PersonId } from '../base/index.ts'
 
 /** Who says a message of the prompt. */
 export type ChatRole = 'system' | 'user' | 'assistant'
@@ -109,6 +109,23 @@ export interface EngineLoad {
   readonly queued: number
 }
 
+/** For whom an answer is made. */
+export interface Asker {
+  readonly person: PersonId | undefined
+  /** A device of the person whose device this is. */
+  readonly isOwn: boolean
+  /** May answer others in return; a guest may not. */
+  readonly serves?: boolean
+}
+
+/** Who asks on the device itself. */
+export const ITSELF: Asker = { person: undefined, isOwn: true }
+
+/** How far somebody's rights on this device go; what is done for the one gives way to the other. */
+export function standingOf({ isOwn, serves = false }: Asker): number {
+  return isOwn ? 2 : serves ? 1 : 0
+}
+
 /**
  * The engines of one device, seen from the mesh: which models they have and how
  * to ask one. Loading, unloading and picking an engine happen behind it.
@@ -125,5 +142,8 @@ export interface EngineHost {
    * @throws MeshError `model-unknown`, `model-unavailable` (still on its way), `engine-context` (detail `maxTokens`, `gotTokens`),
    * `engine-load`, `engine-memory`, `engine-lost`, `engine-failed`, `busy`, `aborted`.
    */
-  generate(request: GenerateRequest, options: { signal: AbortSignal }): AsyncIterable<GenerateEvent>
+  generate(
+    request: GenerateRequest,
+    options: { readonly signal: AbortSignal; /** Default: this device's person. */ readonly asker?: Asker },
+  ): AsyncIterable<GenerateEvent>
 }

@@ -3,6 +3,9 @@
  * an engine tells, what a device says of its models. Knows no engine by name.
  */
 export {
+  ITSELF,
+  standingOf,
+  type Asker,
   type ChatMessage,
   type ChatRole,
   type EngineHost,
@@ -18,4 +21,4 @@ export {
   type Timings,
   type Usage,
 } from './engine.ts'
-export { createTurns, type Asker, type FairEngineHost } from './turns.ts'
+export { createTurns } from './turns.ts'

@@ -1,14 +1,16 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createVirtualClock } from '../../tests/kit/clock.ts'
 import {
   createEvents,
+  ENGINE_LOAD_EVERY_MS,
+  ENGINE_LOADS_BURST,
   ENGINE_OWN_WAITS_MS,
   ENGINE_PERSON_WAITING_MAX,
   silentLogger,
   type PersonId,
 } from '../base/index.ts'
-import type { EngineHost, GenerateEvent } from './engine.ts'
-import { createTurns, type Asker } from './turns.ts'
+import type { Asker, EngineHost, GenerateEvent, ModelState } from './engine.ts'
+import { createTurns } from './turns.ts'
 
 const request = { model: 'm', messages: [{ role: 'user', content: 'hello' }], sampling: {} } as never
 const END = { type: 'end' } as unknown as GenerateEvent
@@ -16,14 +18,15 @@ const person = (name: string): Asker => ({ person: name as PersonId, isOwn: fals
 const OWN: Asker = { person: 'own' as PersonId, isOwn: true }
 
 /** Engines that answer so many at once, each until it is told to end. */
-function scene(slots: number) {
+function scene(slots: number, state: ModelState = 'ready') {
   const clock = createVirtualClock()
   const changes = createEvents<void>(() => undefined)
   const begun: string[] = []
   const ends = new Map<string, () => void>()
+  const states = { now: state }
   let counter = 0
   const host: EngineHost = {
-    models: () => [],
+    models: () => [{ id: 'm', state: states.now } as never],
     load: () => ({ slots, busy: begun.length, queued: 0 }),
     changes,
     async *generate(_request, { signal }) {
@@ -45,6 +48,8 @@ function scene(slots: number) {
     clock,
     begun,
     turns,
+    states,
+    changes,
     /** Asks; resolves to how it ended. */
     ask(asker: Asker, signal = new AbortController().signal): Promise<string> {
       const run = async (): Promise<string> => {
@@ -154,4 +159,40 @@ test('who stops waiting keeps no place, and nothing of it is left', async () => 
   end(begun[0] ?? '')
   await settled()
   expect(begun.length).toBe(2)
+})
+
+describe('a model that is not loaded', () => {
+  const all = async ({ ask, begun, end }: ReturnType<typeof scene>, asker: Asker, count: number): Promise<void> => {
+    for (let index = 0; index < count; index++) {
+      const before = begun.length
+      const asked = ask(asker)
+      await settled()
+      if (begun.length === before) return
+      end(begun.at(-1) ?? '')
+      await asked
+    }
+  }
+
+  test('is asked for by another person a few times at once, and then at a pace', async () => {
+    const played = scene(8, 'available')
+    const { begun, clock } = played
+    await all(played, person('a'), 20)
+    expect(begun.length).toBe(ENGINE_LOADS_BURST)
+    // others have a pace of their own, and this device's person none
+    await all(played, person('b'), 1)
+    await all(played, OWN, 20)
+    expect(begun.length).toBe(ENGINE_LOADS_BURST + 21)
+    await clock.advanceAsync(ENGINE_LOAD_EVERY_MS)
+    expect(begun.length).toBe(ENGINE_LOADS_BURST + 22)
+  })
+
+  test('that came meanwhile keeps nobody waiting', async () => {
+    const played = scene(8, 'failed')
+    const { begun, states, changes } = played
+    await all(played, person('a'), 20)
+    states.now = 'ready'
+    changes.emit()
+    await settled()
+    expect(begun.length).toBe(ENGINE_LOADS_BURST + 1)
+  })
 })

@@ -13,30 +13,13 @@ import {
   type Clock,
   type EventSource,
   type Logger,
-  type PersonId,
+  type ModelId,
 } from '../base/index.ts'
-import type { EngineHost, GenerateEvent, GenerateRequest } from './engine.ts'
+import { ITSELF, type Asker, type EngineHost, type GenerateEvent, type GenerateRequest } from './engine.ts'
+import { createLoadPace } from './load-pace.ts'
 
 // An engine answers few at once and takes what it is given. Who asks most would have it
 // alone: sixteen endless questions of one guest, and its own person waits for minutes.
-
-/** For whom an answer is made. */
-export interface Asker {
-  readonly person: PersonId | undefined
-  /** A device of the person whose device this is. */
-  readonly isOwn: boolean
-}
-
-/** Whoever asks on the device itself. */
-const ITSELF: Asker = { person: undefined, isOwn: true }
-
-/** The engines of a device, lent in turns. */
-export interface FairEngineHost extends EngineHost {
-  generate(
-    request: GenerateRequest,
-    options: { readonly signal: AbortSignal; /** Default: this device's person. */ readonly asker?: Asker },
-  ): AsyncIterable<GenerateEvent>
-}
 
 interface Running {
   readonly asker: Asker
@@ -45,6 +28,7 @@ interface Running {
 
 interface Waiting {
   readonly asker: Asker
+  readonly model: ModelId
   /** How many go before it; ends when its turn has come. */
   readonly ahead: AsyncQueue<number>
   begin(): void
@@ -54,14 +38,16 @@ interface Waiting {
  * Lends the engines of a device in turns: this device's person goes before everybody else
  * and finds a place free where there is more than one, other people share what is left, the
  * one with the least running first. Where there is one place only and somebody else has it
- * for long, that answer is ended with `busy`. `changes` and `load` count those who wait.
+ * for long, that answer is ended with `busy`. Loads of models that other people cause are
+ * paced for each of them: who is over waits in line. `changes` and `load` count those who wait.
  * @throws MeshError in `generate` beside the engines' own: `busy` when too many wait
  */
 export function createTurns(
   engines: EngineHost,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
-): FairEngineHost {
+): EngineHost {
   const running = new Set<Running>()
+  const loads = createLoadPace(engines, clock)
   let waiting: Waiting[] = []
   let cancelWatch: (() => void) | undefined
   const events = createEvents<void>((error) => {
@@ -85,7 +71,8 @@ export function createTurns(
     ({ isOwn, person }: Asker): boolean =>
       !isOwn && person === asker.person
 
-  const mayBegin = (asker: Asker): boolean => {
+  const mayBegin = ({ asker, model }: Pick<Waiting, 'asker' | 'model'>): boolean => {
+    if (!loads.mayBegin(model, asker)) return false
     const all = places()
     if (running.size >= all) return false
     if (asker.isOwn) return true
@@ -111,7 +98,7 @@ export function createTurns(
 
   const goOn = (): void => {
     for (const one of inTurn()) {
-      if (!mayBegin(one.asker)) continue
+      if (!mayBegin(one)) continue
       waiting = waiting.filter((other) => other !== one)
       one.begin()
     }
@@ -133,13 +120,15 @@ export function createTurns(
     }
     if (cancelWatch !== undefined) return
     const unsubscribe = engines.changes.subscribe(() => {
-      if (waiting.some(({ asker }) => mayBegin(asker))) goOn()
+      if (waiting.some(mayBegin)) goOn()
     })
     let cancelTimer = (): void => {}
     const again = (): void => {
       cancelTimer = clock.schedule(ENGINE_TELLS_EVERY_MS, () => {
-        tell()
+        // before it goes on: where nobody is left to wait, that ends this timer
         again()
+        // who waits for another load has none to wait for but time
+        goOn()
       })
     }
     again()
@@ -158,11 +147,16 @@ export function createTurns(
     )
   }
 
-  async function* wait(asker: Asker, begin: () => void, signal: AbortSignal): AsyncGenerator<GenerateEvent, void> {
+  async function* wait(
+    { asker, model }: Pick<Waiting, 'asker' | 'model'>,
+    begin: () => void,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerateEvent, void> {
     expectPlaceInLine(asker)
     const ahead = createQueue<number>(1_000)
     const one: Waiting = {
       asker,
+      model,
       ahead,
       begin() {
         begin()
@@ -201,13 +195,15 @@ export function createTurns(
         cut.abort(reason)
       },
     }
+    const wish = { asker, model: request.model }
     const begin = (): void => {
+      loads.begins(request.model, asker)
       running.add(own)
     }
     try {
-      if (mayBegin(asker)) begin()
-      else yield* wait(asker, begin, signal)
-      yield* untilCut(engines.generate(request, { signal: AbortSignal.any([signal, cut.signal]) }), cut.signal)
+      if (mayBegin(wish)) begin()
+      else yield* wait(wish, begin, signal)
+      yield* untilCut(engines.generate(request, { signal: AbortSignal.any([signal, cut.signal]), asker }), cut.signal)
     } finally {
       if (running.delete(own)) goOn()
     }

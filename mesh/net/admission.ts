@@ -416,10 +416,10 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
       const entry = entries.get(waiting.invitation)
       return entry?.waiting === waiting && entry.isAnswered
     },
-    async compareFor(from, joiner, { exchange, word, signal }) {
+    async compareFor(from, joiner, { exchange, word, work, signal }) {
       if (!authorize(membership.subject(from), 'report', 'join').allowed)
         throw new MeshError('unauthorized', 'The role of this device does not allow it to say who joins.')
-      const what = await ours(joiner)
+      const what = await work(() => ours(joiner), { signal })
       const waiting = await whileStarting(what, async () => {
         const numbers = await exchangeHere(what, joiner.commitment, exchange)
         return waitingOf(what, joiner, numbers, quiet(word()))

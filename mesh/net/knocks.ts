@@ -18,8 +18,10 @@ import {
   admissionProof,
   admitByInvitation,
   authorize,
+  certificateHash,
   checkConsent,
   checkKnock,
+  equalBytes,
   inviteDraft,
   invitationIdOfKey,
   invitationKey,
@@ -57,6 +59,7 @@ export interface Knocks extends Knocking, KnocksHost {
   waiting(): readonly Knock[]
   /** Some of those that have this very device on their line, the newest first, for the other devices of the mesh. */
   waitingHere(): readonly KnockProof[]
+  /** Another device says who knocks there; resolves when each is proven that was not proven before. */
   hear(from: DeviceId, proofs: readonly KnockProof[]): Promise<void>
   /**
    * The device that shows these words, so that a person sees what it is before it is admitted.
@@ -96,6 +99,8 @@ interface Entry {
   readonly at: DeviceId | undefined
   readonly end: (outcome: 'admitted' | 'gone' | 'crowded') => void
 }
+
+const NOTHING = new Uint8Array()
 
 /** How often others hear who knocks, at most, in ms: a crowd makes no more noise than one. */
 const TELL_EVERY_MS = 250
@@ -159,6 +164,16 @@ export function createKnocks(ports: KnockPorts): Knocks {
     entries.set(device, entry)
     changed()
   }
+
+  /** It is on the list, with these very proofs. */
+  const isKnown = (told: KnockProof): boolean =>
+    [...entries.values()].some(
+      ({ proof }) =>
+        equalBytes(proof.key, told.key) &&
+        equalBytes(proof.proof, told.proof) &&
+        equalBytes(certificateHash(proof.certificate), certificateHash(told.certificate)) &&
+        equalBytes(proof.consent ?? NOTHING, told.consent ?? NOTHING),
+    )
 
   const newest = (): Entry[] => [...entries.values()].reverse()
   const withKey = (key: Uint8Array): Entry | undefined => newest().find((one) => toHex(one.proof.key) === toHex(key))
@@ -225,7 +240,8 @@ export function createKnocks(ports: KnockPorts): Knocks {
       for (const entry of [...entries.values()]) {
         if (entry.at === from && !proofs.some((proof) => toHex(proof.key) === toHex(entry.proof.key))) entry.end('gone')
       }
-      for (const proof of proofs) await believe({ from, proof })
+      // the list is told again whole whenever somebody comes or goes
+      for (const proof of proofs) if (!isKnown(proof)) await believe({ from, proof })
     },
     async find(typed, options = {}) {
       return (await secretFor(typed, options)).entry.knock

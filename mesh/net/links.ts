@@ -48,8 +48,11 @@ export interface LinkView {
 export interface Links {
   /** The link to this device changed. */
   readonly changes: EventSource<DeviceId>
-  /** Frames of the control stream that are not about the link itself. */
-  readonly frames: EventSource<{ readonly from: DeviceId; readonly frame: ControlFrame }>
+  /**
+   * Hears frames of the control stream that are not about the link itself. Its work is at the cost
+   * of who sent the frame, as far as what it gives resolves when that is done.
+   */
+  onFrame(hear: (from: DeviceId, frame: ControlFrame) => Promise<void>): void
   readonly host: ControlHost
   view(id: DeviceId): LinkView
   /** The best connection to a device. @throws MeshError `offline` */
@@ -176,7 +179,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     log.error('a listener of links failed', { error })
   }
   const changes = createEvents<DeviceId>(onListenerError)
-  const frames = createEvents<{ from: DeviceId; frame: ControlFrame }>(onListenerError)
+  const hearers: ((from: DeviceId, frame: ControlFrame) => Promise<void>)[] = []
   const life = new AbortController()
   let stopped = false
 
@@ -516,14 +519,14 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
       }
       changes.emit(session.peer)
     },
-    heard(session, frame) {
+    async heard(session, frame) {
       const link = linkOf(session.peer)
       if (frame.type === 'capability') takeCapability(link, frame.capability)
       else if (frame.type === 'neighbours') hear(link, frame)
       else if (frame.type === 'heads') takeHeads(link, frame.heads)
       else if (frame.type === 'bye') link.saidBye = true
       else if (frame.type === 'echo') noteRtt(link)
-      else frames.emit({ from: session.peer, frame })
+      else for (const hear of hearers) await hear(session.peer, frame)
     },
     closed(session, reason) {
       const link = linkOf(session.peer)
@@ -675,7 +678,15 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
 
   return {
     changes,
-    frames,
+    onFrame(hear) {
+      hearers.push(async (from, frame) => {
+        try {
+          await hear(from, frame)
+        } catch (error) {
+          onListenerError(error)
+        }
+      })
+    },
     host,
     start() {
       ports.node().addEventListener('connection:open', (event: { readonly detail: Connection }) => {

@@ -6,6 +6,7 @@ import {
   SYNC_BUDGET_BYTES_PER_S,
   SYNC_BUDGET_ENVELOPE_BYTES,
   SYNC_BUDGET_MAX_BYTES,
+  SYNC_BUDGET_OPERATION_BYTES,
   SYNC_FORWARD_BYTES_PER_DAY,
   SYNC_FORWARD_MAX_BYTES,
   type DeviceId,
@@ -19,6 +20,13 @@ const SAVE_EVERY_MS = 30_000
 const DAY_MS = 24 * 60 * 60_000
 const PAYERS_MAX = 4_096
 
+/** What keeping an envelope costs. */
+export interface KeepCost {
+  readonly bytes: number
+  /** Entries in it: each takes memory wherever the document is open, however few bytes it has on the disk. */
+  readonly operations: number
+}
+
 /**
  * What other people may make this device keep, over time: a person's devices together
  * what they send of their own, and more of what others wrote and they hand on. Whoever
@@ -27,7 +35,7 @@ const PAYERS_MAX = 4_096
  */
 export interface Budgets {
   /** Pays for an envelope about to be kept. @returns 0 when that is done; else in how many ms to try again */
-  spend(author: DeviceId, via: DeviceId, bytes: number): number
+  spend(author: DeviceId, via: DeviceId, cost: KeepCost): number
   /** Writes down what is left of them. */
   close(): void
 }
@@ -94,7 +102,7 @@ export async function loadBudgets(
   const personOf = (device: DeviceId): string => writers.personOf?.(device) ?? device
 
   return {
-    spend(author, via, bytes) {
+    spend(author, via, { bytes, operations }) {
       const sender = personOf(via)
       if (writers.personOf === undefined || sender === personOf(signer.id)) return 0
       const isOwn = sender === personOf(author)
@@ -104,7 +112,8 @@ export async function loadBudgets(
       const waitMs = Math.max(waitFor(long, terms), short === undefined ? 0 : waitFor(short, BURST))
       if (waitMs > 0) return waitMs
       const cost = bytes + SYNC_BUDGET_ENVELOPE_BYTES
-      long.level -= cost
+      // memory is taken for good and not by how fast it comes: ordinary talk keeps its pace
+      long.level -= cost + operations * SYNC_BUDGET_OPERATION_BYTES
       if (short !== undefined) short.level -= cost
       saveSoon()
       return 0

@@ -3,7 +3,7 @@ import { hexToBytes } from '@noble/hashes/utils.js'
 import * as z from 'zod/mini'
 import type { DeviceId } from '../base/index.ts'
 import { decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/index.ts'
-import { hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
+import { countBelow, hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
 import type { Vector } from './document.ts'
 import { chainOf, NO_ENVELOPE, type Envelope } from './envelope.ts'
 import { createErasings, type EnvelopePlace } from './erasings.ts'
@@ -40,6 +40,8 @@ export interface Chains {
   take(envelope: Envelope, position: number): () => void
   /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
+  /** Entries that are not erased. */
+  liveCount(): number
   vector(): Vector
   /** A short name of exactly what is held; the same on two devices that hold the same. */
   digest(): string
@@ -110,6 +112,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
   for (const { number, erasers } of all.values())
     for (const { sequence, ranges } of erasers) erasings.add({ chain: number, sequence }, ranges)
   let digest: string | undefined
+  let liveCount: number | undefined
 
   const add = (envelope: Envelope): Chain => {
     const { author, run, epoch } = envelope.head
@@ -146,6 +149,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
     authors: () => counts,
     take(envelope, position) {
       digest = undefined
+      liveCount = undefined
       const { head } = envelope
       const chain = all.get(envelope.chain) ?? add(envelope)
       const { sequence, clock, tip } = chain
@@ -165,6 +169,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       })
       return () => {
         digest = undefined
+        liveCount = undefined
         for (const { target, erased } of before) if (target !== undefined) target.erased = erased
         if (head.erases.length > 0) chain.erasers.pop()
         erasings.takeBack(head.erases)
@@ -174,6 +179,10 @@ function chainsOf(all: Map<number, Chain>): Chains {
       }
     },
     erasersOf: erasings.coverOf,
+    liveCount() {
+      liveCount ??= [...all.values()].reduce((sum, { clock, erased }) => sum + clock - countBelow(erased, clock), 0)
+      return liveCount
+    },
     vector: () => new Map([...all.values()].map((chain) => [chain.number, chain.sequence])),
     digest() {
       digest ??= digestOf(all)

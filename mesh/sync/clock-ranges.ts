@@ -24,6 +24,11 @@ export function withClocks(clocks: Clocks, added: Clocks): Clocks {
   return merged
 }
 
+/** How many of them are below a clock. */
+export function countBelow(clocks: Clocks, end: number): number {
+  return clocks.reduce((sum, [first, count]) => sum + Math.max(0, Math.min(first + count, end) - first), 0)
+}
+
 /** True when all of these are in it. */
 export function hasClocks(clocks: Clocks, first: number, count: number): boolean {
   const range = clocks[placeOf(clocks, first)]

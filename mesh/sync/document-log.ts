@@ -31,6 +31,8 @@ export interface DocumentLog {
   save(parts: Partial<Record<PartName, SavedPart>>, unforgotten: LogGrowth, options: Options): Promise<void>
   /** What {@link save} noted last; none after {@link rewrite}. */
   unforgotten(): LogGrowth
+  /** Size of the log when it was last written anew. */
+  rewrittenBytes(): number
   /** Puts a shorter log in force, with snapshots that fit its places. */
   rewrite(entries: readonly Uint8Array[], parts: Partial<Record<PartName, SavedPart>>, options: Options): Promise<void>
 }
@@ -46,6 +48,8 @@ const record = z.object({
   index: savedPart,
   content: savedPart,
   unforgotten: z._default(growth, NO_GROWTH),
+  // not known of logs that an earlier version wrote anew
+  rewrittenBytes: z._default(whole(), 0),
 })
 type Pointer = z.output<typeof record>
 
@@ -59,7 +63,7 @@ export async function openDocumentLog(
   const stored = await store.get(recordKey, options)
   let pointer: Pointer =
     stored === undefined
-      ? { generation: 1, index: null, content: null, unforgotten: NO_GROWTH }
+      ? { generation: 1, index: null, content: null, unforgotten: NO_GROWTH, rewrittenBytes: 0 }
       : decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
 
   const logName = (generation: number): string => `sync/document/${key}/log-${String(generation)}`
@@ -139,6 +143,7 @@ export async function openDocumentLog(
       await putInForce({ ...(await withParts(pointer, parts, given)), unforgotten }, given)
     },
     unforgotten: () => pointer.unforgotten,
+    rewrittenBytes: () => pointer.rewrittenBytes,
     async rewrite(entries, parts, given) {
       const generation = pointer.generation + 1
       await store.dropLog(logName(generation), given)
@@ -150,7 +155,8 @@ export async function openDocumentLog(
         back.every(({ sequence, bytes }, index) => sequence === index + 1 && equal(bytes, entries[index]))
       if (!kept) throw notKept()
       // snapshots that do not come along would name places of the old log
-      const empty = { generation, index: null, content: null, unforgotten: NO_GROWTH }
+      const rewrittenBytes = entries.reduce((sum, entry) => sum + entry.byteLength, 0)
+      const empty = { generation, index: null, content: null, unforgotten: NO_GROWTH, rewrittenBytes }
       const next = await withParts(empty, parts, given)
       await putInForce(next, given)
     },

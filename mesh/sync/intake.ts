@@ -116,8 +116,10 @@ async function stage(
   options: Options,
 ): Promise<void> {
   const isFirst = !state.place.isTaken() && batch.staged.length === 0
-  const cost = envelope.bytes.byteLength + (isFirst ? SYNC_BUDGET_DOCUMENT_BYTES : 0)
-  const delayMs = state.budgets.spend(envelope.head.author, via, cost)
+  const bytes = envelope.bytes.byteLength + (isFirst ? SYNC_BUDGET_DOCUMENT_BYTES : 0)
+  // of what was erased nothing is left to take memory
+  const operations = envelope.box === undefined ? 0 : envelope.head.count
+  const delayMs = state.budgets.spend(envelope.head.author, via, { bytes, operations })
   if (delayMs > 0) {
     batch.delayMs = Math.max(batch.delayMs, delayMs)
     state.waiting.add({ envelope, via })

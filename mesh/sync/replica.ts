@@ -1,4 +1,4 @@
-import { asMeshError, createEvents, MeshError, type DeviceId } from '../base/index.ts'
+import { asMeshError, createEvents, MeshError, SYNC_BUDGET_OPERATION_BYTES, type DeviceId } from '../base/index.ts'
 import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
@@ -48,6 +48,8 @@ export interface Replica {
   forgetWaiting(): void
   /** True while somebody has it open. */
   isOpen(): boolean
+  /** About how much memory its content takes while it is open, in bytes; told without opening it. */
+  weight(): number
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
 }
@@ -160,6 +162,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       state.waiting.clear()
     },
     isOpen: () => users > 0,
+    weight: () =>
+      state.chains.liveCount() * SYNC_BUDGET_OPERATION_BYTES + state.log.rewrittenBytes() + state.unforgotten.bytes,
     idle: turns.idle,
   }
   return replica

@@ -2,9 +2,12 @@ import { expect, test } from 'vitest'
 import {
   SYNC_BUDGET_BURST_BYTES,
   SYNC_BUDGET_BYTES_PER_S,
+  SYNC_BUDGET_OPERATION_BYTES,
+  SYNC_OPERATIONS_MAX,
   SYNC_SNAPSHOT_BYTES,
   type DeviceId,
 } from '../../mesh/base/index.ts'
+import { encode } from '../../mesh/wire/index.ts'
 import type { Document } from '../../mesh/sync/index.ts'
 import { createSyncWorld, ROOM, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
@@ -62,6 +65,31 @@ test('a member who floods is taken from as far as their budget goes; others are 
 
 const of = (document: Document, { documents }: SyncPeer): number =>
   [...document.operations().values()].filter(({ author }) => author === documents.self).length
+
+test('many operations in few bytes are taken from a member as far as what they take in memory was theirs to cost', async () => {
+  const { world, alice, mallory } = await scene('small ones')
+  // most of what lasts is used up
+  await alice.store.put('sync/budgets', encode([[mallory.documents.self, MIB, world.clock.now()]]))
+  const here = await world.restart(0, { online: false })
+  const flood = await mallory.open(ROOM)
+  for (let batch = 0; batch < 10; batch++) await flood.write(fill(SYNC_OPERATIONS_MAX, 1))
+  const document = await here.open(ROOM)
+  for (const peer of [here, mallory]) peer.syncer.start()
+  await pass(world, 20)
+  const taken = of(document, mallory)
+  expect(taken).toBeGreaterThan(0)
+  // the last one overdraws
+  expect(taken).toBeLessThanOrEqual(MIB / SYNC_BUDGET_OPERATION_BYTES + SYNC_OPERATIONS_MAX)
+  // more is taken as time goes by, and nothing is lost
+  for (let count = 0; count < 20; count++) {
+    world.clock.jumpWallClock(10 * 60_000)
+    await pass(world, 2)
+    await world.clock.advanceAsync(10 * 60_000)
+    await world.calm()
+  }
+  expect(of(document, mallory)).toBe(of(flood, mallory))
+  await world.stop()
+}, 120_000)
 
 test('a new device takes the history of its person, and of others from it, at once', async () => {
   const { world, alice, phone, mallory } = await scene('catching up')

@@ -1,14 +1,24 @@
 import {
+  abortReason,
   asMeshError,
   createEvents,
   createQueue,
+  ENGINE_OWN_WAITS_MS,
   isMeshError,
   MeshError,
   messageOf,
   throwIfAborted,
   type AsyncQueue,
 } from '../../../mesh/base/index.ts'
-import type { EngineLoad, GenerateEvent, GenerateRequest, ModelRecord } from '../../../mesh/engine/index.ts'
+import {
+  ITSELF,
+  standingOf,
+  type Asker,
+  type EngineLoad,
+  type GenerateEvent,
+  type GenerateRequest,
+  type ModelRecord,
+} from '../../../mesh/engine/index.ts'
 import type { OpenedModel } from '../../models/index.ts'
 import type { Cancellable, EnginePorts, HelperEngineHost } from '../engine-kind.ts'
 import { createBackoff } from './backoff.ts'
@@ -16,11 +26,12 @@ import { createCanaries } from './canary.ts'
 import { startEngineProcess, type EngineLink } from './child.ts'
 import { startLlamaEngine, type LlamaEngine } from './engine.ts'
 import { availableMemory, planMemory } from './memory-plan.ts'
+import { createResidence } from './residence.ts'
 import { createSpeedometer } from './speed.ts'
 
 /** Longest context given to one conversation; more memory is better spent on more conversations. */
 const CONTEXT_MOST_TOKENS = 8_192
-/** Engines kept at once; the one idle longest makes room. */
+/** Engines kept at once; one that is idle makes room. */
 const ENGINES_MOST = 2
 /** Requests that may wait on this device beside those being answered. */
 const WAITING_MOST = 32
@@ -37,14 +48,21 @@ export interface LlamaHostOptions extends EnginePorts {
 
 interface Loading {
   fraction: number
+  /** Of those for whom it is loaded, the one with most rights here. */
+  asker: Asker
   readonly listeners: Set<(fraction: number) => void>
   readonly done: Promise<Loaded>
 }
 
 interface Loaded {
-  readonly opened: OpenedModel
   readonly engine: LlamaEngine
-  usedAt: number
+  /** What it answers now. */
+  readonly answers: Set<Answer>
+}
+
+interface Answer {
+  readonly asker: Asker
+  cut(reason: MeshError): void
 }
 
 /** Models from the library, each answered by llama.cpp in a process of its own. */
@@ -61,6 +79,7 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
   const failed = new Map<string, string>()
   const restarts = new Map<string, () => void>()
   const backoff = createBackoff(clock)
+  const residence = createResidence(clock)
   const speeds = createSpeedometer(clock, (id, speed) => {
     library.noteSpeed(id, speed)
   })
@@ -82,37 +101,91 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
     return reason === undefined ? record : { ...record, state: 'failed', reason }
   }
 
-  const freeOne = async (except: string): Promise<boolean> => {
-    const idle = [...loaded]
-      .filter(([id, { engine }]) => id !== except && engine.counts().busy + engine.counts().queued === 0)
-      .sort(([, a], [, b]) => a.usedAt - b.usedAt)[0]
-    if (idle === undefined) return false
-    const [id, { engine }] = idle
+  const isIdle = ({ engine, answers }: Loaded): boolean =>
+    answers.size === 0 && engine.counts().busy + engine.counts().queued === 0
+
+  /** Unloads a model that somebody may have put out; false where there is none. */
+  const freeOne = async (except: string, wanted: Asker): Promise<boolean> => {
+    const idle = [...loaded].flatMap(([id, one]) => (id !== except && isIdle(one) ? [id] : []))
+    const id = residence.leaves(idle, wanted)
+    const leaving = id === undefined ? undefined : loaded.get(id)
+    if (id === undefined || leaving === undefined) return wanted.isOwn && (await makeWay(except))
     log.info('a model that was not in use is unloaded to make room', { model: id })
     loaded.delete(id)
+    await leaving.engine.stop()
+    changes.emit()
+    return true
+  }
+
+  /** Resolves when a model has become idle, or {@link ENGINE_OWN_WAITS_MS} later. */
+  const someIdle = (except: string): Promise<void> =>
+    new Promise((resolve) => {
+      const end = (): void => {
+        cancel()
+        stopListening()
+        life.signal.removeEventListener('abort', end)
+        resolve()
+      }
+      const cancel = clock.schedule(ENGINE_OWN_WAITS_MS, end)
+      const stopListening = changes.subscribe(() => {
+        if ([...loaded].some(([id, one]) => id !== except && isIdle(one))) end()
+      })
+      life.signal.addEventListener('abort', end)
+    })
+
+  /** This device's person needs a model and all are at work for others: one is waited for, then taken. */
+  const makeWay = async (except: string): Promise<boolean> => {
+    const lent = (): [string, Loaded] | undefined =>
+      [...loaded].find(([id, { answers }]) => id !== except && [...answers].every(({ asker }) => !asker.isOwn))
+    if (lent() === undefined) return false
+    await someIdle(except)
+    throwIfAborted(life.signal)
+    const taken = lent()
+    if (taken === undefined) return false
+    const [id, { engine, answers }] = taken
+    log.info('a model that was in use for others is unloaded for this device’s person', { model: id })
+    loaded.delete(id)
+    for (const answer of answers)
+      answer.cut(
+        new MeshError('busy', 'This device is needed by its own person now; try again in a moment.', {
+          retryable: true,
+        }),
+      )
     await engine.stop()
     changes.emit()
     return true
   }
 
+  /** Other people's models are loaded one after the other: together they would take more than there is. */
+  const inLine = async (own: Loading): Promise<void> => {
+    const before = [...loading.values()]
+    for (const other of before.slice(0, before.indexOf(own)))
+      if (!own.asker.isOwn) await other.done.catch(() => undefined)
+  }
+
   /** Frees idle engines until the model fits, or says why it does not. */
-  const planWithRoom = async (opened: OpenedModel): Promise<ReturnType<typeof planMemory>> => {
-    while (loaded.size >= ENGINES_MOST) {
-      if (!(await freeOne(opened.id)))
-        throw new MeshError('busy', 'The engines of this device are busy with other models; try again in a moment.')
-    }
+  const planWithRoom = async (opened: OpenedModel, own: Loading): Promise<ReturnType<typeof planMemory>> => {
+    const busy = (): MeshError =>
+      new MeshError('busy', 'The engines of this device are busy with other models; try again in a moment.', {
+        retryable: true,
+      })
+    while (loaded.size >= ENGINES_MOST) if (!(await freeOne(opened.id, own.asker))) throw busy()
     for (;;) {
       try {
         return planMemory(opened.header, availableBytes(), options.contextMostTokens ?? CONTEXT_MOST_TOKENS)
       } catch (error) {
-        if (!isMeshError(error, 'engine-memory') || !(await freeOne(opened.id))) throw error
+        if (!isMeshError(error, 'engine-memory')) throw error
+        if (await freeOne(opened.id, own.asker)) continue
+        // it fits when others' models leave, which they do not for this one: that is no fault of the model
+        throw loaded.size > 0 && !own.asker.isOwn ? busy() : error
       }
     }
   }
 
-  const load = async (id: string, onProgress: (fraction: number) => void): Promise<Loaded> => {
+  const load = async (id: string, own: Loading, onProgress: (fraction: number) => void): Promise<Loaded> => {
+    await inLine(own)
     const opened = await library.open(id, { signal: life.signal })
-    const plan = await planWithRoom(opened)
+    const plan = await planWithRoom(opened, own)
     await canaries.begin(opened.key, opened.chosenAt)
     const startedAt = clock.monotonic()
     let engine: LlamaEngine
@@ -160,14 +233,18 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
       sequences: engine.sequences,
       backend: engine.backend,
     })
-    return { opened, engine, usedAt: clock.monotonic() }
+    residence.loaded(id, own.asker)
+    return { engine, answers: new Set() }
   }
 
-  const beginLoading = (id: string): Loading => {
+  const beginLoading = (id: string, asker: Asker): Loading => {
     restarts.get(id)?.()
     restarts.delete(id)
     const listeners = new Set<(fraction: number) => void>()
-    const done = load(id, (fraction) => {
+    const whole = Promise.withResolvers<Loaded>()
+    const entry: Loading = { fraction: 0, asker, listeners, done: whole.promise }
+    loading.set(id, entry)
+    load(id, entry, (fraction) => {
       entry.fraction = fraction
       for (const listener of listeners) listener(fraction)
     })
@@ -188,10 +265,9 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
         loading.delete(id)
         changes.emit()
       })
+      .then(whole.resolve, whole.reject)
     // Whoever waits is told; that nobody waits is no fault.
-    done.catch(() => undefined)
-    const entry: Loading = { fraction: 0, listeners, done }
-    loading.set(id, entry)
+    whole.promise.catch(() => undefined)
     changes.emit()
     return entry
   }
@@ -205,17 +281,21 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
       id,
       clock.schedule(delayMs, () => {
         restarts.delete(id)
-        if (!life.signal.aborted) beginLoading(id)
+        if (!life.signal.aborted) beginLoading(id, residence.loadedFor(id) ?? ITSELF)
       }),
     )
     changes.emit()
   }
 
   /** The engine of a model, telling how far its loading is. */
-  async function* whenLoaded(id: string, signal: AbortSignal): AsyncGenerator<GenerateEvent, Loaded> {
+  async function* whenLoaded(
+    id: string,
+    { signal, asker }: { readonly signal: AbortSignal; readonly asker: Asker },
+  ): AsyncGenerator<GenerateEvent, Loaded> {
     const ready = loaded.get(id)
     if (ready !== undefined) return ready
-    const entry = loading.get(id) ?? beginLoading(id)
+    const entry = loading.get(id) ?? beginLoading(id, asker)
+    if (standingOf(asker) > standingOf(entry.asker)) entry.asker = asker
     const fractions: AsyncQueue<number> = createQueue(1_000)
     const listener = (fraction: number): void => {
       fractions.push(fraction)
@@ -272,7 +352,7 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
 
   async function* generate(
     request: GenerateRequest,
-    { signal }: { signal: AbortSignal },
+    { signal, asker = ITSELF }: { readonly signal: AbortSignal; readonly asker?: Asker },
   ): AsyncGenerator<GenerateEvent> {
     throwIfAborted(signal)
     if (life.signal.aborted) throw new MeshError('engine-lost', 'This device is shutting down its engine.')
@@ -281,19 +361,34 @@ export function createLlamaHost(options: LlamaHostOptions): HelperEngineHost {
     if (busy + queued >= slots + WAITING_MOST) {
       throw new MeshError('busy', 'This device has too many questions waiting; try again in a moment.')
     }
-    const { engine } = yield* whenLoaded(id, signal)
-    const entry = loaded.get(id)
-    if (entry !== undefined) entry.usedAt = clock.monotonic()
-    for await (const event of engine.generate(request, { signal })) {
-      if (event.type === 'end') speeds.note(id, event)
-      yield event
+    const { engine, answers } = yield* whenLoaded(id, { signal, asker })
+    const taken = new AbortController()
+    const answer: Answer = {
+      asker,
+      cut(reason) {
+        taken.abort(reason)
+      },
+    }
+    answers.add(answer)
+    residence.used(id, asker)
+    try {
+      for await (const event of engine.generate(request, { signal: AbortSignal.any([signal, taken.signal]) })) {
+        if (event.type === 'end') speeds.note(id, event)
+        yield event
+      }
+    } catch (error) {
+      throw taken.signal.aborted ? abortReason(taken.signal) : error
+    } finally {
+      answers.delete(answer)
+      residence.used(id, asker)
+      changes.emit()
     }
     backoff.worked(id)
   }
 
   const prepare = async (id: string, { signal = life.signal }: Cancellable = {}): Promise<void> => {
     findModel(id)
-    const steps = whenLoaded(id, signal)
+    const steps = whenLoaded(id, { signal, asker: ITSELF })
     for (;;) {
       const step = await steps.next()
       if (step.done === true) return

@@ -3,7 +3,7 @@
  * and a line in {@link createProtocols}; it inherits bounds, gate and contract tests.
  */
 import type { Clock, DeviceId, EventSource, Logger } from '../../base/index.ts'
-import type { Asker, FairEngineHost } from '../../engine/index.ts'
+import type { Asker, EngineHost } from '../../engine/index.ts'
 import type { Protocol } from '../protocol.ts'
 import { whileAllowed } from '../while-allowed.ts'
 import { compareProtocol, type Comparing } from './compare/compare.ts'
@@ -20,7 +20,7 @@ export interface ProtocolHosts {
   readonly control: ControlHost
   /** Who belongs, or what they may do, has changed. */
   readonly rights: EventSource<void>
-  readonly engines: FairEngineHost | undefined
+  readonly engines: EngineHost | undefined
   /** For whom an answer is made that a device asks for. */
   readonly askerOf: (device: DeviceId) => Asker
   readonly admission: Admission

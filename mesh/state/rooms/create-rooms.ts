@@ -21,7 +21,7 @@ import { SUMMARY_AFTER_MS, SUMMARY_MAX_BYTES } from './limits.ts'
 import { checkName, createOpenRoom, type OpenRoom } from './open-room.ts'
 import type { RoomChange, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
 import { createRoomArchives, type RoomArchives } from './room-archives.ts'
-import { searchTexts, type SearchText } from './search.ts'
+import { createSearches, type SearchText } from './search.ts'
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -36,6 +36,8 @@ export interface RoomsPorts {
   readonly log: Logger
   readonly directory: RoomDirectory
   openDocument(room: RoomId, options?: Cancellable): Promise<RoomDocument>
+  /** See {@link Rooms.weigh}. Default: nothing weighs anything. */
+  weigh?(room: RoomId, options?: Cancellable): Promise<number>
   /** Asks the best device, as `Mesh.ask`. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
 }
@@ -72,6 +74,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   const leaving = new Set<RoomId>()
   /** Rooms to be written into the list, and the timer for it. */
   const dirty = new Map<RoomId, () => void>()
+  const searches = createSearches(clock)
 
   const problem = (error: MeshError): void => {
     log.warn('a room has a problem', { code: error.code })
@@ -262,6 +265,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
       await opened(room, cancel)
     },
     close: (room) => close(room),
+    weigh: (room, cancel = {}) => ports.weigh?.(room, cancel) ?? Promise.resolve(0),
     get: (room) => open.get(room)?.view(),
 
     say: async (room, text, given) => need(room).say(text, given),
@@ -279,7 +283,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
 
     search(words, { room } = {}) {
       const rooms = room === undefined ? [...open] : [...open].filter(([id]) => id === room)
-      return searchTexts(newestFirst(rooms), words)
+      return searches.search(room ?? '', newestFirst(rooms), words)
     },
     async read(room, cancel = {}) {
       return (await opened(room, cancel)).lines()

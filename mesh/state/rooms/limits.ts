@@ -19,8 +19,13 @@ export const ROOM_RETRY_MAX_MS = 60_000
 export const RECEIPTS_FOLLOWED = 200
 /** Results a search gives. */
 export const SEARCH_RESULTS_MAX = 100
-/** Text a search looks at, in UTF-16 units: some hundred ms on a phone. */
+/** Text a search looks at, in UTF-16 units as it is compared; and of that as much is kept in memory. */
 export const SEARCH_SCAN_MAX_LENGTH = 20_000_000
+/** A search works this long in all, in ms, and this long before everything else has its turn. */
+export const SEARCH_WORK_MAX_MS = 1_000
+export const SEARCH_SLICE_MS = 8
+/** Text that is made comparable at once, in UTF-16 units: some ms, whatever its letters become. */
+export const SEARCH_SLICE_LENGTH = 2_048
 /** Words a search looks for at once. */
 export const SEARCH_WORDS_MAX = 8
 /** Longest search, in UTF-16 units. */

@@ -229,6 +229,8 @@ export interface Rooms {
   open(room: RoomId, options?: Cancellable): Promise<void>
   /** Lets go of the document. Answers being written here go on; the room closes after them. */
   close(room: RoomId): Promise<void>
+  /** About how much memory it takes while it is open, in bytes; told without opening it. */
+  weigh(room: RoomId, options?: Cancellable): Promise<number>
   /** An open room. */
   get(room: RoomId): RoomView | undefined
   /** Writes a message. Where it addresses the AI, or the room's rule says so, the mesh is asked next. */
@@ -251,8 +253,8 @@ export interface Rooms {
   /** This person has the room before them, and writes or does not. False: they left it. */
   attend(room: RoomId, attention: 'typing' | 'here' | 'away'): void
   receipts(room: RoomId, message: MessageId): Receipts
-  /** Looks for all words in the open rooms, or in one of them. */
-  search(words: string, options?: { readonly room?: RoomId | undefined }): RoomSearch
+  /** Looks for all words in the open rooms, or in one of them. One that is asked for later ends those before it where they are. */
+  search(words: string, options?: { readonly room?: RoomId | undefined }): Promise<RoomSearch>
   /** The messages of a room in the common order; opens it if need be. */
   read(room: RoomId, options?: Cancellable): Promise<readonly RoomLine[]>
   /** Lets go of everything; answers on their way are ended as failed, text kept. */

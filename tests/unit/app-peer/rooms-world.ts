@@ -35,6 +35,8 @@ export interface RoomsWorld {
   readonly asks: AsyncQueue<AskEvent>[]
   /** Called after each write of the browser, before its caller hears of it. */
   onWrite: ((tab: Tab) => void) | undefined
+  /** What rooms take in memory once they are open, in bytes. Default: nothing. */
+  readonly weights: Map<RoomId, number>
   /** While set, no mesh starts. */
   gate: Promise<void> | undefined
   /** Delivers everything, and lets news pass. */
@@ -46,6 +48,7 @@ export async function openRoomsWorld(seed = 1): Promise<RoomsWorld> {
   const asks: AsyncQueue<AskEvent>[] = []
   const networks = new Map<RoomId, RoomNetwork>()
   const directoryChanges = createEvents<void>(() => undefined)
+  const weights = new Map<RoomId, number>()
   let runs = 0
 
   const openRooms = async (name: keyof typeof DEVICES, store: Store, tab?: Tab): Promise<MeshRooms> => {
@@ -72,6 +75,7 @@ export async function openRoomsWorld(seed = 1): Promise<RoomsWorld> {
         changes: directoryChanges,
       },
       openDocument: (room) => Promise.resolve(documentOf(room, self, tab)),
+      weigh: (room) => Promise.resolve(weights.get(room) ?? 0),
       ask() {
         const events = createQueue<AskEvent>(10_000)
         asks.push(events)
@@ -126,6 +130,7 @@ export async function openRoomsWorld(seed = 1): Promise<RoomsWorld> {
     browser,
     bob: bob.rooms,
     asks,
+    weights,
     onWrite: undefined,
     gate: undefined,
     async calm() {

@@ -4,13 +4,17 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   asId,
+  ENGINE_KEPT_LOADED_MS,
+  ENGINE_KEPT_MS,
+  ENGINE_OWN_WAITS_MS,
   isMeshError,
   silentLogger,
   type ErrorCode,
   type MeshError,
   type ModelId,
+  type PersonId,
 } from '../../../mesh/base/index.ts'
-import type { GenerateEvent } from '../../../mesh/engine/index.ts'
+import type { Asker, GenerateEvent } from '../../../mesh/engine/index.ts'
 import { createLlamaHost, type LlamaHostOptions, type HelperEngineHost } from '../../../helper/engines/index.ts'
 import type { ToEngine } from '../../../helper/engines/llama/index.ts'
 import { createModelLibrary, type ModelLibrary } from '../../../helper/models/index.ts'
@@ -96,8 +100,13 @@ function open(change: Partial<LlamaHostOptions> = {}): HelperEngineHost {
 
 const id = (name: string): ModelId => asId<ModelId>(name)
 const stateOf = (name: string): string | undefined => host.models().find((model) => model.id === name)?.state
-const ask = (name = 'one', signal = new AbortController().signal): AsyncIterable<GenerateEvent> =>
-  host.generate({ model: id(name), messages: [{ role: 'user', content: 'hello' }], sampling: {} }, { signal })
+const ask = (name = 'one', signal = new AbortController().signal, asker?: Asker): AsyncIterable<GenerateEvent> =>
+  host.generate(
+    { model: id(name), messages: [{ role: 'user', content: 'hello' }], sampling: {} },
+    { signal, ...(asker && { asker }) },
+  )
+const guest = (name: string): Asker => ({ person: asId<PersonId>(name), isOwn: false })
+const askFor = (asker: Asker, name: string): Promise<GenerateEvent[]> => all(ask(name, undefined, asker))
 
 async function all(events: AsyncIterable<GenerateEvent>): Promise<GenerateEvent[]> {
   const out: GenerateEvent[] = []
@@ -177,6 +186,71 @@ describe('loading', () => {
     expect(stateOf('one')).toBe('loading')
     engines[0]?.say({ type: 'loaded', contextTokens: 512, sequences: 2, backend: 'cpu' })
     await until(() => stateOf('one') === 'ready', { what: 'the model to be ready' })
+  })
+})
+
+describe('whose model makes room', () => {
+  const member: Asker = { ...guest('bob'), serves: true }
+  const states = (): (string | undefined)[] => ['one', 'two', 'three'].map(stateOf)
+
+  test('is for some minutes none of who has more rights here, also when others use it too', async () => {
+    await all(ask('one'))
+    clock.advance(1_000)
+    await askFor(member, 'two')
+    await askFor(guest('eve'), 'one')
+    await failureOf(askFor(guest('eve'), 'three'), 'busy')
+    await clock.advanceAsync(ENGINE_KEPT_MS)
+    await askFor(guest('eve'), 'three')
+    expect(stateOf('three')).toBe('ready')
+  })
+
+  test('is another one than the owner’s, however long that is idle meanwhile', async () => {
+    await all(ask('one'))
+    for (let count = 0; count < 4; count++) {
+      await clock.advanceAsync(60_000)
+      await askFor(guest('eve'), count % 2 === 0 ? 'two' : 'three')
+    }
+    expect(states()).toEqual(['ready', 'available', 'ready'])
+  })
+
+  test('is among those of equal rights one that was there for a while, and nobody keeps one for good', async () => {
+    await askFor(guest('eve'), 'one')
+    await askFor(guest('eve'), 'two')
+    await failureOf(askFor(guest('mallory'), 'three'), 'busy')
+    await clock.advanceAsync(ENGINE_KEPT_LOADED_MS)
+    await askFor(guest('eve'), 'one')
+    await askFor(guest('eve'), 'two')
+    await askFor(guest('mallory'), 'three')
+    expect(states()).toEqual(['available', 'ready', 'ready'])
+  })
+
+  test('is one at work for others where the owner needs another, after a while', async () => {
+    script = loads
+    const endless = ['one', 'two'].map((name) => failureOf(askFor(guest('eve'), name), 'busy'))
+    await until(() => host.load().busy === 2, { what: 'both models to be at work' })
+    await failureOf(askFor(guest('mallory'), 'three'), 'busy')
+    script = answers
+    let isAnswered = false
+    const askedAt = clock.monotonic()
+    void all(ask('three')).then(() => (isAnswered = true))
+    await until(
+      () => {
+        if (!isAnswered) clock.advance(1_000)
+        return isAnswered
+      },
+      { what: 'the owner to be answered' },
+    )
+    expect(clock.monotonic() - askedAt).toBeGreaterThanOrEqual(ENGINE_OWN_WAITS_MS)
+    const failure = await Promise.race(endless)
+    expect(failure.retryable).toBe(true)
+    expect(stateOf('three')).toBe('ready')
+  })
+
+  test('that does not fit beside the owner’s is not called one that cannot be loaded', async () => {
+    host = open({ availableBytes: () => (engines.some((engine) => !engine.isKilled()) ? 1_000 : 8e9) })
+    await all(ask('one'))
+    await failureOf(askFor(guest('eve'), 'two'), 'busy')
+    expect(stateOf('two')).toBe('available')
   })
 })
 

@@ -624,12 +624,13 @@ describe('search in rooms', () => {
       await alice.rooms.say(ROOM, text)
       await scene.clock.advanceAsync(10)
     }
-    const found = (words: string): string[] => alice.rooms.search(words).found.map((each) => each.excerpt)
-    expect(found('CAFE')).toEqual(['cafe und KUCHEN', 'Das Café am See'])
-    expect(found('kuch café')).toEqual(['cafe und KUCHEN'])
-    expect(found('nothing')).toEqual([])
-    expect(found('  ')).toEqual([])
-    expect(alice.rooms.search('see', { room: ROOM }).whole).toBe(true)
+    const found = async (words: string): Promise<string[]> =>
+      (await alice.rooms.search(words)).found.map((each) => each.excerpt)
+    expect(await found('CAFE')).toEqual(['cafe und KUCHEN', 'Das Café am See'])
+    expect(await found('kuch café')).toEqual(['cafe und KUCHEN'])
+    expect(await found('nothing')).toEqual([])
+    expect(await found('  ')).toEqual([])
+    expect((await alice.rooms.search('see', { room: ROOM })).whole).toBe(true)
   })
 })
 

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { asId, SYNC_SNAPSHOT_ENVELOPES, type DocumentId } from '../../../mesh/base/index.ts'
+import {
+  asId,
+  SYNC_BUDGET_OPERATION_BYTES,
+  SYNC_SNAPSHOT_ENVELOPES,
+  type DocumentId,
+} from '../../../mesh/base/index.ts'
 import { createDocuments, documentKey, type Documents } from '../../../mesh/sync/index.ts'
 import { createProgress } from '../../../mesh/sync/serving.ts'
 import { createVirtualClock } from '../../kit/clock.ts'
@@ -227,6 +232,29 @@ test('a write that the disk refused is not shown, and later writes are', async (
   await pull(alice, bob)
   const there = await bob.documents.open(ID, WHAT)
   expect([...there.operations().values()].map(({ bytes }) => read(bytes)).sort()).toEqual(['one', 'three'])
+})
+
+test('what a document takes in memory is known while it is closed, also after a restart, and is less for what was erased', async () => {
+  const { peers } = await world(1)
+  const [peer] = peers as [Peer]
+  const document = await peer.documents.open(ID, WHAT)
+  const ids = await document.write(Array.from({ length: 200 }, () => ({ bytes: new Uint8Array(10) })))
+  const key = documentKey({ id: ID, ...WHAT })
+  const weigh = async (of: Peer): Promise<number> => (await of.documents.replica(key, {}))?.weight() ?? 0
+  const before = await weigh(peer)
+  expect(before).toBeGreaterThanOrEqual(200 * SYNC_BUDGET_OPERATION_BYTES)
+  await document.erase(ids.slice(0, 150))
+  const after = await weigh(peer)
+  expect(before - after).toBeGreaterThan(140 * SYNC_BUDGET_OPERATION_BYTES)
+  document.close()
+  expect(await weigh(peer)).toBe(after)
+  const again = await peer.restart()
+  expect(await weigh(again)).toBe(after)
+  // the log is written anew: what is left of it still counts
+  await (await again.documents.replica(key, {}))?.compact({})
+  const compacted = await weigh(await again.restart())
+  expect(compacted).toBeGreaterThan(50 * SYNC_BUDGET_OPERATION_BYTES)
+  expect(compacted).toBeLessThanOrEqual(after)
 })
 
 test('a change larger than one envelope is split, and taken whole', async () => {

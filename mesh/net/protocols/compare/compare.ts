@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import { MeshError, PENDING_JOIN_MS, type Clock, type DeviceId } from '../../../base/index.ts'
 import type { JoinersWord } from '../join/join.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
+import type { FrameStream } from '../../stream.ts'
 import {
   COMPARE,
   inviterNonce,
@@ -27,6 +28,8 @@ export interface Comparing {
       exchange(nonce: Uint8Array): Promise<Uint8Array>
       /** As the joiner said it to the caller. */
       word(): Promise<JoinersWord>
+      /** What is done at the cost of the caller. */
+      work: FrameStream['work']
       readonly signal: AbortSignal
     },
   ): Promise<void>
@@ -54,6 +57,7 @@ export function compareProtocol(comparing: Comparing): Protocol {
       else {
         await comparing.compareFor(stream.peer, joiner, {
           signal,
+          work: stream.work,
           async exchange(nonce) {
             await stream.write({ type: 'compare', nonce }, { signal })
             return (await stream.read(joinerNonce, FIRST_FRAME)).nonce

@@ -46,7 +46,8 @@ export interface ControlHost extends Gate {
   /** The entries by which a removed device learns that it was, and nothing that came after. */
   farewell(removed: DeviceId): readonly Uint8Array[]
   opened(session: ControlSession, told: Hello): void
-  heard(session: ControlSession, frame: ControlFrame): void
+  /** Resolves when everything that the frame makes this device do is done: it is at the cost of who sent it. */
+  heard(session: ControlSession, frame: ControlFrame): Promise<void>
   closed(session: ControlSession, reason: MeshError): void
 }
 
@@ -228,7 +229,8 @@ async function runSession(
       else if (frame.type === 'echo') {
         if (frame.n === beat) rttMs = smooth(rttMs, heardAt - beatSentAt)
       } else if (frame.type === 'entries') await takeEntries(stream, host, frame.entries, stream.over)
-      host.heard(session, frame)
+      // one frame after another: what a frame starts and nobody waits for would be started as often as one likes
+      await stream.work(() => host.heard(session, frame), { signal: stream.over })
     }
   } catch (error) {
     const reason = asMeshError(error)

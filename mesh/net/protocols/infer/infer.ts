@@ -16,14 +16,14 @@ import {
   type DeviceId,
   type RequestId,
 } from '../../../base/index.ts'
-import type { Asker, FairEngineHost, GenerateEvent, GenerateRequest } from '../../../engine/index.ts'
+import type { Asker, EngineHost, GenerateEvent, GenerateRequest } from '../../../engine/index.ts'
 import { FIRST_FRAME, openStream, type Protocol } from '../../protocol.ts'
 import type { FrameStream } from '../../stream.ts'
 import { answerFrame, ask, askerFrame, INFER } from './messages.ts'
 
 /** The answering side: admitted devices may ask this device's engines. */
 export function inferProtocol(
-  engines: FairEngineHost | undefined,
+  engines: EngineHost | undefined,
   ports: { readonly clock: Clock; readonly askerOf: (device: DeviceId) => Asker },
 ): Protocol {
   const running = new Map<DeviceId, number>()
@@ -72,7 +72,7 @@ export function inferProtocol(
 async function answer(
   stream: FrameStream,
   allowed: AbortSignal,
-  engines: FairEngineHost,
+  engines: EngineHost,
   request: GenerateRequest,
   initialCredit: number,
   { clock, askerOf }: { readonly clock: Clock; readonly askerOf: (device: DeviceId) => Asker },
