@@ -18,19 +18,19 @@ import {
 import type { AskEvent, AskRequest } from '../../route/index.ts'
 import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
-import { isSamePerson, textToErase, type PersonOf } from './contents.ts'
+import { hidesAhead, isSamePerson, textsAhead, textToErase, type PersonOf } from './contents.ts'
 import type { DocumentChange, RoomDocument } from './document.ts'
 import { entryId, entryIdUnder } from '../entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
-import { ANSWERING_MAX, CONTEXT_MAX_LENGTH, MARK_EVERY_MS, RECEIPTS_EVERY_MS } from './limits.ts'
-import { encodeRoomOperation, type Mention, type RoomHappening, type RoomRule } from './operations.ts'
-import { nextOrder } from './order.ts'
+import { ANSWERING_MAX, CONTEXT_MAX_LENGTH, MARK_EVERY_MS, MARKS_KEPT, RECEIPTS_EVERY_MS } from './limits.ts'
+import { cleanRoomName, encodeRoomOperation, type Mention, type RoomHappening, type RoomRule } from './operations.ts'
+import { comparePlaces, latestOrder, nextOrder } from './order.ts'
 import { createPresence } from './presence.ts'
 import { roomPrompt, type ContextLine } from './prompt.ts'
 import { runRoomAnswer, type RunningAnswer } from './room-answer.ts'
 import { createRoomViews } from './room-view.ts'
 import type { Once, Receipts, RoomAnswer, RoomLine, RoomMessage, RoomRecord, RoomView, SayOptions } from './rooms.ts'
-import { readMark } from './seen.ts'
+import { coveredBy, readMark } from './seen.ts'
 import type { SearchText } from './search.ts'
 
 /** What an open room stands on. */
@@ -180,11 +180,23 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     ports.changed()
   }
 
-  const order = (): number => nextOrder(clock.now(), fold.lastOrder)
+  const order = (): number => nextOrder(clock.now(), fold.lastOrder(latestOrder(clock.now())))
+
+  /** An operation that replaces what of its kind was seen, also where that claims to come later. */
+  const replacing = <Happening extends RoomHappening>(
+    happening: Happening & { readonly order: number },
+    ahead: (order: number) => readonly string[],
+  ): Happening => {
+    const after = ahead(happening.order)
+    return after.length === 0 ? happening : { ...happening, after }
+  }
+
+  const setting = (happening: RoomHappening & { readonly op: 'name' | 'rule' }): RoomHappening =>
+    replacing(happening, (at) => fold.settingsAhead(happening.op, at))
 
   const parents = (): MessageId[] =>
     [...fold.heads()]
-      .sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1))
+      .sort(comparePlaces)
       .slice(-ROOM_HEADS_MAX)
       .map((node) => node.id)
 
@@ -212,8 +224,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       return work()
     })
 
-  const textOf = (message: MessageId, at: number, text: string, options: SayOptions): RoomHappening => ({
-    op: 'text',
+  const textOf = (message: MessageId, at: number, text: string, options: SayOptions) => ({
+    op: 'text' as const,
     message,
     order: at,
     text,
@@ -315,15 +327,16 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       return
     }
     const mark = readMark(fold, (node) => onScreen.has(node.id) || views.isSeen(node))
-    if (mark === undefined) {
-      log.info('what was read cannot be told in one mark', { room: ports.record().id })
-      return
+    const isTold = coveredBy(fold, mark)
+    const tellsMore = fold.messages.some((node) => onScreen.has(node.id) && !views.isSeen(node) && isTold(node))
+    const tellsAll = fold.messages.every((node) => isTold(node) || !views.isSeen(node))
+    if (tellsMore) {
+      const old = fold.marksOf(self)
+      await write([{ op: 'read', ...mark }])
+      // the new mark says all the old ones said, but where there was too much to say
+      await erase(tellsAll ? old : [...old].sort().slice(0, -MARKS_KEPT))
     }
-    const old = fold.marksOf(self)
-    await write([{ op: 'read', ...mark }])
     onScreen.clear()
-    // the new mark says all the old ones said
-    await erase(old)
   }
 
   /** Receipts and the silence of answers change without an event. */
@@ -379,15 +392,11 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
         if (node.head.operation.imported !== undefined) {
           throw new MeshError('unauthorized', 'An imported message stays as it was written.')
         }
-        await write(
-          [
-            textOf(message, order(), text, {
-              mentions: options.mentions ?? content.mentions,
-              attachments: options.attachments ?? content.attachments,
-            }),
-          ],
-          options.signal,
-        )
+        const edited = textOf(message, order(), text, {
+          mentions: options.mentions ?? content.mentions,
+          attachments: options.attachments ?? content.attachments,
+        })
+        await write([replacing(edited, (at) => textsAhead(node, at, personOf))], options.signal)
         await erase(textToErase(node, self, personOf))
       })
     },
@@ -412,17 +421,19 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     },
 
     async hide(answer, hidden, { signal } = {}) {
-      need(answer, 'answer')
-      await mutate(signal, () => write([{ op: 'hide', order: order(), answer, hidden }], signal))
+      const node = need(answer, 'answer')
+      await mutate(signal, () =>
+        write([replacing({ op: 'hide', order: order(), answer, hidden }, (at) => hidesAhead(node, at))], signal),
+      )
     },
 
     async rename(name, { signal } = {}) {
       const given = checkName(name)
-      await mutate(signal, () => write([{ op: 'name', order: order(), name: given }], signal))
+      await mutate(signal, () => write([setting({ op: 'name', order: order(), name: given })], signal))
     },
 
     async setRule(rule, { signal } = {}) {
-      await mutate(signal, () => write([{ op: 'rule', order: order(), rule }], signal))
+      await mutate(signal, () => write([setting({ op: 'rule', order: order(), rule })], signal))
     },
 
     markSeen(messages) {
@@ -528,10 +539,10 @@ function checkSize(what: string, got: number, max: number): void {
 
 /** The name as it is kept. @throws MeshError `usage` */
 export function checkName(name: string): string {
-  const given = name.trim()
-  if (given === '') throw new MeshError('usage', 'A room needs a name.')
-  if (given.length > ROOM_NAME_MAX_LENGTH) {
+  if (name.trim().length > ROOM_NAME_MAX_LENGTH) {
     throw new MeshError('usage', `The name of a room has at most ${String(ROOM_NAME_MAX_LENGTH)} characters.`)
   }
+  const given = cleanRoomName(name)
+  if (given === '') throw new MeshError('usage', 'A room needs a name.')
   return given
 }
