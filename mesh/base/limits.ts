@@ -301,7 +301,7 @@ export const ROOM_ORDER_MAX = 7_258_118_400_000
 /** Greatest place in the order of a chat: ms of the year 2200. There what was seen decides. */
 export const CHAT_ORDER_MAX = 7_258_118_400_000
 /** A place in the order of a room or chat that is further ahead of a device's clock than this, in ms, is not followed by what it writes. */
-export const ROOM_AHEAD_MS = 24 * 60 * 60_000
+export const ORDER_AHEAD_MS = 24 * 60 * 60_000
 /** Operations that one operation of a chat names as seen though they claim a later place. */
 export const CHAT_AFTER_MAX = 16
 /** Most operations of one chat, and most of their bytes, that go from device to device. */

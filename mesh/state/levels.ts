@@ -1,3 +1,5 @@
+import { ORDER_AHEAD_MS } from '../base/index.ts'
+
 /** A claim to stand somewhere in a common order, and the level it has there. */
 export interface Leveled {
   /** ms, by the clock of its author. */
@@ -79,4 +81,39 @@ interface Visit<Node> {
   lowest: number
   isOpen: boolean
   readonly rest: Iterator<Node>
+}
+
+/** The greatest order that is believed at this time: what is further ahead is followed by nobody. */
+export function latestOrder(nowMs: number): number {
+  return Math.floor(nowMs) + ORDER_AHEAD_MS
+}
+
+/** The orders of everything that was seen, whether they may be true or not. */
+export interface OrdersSeen {
+  add(order: number): void
+  /** The greatest of them that is not above `latest`, or was not in an earlier call. */
+  lastUpTo(latest: number): number
+}
+
+/** None yet. */
+export function createOrdersSeen(): OrdersSeen {
+  let last = 0
+  let limit = -Infinity
+  let ahead: number[] = []
+  return {
+    add(order) {
+      if (order > limit) ahead.push(order)
+      else last = Math.max(last, order)
+    },
+    lastUpTo(latest) {
+      limit = Math.max(limit, latest)
+      const further: number[] = []
+      for (const order of ahead) {
+        if (order > limit) further.push(order)
+        else last = Math.max(last, order)
+      }
+      ahead = further
+      return last
+    },
+  }
 }

@@ -1,9 +1,10 @@
 import { ROOM_MARKS_PER_DEVICE_MAX, type DeviceId, type MessageId } from '../../base/index.ts'
 import type { StoredOperation } from './document.ts'
+import { createOrdersSeen } from '../levels.ts'
 import { createLinks, type Linked } from './links.ts'
 import { createNewest, type Newest } from './newest.ts'
 import { decodeRoomOperation, isRoomOperationId, type RoomOperation, type RoomOperationOf } from './operations.ts'
-import { comparePlaces, createOrdersSeen } from './order.ts'
+import { comparePlaces } from './order.ts'
 import { createSuccession } from './succession.ts'
 
 /** An operation with who wrote it, which is proven, and when, which is claimed. */

@@ -16,6 +16,7 @@ import {
   type Random,
 } from '../../base/index.ts'
 import type { AskEvent, AskRequest } from '../../route/index.ts'
+import { latestOrder } from '../levels.ts'
 import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
 import { hidesAhead, isSamePerson, textsAhead, textToErase, type PersonOf } from './contents.ts'
@@ -24,13 +25,13 @@ import { entryId, entryIdUnder } from '../entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
 import { ANSWERING_MAX, CONTEXT_MAX_LENGTH, MARK_EVERY_MS, MARKS_KEPT, RECEIPTS_EVERY_MS } from './limits.ts'
 import { cleanRoomName, encodeRoomOperation, type Mention, type RoomHappening, type RoomRule } from './operations.ts'
-import { comparePlaces, latestOrder, nextOrder } from './order.ts'
+import { comparePlaces, nextOrder } from './order.ts'
 import { createPresence } from './presence.ts'
 import { roomPrompt, type ContextLine } from './prompt.ts'
 import { runRoomAnswer, type RunningAnswer } from './room-answer.ts'
 import { createRoomViews } from './room-view.ts'
 import type { Once, Receipts, RoomAnswer, RoomLine, RoomMessage, RoomRecord, RoomView, SayOptions } from './rooms.ts'
-import { coveredBy, readMark } from './seen.ts'
+import { coveredBy, readMark, type Mark } from './seen.ts'
 import type { SearchText } from './search.ts'
 
 /** What an open room stands on. */
@@ -321,22 +322,26 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
   }
 
   const writeMark = async (): Promise<void> => {
-    const isNew = fold.messages.some((node) => onScreen.has(node.id) && !views.isSeen(node))
-    if (!isNew || closed) {
-      onScreen.clear()
-      return
-    }
-    const mark = readMark(fold, (node) => onScreen.has(node.id) || views.isSeen(node))
-    const isTold = coveredBy(fold, mark)
-    const tellsMore = fold.messages.some((node) => onScreen.has(node.id) && !views.isSeen(node) && isTold(node))
-    const tellsAll = fold.messages.every((node) => isTold(node) || !views.isSeen(node))
-    if (tellsMore) {
-      const old = fold.marksOf(self)
-      await write([{ op: 'read', ...mark }])
+    // what comes onto the screen while this is written is for the next
+    const shown = [...onScreen]
+    const mark = closed ? undefined : markOf(shown)
+    if (mark !== undefined) {
+      const old = [...fold.marksOf(self)].sort()
+      await write([{ op: 'read', ...mark.says }])
       // the new mark says all the old ones said, but where there was too much to say
-      await erase(tellsAll ? old : [...old].sort().slice(0, -MARKS_KEPT))
+      await erase(mark.isWhole ? old : old.slice(0, -MARKS_KEPT))
     }
-    onScreen.clear()
+    for (const id of shown) onScreen.delete(id)
+  }
+
+  /** The mark that tells of these too, if they are news and it can be told of any. */
+  const markOf = (shown: readonly MessageId[]): { readonly says: Mark; readonly isWhole: boolean } | undefined => {
+    const fresh = shown.flatMap((id) => fold.node(id) ?? []).filter((node) => !views.isSeen(node))
+    if (fresh.length === 0) return undefined
+    const says = readMark(fold, (node) => onScreen.has(node.id) || views.isSeen(node))
+    const isTold = coveredBy(fold, says)
+    if (!fresh.some(isTold)) return undefined
+    return { says, isWhole: fold.messages.every((node) => isTold(node) || !views.isSeen(node)) }
   }
 
   /** Receipts and the silence of answers change without an event. */
