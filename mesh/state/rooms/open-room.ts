@@ -338,7 +338,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
   const markOf = (shown: readonly MessageId[]): { readonly says: Mark; readonly isWhole: boolean } | undefined => {
     const fresh = shown.flatMap((id) => fold.node(id) ?? []).filter((node) => !views.isSeen(node))
     if (fresh.length === 0) return undefined
-    const says = readMark(fold, (node) => onScreen.has(node.id) || views.isSeen(node))
+    const isSeen = (node: MessageNode): boolean => onScreen.has(node.id) || views.isSeen(node)
+    const says = readMark(fold, isSeen, (node) => views.isSeen(node))
     const isTold = coveredBy(fold, says)
     if (!fresh.some(isTold)) return undefined
     return { says, isWhole: fold.messages.every((node) => isTold(node) || !views.isSeen(node)) }

@@ -48,7 +48,10 @@ const fault = z.object({
 /** What an importing device says of a message it wrote down again. Nothing of it is proven. */
 const imported = z.object({
   id: messageId,
-  author: z.string().check(z.minLength(1), z.maxLength(ROOM_IMPORTED_NAME_MAX_LENGTH)),
+  author: z.pipe(
+    z.string().check(z.minLength(1), z.maxLength(ROOM_IMPORTED_NAME_MAX_LENGTH)),
+    z.transform((name) => cleanName(name, ROOM_IMPORTED_NAME_MAX_LENGTH) || 'Someone'),
+  ),
   device: z.string().check(z.maxLength(ID_MAX_LENGTH)),
   writtenAt: z.int().check(z.gte(0), z.lte(ROOM_ORDER_MAX)),
 })

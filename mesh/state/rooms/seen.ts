@@ -130,8 +130,13 @@ function follow(fold: RoomFold, marks: readonly Mark[], slots: Uint8Array): void
  * and was not. Where there is more of either than a mark may name, which a member can
  * see to, it follows the messages as far as it may, and names what is left by its
  * authors. It tells of nothing that is here and was not seen.
+ * @param isTold what other marks tell of already: of too much, the rest goes first
  */
-export function readMark(fold: RoomFold, isSeen: (message: MessageNode) => boolean): Mark {
+export function readMark(
+  fold: RoomFold,
+  isSeen: (message: MessageNode) => boolean,
+  isTold: (message: MessageNode) => boolean = () => false,
+): Mark {
   const seen = new Set(fold.messages.filter(isSeen))
   const heads: MessageId[] = []
   const missing = new Set<MessageId>()
@@ -140,7 +145,7 @@ export function readMark(fold: RoomFold, isSeen: (message: MessageNode) => boole
     for (const parent of unseenAbove(fold, node, seen)) missing.add(parent)
   }
   if (heads.length <= ROOM_HEADS_MAX && missing.size <= ROOM_MISSING_MAX) return { heads, missing: [...missing] }
-  return markByParts(fold, seen, heads.slice(-ROOM_HEADS_MAX))
+  return markByParts(fold, { seen, isTold }, heads.slice(-ROOM_HEADS_MAX))
 }
 
 function hasAny(nodes: ReadonlySet<MessageNode>, seen: ReadonlySet<MessageNode>): boolean {
@@ -156,7 +161,13 @@ function unseenAbove(fold: RoomFold, node: MessageNode, seen: ReadonlySet<Messag
   })
 }
 
-function markByParts(fold: RoomFold, seen: ReadonlySet<MessageNode>, heads: readonly MessageId[]): Mark {
+interface ToTell {
+  readonly seen: ReadonlySet<MessageNode>
+  isTold(message: MessageNode): boolean
+}
+
+function markByParts(fold: RoomFold, toTell: ToTell, heads: readonly MessageId[]): Mark {
+  const { seen } = toTell
   const reached = new Set(heads.flatMap((id) => fold.node(id) ?? []))
   const excepted = new Set<MessageId>()
   const covered = new Set<MessageNode>()
@@ -175,20 +186,21 @@ function markByParts(fold: RoomFold, seen: ReadonlySet<MessageNode>, heads: read
     for (const id of unseen) excepted.add(id)
     for (const parent of above) reached.add(parent)
   }
-  return { heads, missing: [...excepted], spans: spansOf(messages, seen, covered) }
+  return { heads, missing: [...excepted], spans: spansOf(messages, toTell, covered) }
 }
 
 interface Stretch {
   readonly from: MessageNode
   to: MessageNode
-  /** How many of it nothing else tells of. */
+  /** How many of it the rest of the mark does not tell of, and how many no other mark does. */
   count: number
+  news: number
 }
 
 /** The stretches of single authors that tell most of what was seen and is not covered. */
 function spansOf(
   messages: readonly MessageNode[],
-  seen: ReadonlySet<MessageNode>,
+  { seen, isTold }: ToTell,
   covered: ReadonlySet<MessageNode>,
 ): Span[] {
   const open = new Map<DeviceId, Stretch>()
@@ -200,17 +212,19 @@ function spansOf(
       continue
     }
     const known = open.get(author)
-    const stretch: Stretch = known ?? { from: node, to: node, count: 0 }
+    const stretch: Stretch = known ?? { from: node, to: node, count: 0, news: 0 }
     if (known === undefined) {
       open.set(author, stretch)
       stretches.push(stretch)
     }
     stretch.to = node
-    if (!covered.has(node)) stretch.count += 1
+    if (covered.has(node)) continue
+    stretch.count += 1
+    if (!isTold(node)) stretch.news += 1
   }
   return stretches
     .filter(({ count }) => count > 0)
-    .sort((a, b) => b.count - a.count)
+    .sort((a, b) => b.news - a.news || b.count - a.count)
     .slice(0, ROOM_SPANS_MAX)
     .map(({ from, to }): Span => [from.id, to.id])
 }
