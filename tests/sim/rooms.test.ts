@@ -68,12 +68,12 @@ async function act(scene: RoomScene, member: RoomMember, random: Random, step: n
   }
 }
 
-/** What software of a member's own may write: any place, any id that bears its mark, and what it likes as seen. */
-function lie(scene: RoomScene, member: RoomMember, random: Random): void {
+/** What software of a member's own may write: any place, any id that bears its mark, once, and what it likes as seen. */
+function lie(scene: RoomScene, member: RoomMember, random: Random, step: number): void {
   const messages = member.messages()
   const known = [...member.document.operations().keys()]
   const newId = (): MessageId =>
-    asId<MessageId>(randomInt(random, 2) === 0 ? entryId(scene.clock.now(), random, member.device) : `${'z'.repeat(10)}${String(randomInt(random, 1_000)).padStart(16, 'z')}${markOf(member.device)}`) // prettier-ignore
+    asId<MessageId>(randomInt(random, 2) === 0 ? entryId(scene.clock.now(), random, member.device) : `${'z'.repeat(10)}${String(step * 10 + randomInt(random, 10)).padStart(16, 'z')}${markOf(member.device)}`) // prettier-ignore
   const some = (ids: readonly string[]): MessageId[] =>
     Array.from({ length: randomInt(random, 4) }, () => ids[randomInt(random, ids.length)] ?? newId()) as MessageId[]
   const orders = [0, scene.clock.now(), scene.clock.now() + 40 * 24 * 3_600_000, ROOM_ORDER_MAX] as const
@@ -135,7 +135,7 @@ describe('rooms on five devices', () => {
           const member = pick()
           await act(scene, member, random, step)
           const liar = members.get('mallory-phone')
-          if (isHostile && liar !== undefined && randomInt(random, 6) === 0) lie(scene, liar, random)
+          if (isHostile && liar !== undefined && randomInt(random, 6) === 0) lie(scene, liar, random, step)
           if (isHostile && liar !== undefined && randomInt(random, 20) === 0) await takeBack(liar, random)
           for (const item of member.messages())
             if (item.device === member.device && item.id < 'zz') said.set(item.id, item.device)
