@@ -291,6 +291,8 @@ export const ROOM_PART_MAX_LENGTH = 32_768
 export const ROOM_HEADS_MAX = 16
 /** Messages a read mark names as known of and not here. */
 export const ROOM_MISSING_MAX = 64
+/** Stretches of what single authors wrote that a read mark names where heads and exceptions do not suffice. */
+export const ROOM_SPANS_MAX = 64
 /** Read marks of one device that count: its newest, for each says all that the ones before it said. */
 export const ROOM_MARKS_PER_DEVICE_MAX = 16
 /** People one message may address. */
@@ -304,10 +306,14 @@ export const ROOM_NAME_MAX_LENGTH = 120
 /** Memory that rooms take which a page keeps open for its list and searches: one of them, and all, in bytes. Others are open while somebody looks at them. */
 export const ROOM_KEPT_OPEN_MAX_BYTES = 48 * 1024 * 1024
 export const ROOMS_KEPT_OPEN_MAX_BYTES = 128 * 1024 * 1024
-/** Greatest place in the order of a room: ms of the year 2200. There the order goes on by id. */
+/** Greatest place in the order of a room: ms of the year 2200. There what was seen decides. */
 export const ROOM_ORDER_MAX = 7_258_118_400_000
-/** Greatest place in the order of a chat: ms of the year 2200. There the order goes on by id. */
+/** Greatest place in the order of a chat: ms of the year 2200. There what was seen decides. */
 export const CHAT_ORDER_MAX = 7_258_118_400_000
+/** A place in the order of a room or chat that is further ahead of a device's clock than this, in ms, is not followed by what it writes. */
+export const ORDER_AHEAD_MS = 24 * 60 * 60_000
+/** Operations that one operation of a chat names as seen though they claim a later place. */
+export const CHAT_AFTER_MAX = 16
 /** Most operations of one chat, and most of their bytes, that go from device to device. */
 export const CHAT_OPERATIONS_MAX = 65_536
 export const CHAT_MAX_BYTES = 128 * 1024 * 1024

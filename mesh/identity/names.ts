@@ -23,9 +23,9 @@ export function generateDeviceName(random: Random): string {
 /**
  * A name as it may be shown: one line, no control or direction-changing
  * characters (they could make one device look like another), at most
- * {@link NAME_MAX_LENGTH} characters. Empty when nothing is left.
+ * {@link NAME_MAX_LENGTH} characters or as many as are given. Empty when nothing is left.
  */
-export function cleanName(name: string): string {
+export function cleanName(name: string, maxLength: number = NAME_MAX_LENGTH): string {
   return (
     name
       .normalize('NFC')
@@ -33,7 +33,7 @@ export function cleanName(name: string): string {
       .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u2800\u3164\uffa0]/gu, ' ')
       .replace(/\s+/gu, ' ')
       .trim()
-      .slice(0, NAME_MAX_LENGTH)
+      .slice(0, maxLength)
       // the cut may have gone through a character
       .replace(/\p{Cs}/gu, '')
       .trim()

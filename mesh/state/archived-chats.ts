@@ -73,7 +73,9 @@ export async function takeChat(
   function madeAnew(): Uint8Array {
     const at = record?.at ?? deleted?.at ?? 0
     const order = Math.min(deleted === undefined ? at : orderOf(deleted) + 1, CHAT_ORDER_MAX)
-    return encodeOperation({ v: OPERATION_VERSION, id: options.newId(), at, order, op: 'chat', chat: chat.id })
+    const operation = { v: OPERATION_VERSION, id: options.newId(), at, order, op: 'chat', chat: chat.id } as const
+    const isLast = deleted === undefined || orderOf(deleted) < order
+    return encodeOperation(isLast ? operation : { ...operation, after: [deleted.id] })
   }
 }
 

@@ -1,5 +1,6 @@
-import { CHAT_ORDER_MAX } from '../base/index.ts'
+import { CHAT_AFTER_MAX, CHAT_ORDER_MAX } from '../base/index.ts'
 import { markIn, markOf } from './entry-id.ts'
+import { createOrdersSeen, latestOrder, levelAfter, settleLevels, type Leveled } from './levels.ts'
 import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
 
 /** An operation of a chat, and how far it is known whose it is. */
@@ -13,7 +14,7 @@ export interface ChatOperation {
 
 /**
  * Operations of one chat, each id once, in the one order that every device gives
- * them: by `order`, then by id. What came first does not count.
+ * them: by level, by `order`, then by id. What came first does not count.
  */
 export interface ChatOperations {
   /** Under an id that is taken only the original is taken in, in place of one that was handed on. */
@@ -22,7 +23,15 @@ export interface ChatOperations {
   /** Another number after each that was taken in. */
   readonly version: number
   /** The place after everything, for something done now. */
-  nextOrder(nowMs: number): number
+  next(nowMs: number): ChatPlace
+  /** The place after everything by its order alone: of what says whether there is this chat. */
+  nextLife(nowMs: number, life: string): ChatPlace
+}
+
+/** Where an operation stands, and what it has to name so that it stands there. */
+export interface ChatPlace {
+  readonly order: number
+  readonly after: readonly string[]
 }
 
 /** The place of an operation in its chat. */
@@ -30,7 +39,7 @@ export function orderOf({ order, at }: Operation): number {
   return Math.min(order ?? at, CHAT_ORDER_MAX)
 }
 
-/** Negative where the first stands before the second. */
+/** Negative where the first stands before the second, of those that name nothing as seen. */
 export function compareOperations(a: Operation, b: Operation): number {
   return orderOf(a) - orderOf(b) || (a.id < b.id ? -1 : Number(a.id > b.id))
 }
@@ -64,36 +73,90 @@ export function carriedBy(device: Parameters<typeof markOf>[0], operation: Opera
   return encodeOperation({ v, id, at, op: 'carried', chat, by: device, bytes })
 }
 
+interface Step extends Leveled {
+  readonly made: ChatOperation
+  readonly operation: Operation
+}
+
+/** Gives operations their levels, by what they name of each other as seen. */
+export function settleOperations<Each extends Leveled & { readonly operation: Operation }>(all: readonly Each[]): void {
+  if (!all.some(({ operation }) => operation.after !== undefined)) return
+  const byId = new Map(all.map((one) => [one.operation.id, one]))
+  settleLevels(all, ({ operation }) =>
+    (operation.after ?? []).flatMap((id) => (id === operation.id ? [] : (byId.get(id) ?? []))),
+  )
+}
+
 /** None yet. */
 export function createChatOperations(): ChatOperations {
-  const byId = new Map<string, ChatOperation>()
-  const sorted: ChatOperation[] = []
+  const byId = new Map<string, Step>()
+  const orders = createOrdersSeen()
+  /** Named as seen, here or not. */
+  const named = new Set<string>()
+  let sorted: Step[] = []
+  let given: ChatOperation[] = []
   let isSorted = true
+  let greatest = -Infinity
   let version = 0
-  const inOrder = (): readonly ChatOperation[] => {
-    if (!isSorted) sorted.sort((a, b) => compareOperations(a.operation, b.operation))
+
+  const compare = (a: Step, b: Step): number =>
+    a.level - b.level || compareOperations(a.made.operation, b.made.operation)
+
+  const settled = (): readonly Step[] => {
+    if (isSorted) return sorted
+    settleOperations(sorted)
+    sorted.sort(compare)
+    given = sorted.map(({ made }) => made)
     isSorted = true
     return sorted
   }
 
+  const stepOf = (made: ChatOperation): Step => {
+    const order = orderOf(made.operation)
+    let level = 0
+    for (const id of made.operation.after ?? []) {
+      named.add(id)
+      const seen = byId.get(id)
+      if (seen !== undefined) level = Math.max(level, levelAfter(order, seen))
+    }
+    return { made, operation: made.operation, order, level }
+  }
+
   return {
-    inOrder,
+    inOrder() {
+      settled()
+      return given
+    },
     get version() {
       return version
     },
-    add(given) {
-      const known = byId.get(given.operation.id)
-      if (known !== undefined && (given.isCarried || !known.isCarried)) return
+    add(made) {
+      const { id } = made.operation
+      const known = byId.get(id)
+      if (known !== undefined && (made.isCarried || !known.made.isCarried)) return
       version += 1
-      byId.set(given.operation.id, given)
-      if (known !== undefined) sorted.splice(sorted.indexOf(known), 1)
+      const wasNamed = named.has(id)
+      const step = stepOf(made)
+      byId.set(id, step)
+      orders.add(step.order)
+      greatest = Math.max(greatest, step.order)
+      if (known !== undefined) sorted = sorted.filter((one) => one !== known)
       const last = sorted.at(-1)
-      if (last !== undefined && compareOperations(last.operation, given.operation) > 0) isSorted = false
-      sorted.push(given)
+      if (known !== undefined || wasNamed || (last !== undefined && compare(last, step) > 0)) isSorted = false
+      sorted.push(step)
+      if (isSorted) given.push(made)
     },
-    nextOrder(nowMs) {
-      const last = inOrder().at(-1)
-      return last === undefined ? nowMs : Math.min(Math.max(nowMs, orderOf(last.operation) + 1), CHAT_ORDER_MAX)
+    next(nowMs) {
+      const steps = settled()
+      if (steps.length === 0) return { order: nowMs, after: [] }
+      const order = Math.min(Math.max(nowMs, orders.lastUpTo(latestOrder(nowMs)) + 1), CHAT_ORDER_MAX)
+      const ahead = steps.slice(-CHAT_AFTER_MAX).filter((step) => step.level > 0 || step.order >= order)
+      return { order, after: ahead.map(({ operation }) => operation.id) }
+    },
+    nextLife(nowMs, life) {
+      const order = byId.size === 0 ? nowMs : Math.min(Math.max(nowMs, greatest + 1), CHAT_ORDER_MAX)
+      const last = byId.get(life)
+      return { order, after: last !== undefined && last.order >= order ? [life] : [] }
     },
   }
 }

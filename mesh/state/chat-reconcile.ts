@@ -9,7 +9,7 @@ import {
   type Store,
 } from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
-import { asMade, carriedBy, compareOperations, createLogOrder, orderOf } from './chat-operations.ts'
+import { asMade, carriedBy, compareOperations, createLogOrder, orderOf, settleOperations } from './chat-operations.ts'
 import { isEntryIdOf, markIn } from './entry-id.ts'
 import { chatKey, chatLog, draftPrefix } from './keys.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
@@ -115,7 +115,7 @@ export async function reconcileChat(
   const came = entries.flatMap((entry) => arrivalOf(entry, held, ports) ?? [])
   const lives = came.flatMap(({ operation, entry }) => (isLife(operation) ? [{ operation, bytes: entry.bytes }] : []))
   if (here !== undefined && record !== undefined) lives.push({ operation: here, bytes: record })
-  const last = lives.sort((a, b) => compareLives(a.operation, b.operation)).at(-1)
+  const last = lastLife(lives)
   // operations of a chat that nobody made yet, as far as this device knows: its making is on its way
   if (last === undefined) return { toDocument: false, toStore: false }
 
@@ -274,7 +274,18 @@ function isLife(operation: Operation): operation is Life {
   return operation.op === 'chat' || operation.op === 'deleted'
 }
 
-/** At the end of all places, where nothing comes after anything, deleting is what counts. */
+interface Lived {
+  readonly operation: Life
+  readonly bytes: Uint8Array
+}
+
+/** The last word on whether there is this chat. At the end of all places what saw the other counts, and then deleting. */
+function lastLife(lives: readonly Lived[]): Lived | undefined {
+  const placed = lives.map((life) => ({ ...life, order: orderOf(life.operation), level: 0 }))
+  settleOperations(placed)
+  return placed.sort((a, b) => a.level - b.level || compareLives(a.operation, b.operation)).at(-1)
+}
+
 function compareLives(a: Life, b: Life): number {
   return orderOf(a) - orderOf(b) || Number(a.op === 'deleted') - Number(b.op === 'deleted') || compareOperations(a, b)
 }

@@ -15,7 +15,7 @@ import {
 } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import { createAnswerWriter, type AnswerEnd, type LiveWriter } from './answer-writer.ts'
-import { asMade, createChatOperations, createLogOrder, type ChatOperations } from './chat-operations.ts'
+import { asMade, createChatOperations, createLogOrder, type ChatOperations, type ChatPlace } from './chat-operations.ts'
 import type { AnswerWriter, ChatChange, Chats, ChatsHealth, UnbegunAnswer } from './chats.ts'
 import { entryId, markOf } from './entry-id.ts'
 import { exportJson, exportMarkdown } from './export.ts'
@@ -75,7 +75,7 @@ interface DraftText {
 /** An operation without what every entry carries. */
 type Happening = Operation extends infer Each
   ? Each extends Operation
-    ? Omit<Each, 'v' | 'id' | 'at' | 'order'>
+    ? Omit<Each, 'v' | 'id' | 'at' | 'order' | 'after'>
     : never
   : never
 
@@ -257,9 +257,14 @@ export async function createChats(
 
   const stamp = (happening: Happening, chat?: OpenChat): Operation => {
     const at = clock.now()
-    const order = chat?.operations.nextOrder(at) ?? at
+    const { order, after } = placeOf(happening, at, chat)
     const operation: Operation = { v: OPERATION_VERSION, id: newId(), at, ...happening }
-    return order === at ? operation : { ...operation, order }
+    return { ...operation, ...(order !== at && { order }), ...(after.length > 0 && { after }) }
+  }
+
+  const placeOf = ({ op }: Happening, nowMs: number, chat: OpenChat | undefined): ChatPlace => {
+    if (chat === undefined) return { order: nowMs, after: [] }
+    return op === 'deleted' ? chat.operations.nextLife(nowMs, chat.life) : chat.operations.next(nowMs)
   }
 
   const newId = (): string => {

@@ -11,7 +11,10 @@ import { foldChat, pathTo, siblingsOf, type ChatTree } from './tree.ts'
 const chat = asId<ChatId>('chat')
 const message = fc.constantFrom('a', 'b', 'c', 'd', 'e').map((id) => asId<MessageId>(id))
 const name = fc.stringMatching(/^[a-z0-9]{1,6}$/)
-const base = { v: fc.constant(1 as const), id: name, at: fc.nat({ max: 20 }), chat: fc.constant(chat) }
+const id = fc.oneof(name, fc.constantFrom('p', 'q', 'r', 's', 't'))
+/** Anything may be claimed to have been seen, circles among it. */
+const after = fc.option(fc.array(id, { maxLength: 3 }), { nil: undefined })
+const base = { v: fc.constant(1 as const), id, at: fc.nat({ max: 20 }), after, chat: fc.constant(chat) }
 const text = fc.string({ unit: 'grapheme', maxLength: 12 })
 
 const operation: fc.Arbitrary<Operation> = fc.oneof(

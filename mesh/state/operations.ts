@@ -2,6 +2,7 @@ import * as cbor from '@ipld/dag-cbor'
 import * as z from 'zod/mini'
 import {
   asId,
+  CHAT_AFTER_MAX,
   ERROR_CODES,
   messageOf,
   type ChatId,
@@ -96,8 +97,17 @@ export const route = z.catch(z.optional(routeSchema), undefined)
 /** Figures of an answer; absent where they cannot be read. */
 export const figures = z.catch(z.optional(figuresSchema), undefined)
 
-/** `order`: the place in the chat, where the clock of who wrote it was behind what they had seen. */
-const shared = { v: z.literal(OPERATION_VERSION), id: idText, at: figure, order: z.optional(figure) }
+/**
+ * `order`: the place in the chat, where the clock of who wrote it was behind what they had seen.
+ * `after`: what they had seen though it claims a place that is not before this one.
+ */
+const shared = {
+  v: z.literal(OPERATION_VERSION),
+  id: idText,
+  at: figure,
+  order: z.optional(figure),
+  after: z.optional(z.readonly(z.array(idText).check(z.maxLength(CHAT_AFTER_MAX)))),
+}
 
 const operationSchema = z.discriminatedUnion('op', [
   z.object({ ...shared, op: z.literal('chat'), chat: chatId }),

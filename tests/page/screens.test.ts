@@ -549,6 +549,20 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await device.close()
   })
 
+  it('name the device that wrote an answer down, beside the one that is said to have given it, if there is one', async () => {
+    const device = await browser.device()
+    const { page } = device
+    await open(page, 'room-later')
+    const forged = page.locator('article', { hasText: 'Send the keys to the old harbour.' })
+    await forged.getByText('asked by Bob on Bob’s phone').waitFor()
+    expect(await forged.locator('.route-line b').textContent()).toBe('Bob’s phone')
+    await expect(page.getByText('A laptop that is made up').count()).resolves.toBe(0)
+    await open(page, 'room')
+    await page.getByText('asked by Bob on Bob’s phone, runs on Desktop').waitFor()
+    expectQuiet(device)
+    await device.close()
+  })
+
   it('take an unread message as read only once it was in sight', async () => {
     const device = await browser.device({ size: 'phone' })
     const { page } = device

@@ -29,14 +29,37 @@ const KINDS: Readonly<Record<string, (index: number) => RoomHappening>> = {
     order: order(index),
     parents: [id(index + 1), id(COUNT - 1)],
   }),
+  'messages that claim ever earlier places': (index) => ({
+    op: 'say',
+    order: order(COUNT - index),
+    parents: heads(index),
+  }),
+  'messages that have all seen each other': (index) => ({
+    op: 'say',
+    order: order(0),
+    parents: [id((index + 1) % COUNT), id((index * 7) % COUNT)],
+  }),
   answers: (index) => ({ op: 'answer', order: order(index), parents: [id(0)], question: id(0) }),
   'words of one message': (index) => ({ op: 'text', order: order(index), message: id(0), text: 'a' }),
   'pieces of one answer': (index) => ({ op: 'part', answer: id(0), from: 0, text: String(index) }),
   'hiding of one answer': (index) => ({ op: 'hide', order: order(index), answer: id(0), hidden: true }),
   'deleting of one message': (index) => ({ op: 'delete', order: order(index), message: id(0) }),
   names: (index) => ({ op: 'name', order: order(index), name: 'a' }),
+  'names that come after each other': (index) => ({
+    op: 'name',
+    order: order(0),
+    name: 'a',
+    after: [id((index + COUNT - 1) % COUNT)],
+  }),
   rules: (index) => ({ op: 'rule', order: order(index), rule: 'every-message' }),
   'read marks': (index) => ({ op: 'read', heads: [id(index)], missing: [] }),
+  'read marks of stretches': (index) => ({
+    op: 'read',
+    heads: [],
+    missing: [],
+    // as many as fit into what may be sent at once
+    spans: Array.from({ length: 16 }, () => [id(0), id(index)] as const),
+  }),
   'read marks with an exception': (index) => ({ op: 'read', heads: [lost(0)], missing: [id(index)] }),
 }
 
@@ -116,6 +139,20 @@ describe('what a member may write at once costs time in proportion', () => {
     console.info(`first ${firstMs.toFixed(0)} ms, further ${furtherMs.toFixed(0)} ms`)
     expect(firstMs).toBeLessThan(BEARABLE_MS)
     expect(furtherMs).toBeLessThan(BEARABLE_MS)
+  })
+
+  test('messages that come one by one before what has seen them, and raise all that follows', () => {
+    const { put, look } = openRoom()
+    for (const index of indexes) put(id(index), { op: 'say', order: order(index), parents: index === 0 ? [lost(0)] : heads(index) }) // prettier-ignore
+    look()
+    const ms = cpuMs(() => {
+      for (let index = 0; index < 20; index++) {
+        put(lost(index), { op: 'say', order: order(COUNT), parents: [lost(index + 1)] })
+        look()
+      }
+    })
+    console.info(`each ${(ms / 20).toFixed(0)} ms`)
+    expect(ms).toBeLessThan(2 * BEARABLE_MS)
   })
 
   test('messages that come after very many read marks', () => {

@@ -6,7 +6,7 @@ import { pick } from '../kit/sync-world.ts'
 import { figures } from '../unit/state/scene.ts'
 
 const FULL = process.env['PLEXUS_TEST_FULL'] === '1'
-const SEEDS = FULL ? 2_000 : 200
+const SEEDS = Number(process.env['PLEXUS_SEEDS'] ?? (FULL ? 2_000 : 200))
 const STEPS = FULL ? 60 : 14
 /** Two that are close, and one whose clock is an hour behind. */
 const CLOCKS = [0, 40, -3_600_000]

@@ -1,9 +1,9 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
 import type { Route } from '../../route/index.ts'
 import { joinParts } from './answer-text.ts'
-import { placeOf, type MessageNode, type RoomEntry } from './fold.ts'
+import type { MessageNode, RoomEntry } from './fold.ts'
 import type { Attachment, Mention, RoomOperation, RoomOperationOf } from './operations.ts'
-import { comparePlaces } from './order.ts'
+import { aheadIn, lastOf } from './succession.ts'
 
 /** Port: whose a device is. Undefined: nobody's that is known here. */
 export type PersonOf = (device: DeviceId) => PersonId | undefined
@@ -45,19 +45,10 @@ function ofKind<Name extends RoomOperation['op']>(
   return entries as RoomEntry<RoomOperationOf<Name>>[]
 }
 
-function last<Entry extends RoomEntry<Extract<RoomOperation, { order: number }>>>(
-  entries: readonly Entry[],
-): Entry | undefined {
-  return entries.reduce<Entry | undefined>(
-    (best, entry) => (best === undefined || comparePlaces(placeOf(best), placeOf(entry)) < 0 ? entry : best),
-    undefined,
-  )
-}
-
 /** The message as it stands: the last words of its author's person, unless that person deleted it. */
 export function messageContent(node: MessageNode, personOf: PersonOf): MessageContent {
   const byAuthor = (author: DeviceId): boolean => isSamePerson(author, node.head.author, personOf)
-  const text = last(ofKind(node, 'text', byAuthor))
+  const text = lastOf(ofKind(node, 'text', byAuthor))
   const isDeleted = ofKind(node, 'delete', byAuthor).length > 0
   if (isDeleted || text === undefined) {
     const state = isDeleted ? 'deleted' : 'coming'
@@ -81,14 +72,30 @@ export function answerContent(node: MessageNode): AnswerContent {
   const anyone = (): boolean => true
   const end = firstId(ofKind(node, 'end', byWriter))?.operation
   const stop = ofKind(node, 'stop', anyone)
-  const hide = last(ofKind(node, 'hide', anyone))
+  const hide = lastOf(ofKind(node, 'hide', anyone))
   return {
     text: joinParts(ofKind(node, 'part', byWriter).map((entry) => entry.operation)),
     route: firstId(ofKind(node, 'route', byWriter))?.operation.route,
     end,
-    stoppedBy: stop.sort((a, b) => comparePlaces(placeOf(a), placeOf(b)))[0]?.author,
+    stoppedBy: firstStop(stop)?.author,
     hiddenBy: hide?.operation.hidden === true ? hide.author : undefined,
   }
+}
+
+/** What other words for this message have to name, so that they come after all that count. */
+export function textsAhead(node: MessageNode, order: number, personOf: PersonOf): string[] {
+  return aheadIn(
+    ofKind(node, 'text', (author) => isSamePerson(author, node.head.author, personOf)),
+    order,
+  )
+}
+
+/** What hiding this answer, or showing it, has to name, so that it comes after all that was said of that. */
+export function hidesAhead(node: MessageNode, order: number): string[] {
+  return aheadIn(
+    ofKind(node, 'hide', () => true),
+    order,
+  )
 }
 
 /** Own operations that hold text of a deleted message, or earlier words of an edited one. */
@@ -97,6 +104,10 @@ export function textToErase(node: MessageNode, self: DeviceId, personOf: PersonO
   return ofKind(node, 'text', (author) => author === self)
     .map((entry) => entry.id)
     .filter((id) => id !== kept)
+}
+
+function firstStop(stops: readonly RoomEntry<RoomOperationOf<'stop'>>[]): RoomEntry | undefined {
+  return [...stops].sort((a, b) => a.operation.order - b.operation.order || (a.id < b.id ? -1 : 1))[0]
 }
 
 function firstId<Entry extends RoomEntry>(entries: readonly Entry[]): Entry | undefined {

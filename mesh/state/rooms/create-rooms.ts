@@ -18,6 +18,7 @@ import { openArrivals } from './arrivals.ts'
 import type { RoomDirectory } from './directory.ts'
 import type { RoomDocument } from './document.ts'
 import { SUMMARY_AFTER_MS, SUMMARY_MAX_BYTES } from './limits.ts'
+import { cleanRoomName } from './operations.ts'
 import { checkName, createOpenRoom, type OpenRoom } from './open-room.ts'
 import type { RoomChange, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
 import { createRoomArchives, type RoomArchives } from './room-archives.ts'
@@ -320,6 +321,7 @@ async function readSummaries(store: Store, options: Cancellable): Promise<Map<Ro
       const read = decode(value, summarySchema, { maxBytes: SUMMARY_MAX_BYTES, what: 'A room in the list' })
       summaries.set(room, {
         ...read,
+        name: cleanRoomName(read.name),
         last: read.last && { ...read.last, person: read.last.person as PersonId | undefined },
       })
     } catch {

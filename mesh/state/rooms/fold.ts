@@ -1,8 +1,11 @@
 import { ROOM_MARKS_PER_DEVICE_MAX, type DeviceId, type MessageId } from '../../base/index.ts'
 import type { StoredOperation } from './document.ts'
+import { createOrdersSeen } from '../levels.ts'
+import { createLinks, type Linked } from './links.ts'
 import { createNewest, type Newest } from './newest.ts'
 import { decodeRoomOperation, isRoomOperationId, type RoomOperation, type RoomOperationOf } from './operations.ts'
-import { comparePlaces, type Place } from './order.ts'
+import { comparePlaces } from './order.ts'
+import { createSuccession } from './succession.ts'
 
 /** An operation with who wrote it, which is proven, and when, which is claimed. */
 export interface RoomEntry<Operation extends RoomOperation = RoomOperation> {
@@ -20,13 +23,9 @@ type Setting = RoomOperationOf<'name'> | RoomOperationOf<'rule'>
 export type ReadMark = RoomEntry<RoomOperationOf<'read'>>
 
 /** One message or answer, and everything said about it. */
-export interface MessageNode extends Place {
+export interface MessageNode extends Linked<MessageNode> {
   readonly id: MessageId
   readonly head: RoomEntry<Head>
-  /** Messages whose author had seen this one. */
-  readonly children: Set<MessageNode>
-  /** What its author had seen last, as far as it is here. */
-  readonly parents: Set<MessageNode>
   /** Operations about it, by their ids. Whether they count is asked when it is shown. */
   readonly about: ReadonlyMap<string, RoomEntry<About>>
   /** Its number on this device, for sets of messages. */
@@ -72,14 +71,16 @@ export interface RoomFold {
   missing(): ReadonlyMap<MessageId, ReadonlySet<MessageNode>>
   /** The setting that stands: the last in the common order. */
   setting<Name extends Setting['op']>(name: Name): RoomEntry<RoomOperationOf<Name>> | undefined
+  /** What a setting of this order has to name, so that it comes after all that are here. */
+  settingsAhead(name: Setting['op'], order: number): string[]
   /** Of each device the newest read marks, which are all that count. */
   marks(): Iterable<ReadMark>
   /** Ids of all read marks of a device, those that do not count among them. */
   marksOf(device: DeviceId): readonly string[]
   /** Rooms this one is said to have been imported from. */
   readonly origins: ReadonlyMap<string, RoomEntry<RoomOperationOf<'origin'>>>
-  /** The greatest order of anything here. */
-  readonly lastOrder: number
+  /** The greatest order of anything here, of what is not above `latest`. */
+  lastOrder(latest: number): number
   /** How many numbers were given to messages; each slot is below it. */
   readonly slots: number
   health(): RoomHealth
@@ -89,22 +90,18 @@ export interface RoomFold {
 /** See {@link RoomFold}. */
 export function createRoomFold(): RoomFold {
   const messages = createMessageList()
-  const nodes = new Map<MessageId, MessageNode>()
+  const links = createLinks<MessageNode>()
   const aboutOf = new Map<MessageId, Map<string, RoomEntry<About>>>()
   /** Where each operation that was taken in is. */
   const known = new Map<string, RoomEntry | undefined>()
-  const heads = new Set<MessageNode>()
-  /** Messages that name another as seen, believed or not, by the one they name. */
-  const naming = new Map<MessageId, Set<MessageNode>>()
-  /** Of those the ones whose message is not here. */
-  const missing = new Map<MessageId, ReadonlySet<MessageNode>>()
-  const settings = { name: newestSetting(), rule: newestSetting() }
+  const settings = { name: createSuccession<RoomEntry<Setting>>(), rule: createSuccession<RoomEntry<Setting>>() }
   /** By device: all, and the few that count. What supersedes itself counts once: nobody has every mark walked again. */
   const marks = new Map<DeviceId, { readonly all: Set<string>; readonly newest: Newest<ReadMark> }>()
   /** How many marks that count name a message. */
   const marked = new Map<MessageId, number>()
   const origins = new Map<string, RoomEntry<RoomOperationOf<'origin'>>>()
-  let lastOrder = 0
+  const orders = createOrdersSeen()
+  let marksWithSpans = 0
   let slots = 0
   let corruptOperations = 0
   let newerOperations = 0
@@ -122,16 +119,18 @@ export function createRoomFold(): RoomFold {
     return entries
   }
 
-  // who claims to have seen what stands after it lies: the link is not believed, so there are no circles
-  const link = (parent: MessageNode, child: MessageNode): void => {
-    if (comparePlaces(parent, child) >= 0) return
-    parent.children.add(child)
-    child.parents.add(parent)
-    heads.delete(parent)
+  /** Levels and links as they follow from everything that is here. */
+  const settle = (): void => {
+    if (!links.settle()) return
+    messages.sortAnew()
+    ancestryChanged = true
+    placesChanged = true
   }
 
   const countMarked = ({ operation }: ReadMark, step: 1 | -1): void => {
-    for (const id of new Set(operation.heads)) {
+    const spans = operation.spans ?? []
+    if (spans.length > 0) marksWithSpans += step
+    for (const id of new Set([...operation.heads, ...spans.flat()])) {
       const count = (marked.get(id) ?? 0) + step
       if (count > 0) marked.set(id, count)
       else marked.delete(id)
@@ -162,48 +161,27 @@ export function createRoomFold(): RoomFold {
     const node: MessageNode = {
       id,
       order: head.operation.order,
+      level: 0,
       head,
       children: new Set(),
       parents: new Set(),
       about: about(id),
       slot: slots++,
     }
-    nodes.set(id, node)
-    messages.add(node)
-    heads.add(node)
-    for (const parent of new Set(head.operation.parents)) {
-      const named = naming.get(parent) ?? new Set()
-      naming.set(parent, named.add(node))
-      const found = nodes.get(parent)
-      if (found === undefined) missing.set(parent, named)
-      else link(found, node)
-    }
-    if (missing.delete(id) || marked.has(id)) ancestryChanged = true
-    for (const child of naming.get(id) ?? []) link(node, child)
+    if (links.missing.has(id) || marked.has(id)) ancestryChanged = true
+    links.add(node, head.operation.parents)
+    const isLast = messages.add(node)
+    // what comes last is within nobody's stretch
+    if (marksWithSpans > 0 && !isLast) ancestryChanged = true
     touched.add(id)
     placesChanged = true
   }
 
   const removeMessage = (id: MessageId): void => {
-    const node = nodes.get(id)
+    const node = links.node(id)
     if (node === undefined) return
-    nodes.delete(id)
     messages.remove(node)
-    heads.delete(node)
-    for (const parent of node.head.operation.parents) {
-      const named = naming.get(parent)
-      named?.delete(node)
-      if (named?.size === 0) {
-        naming.delete(parent)
-        missing.delete(parent)
-      }
-      const found = nodes.get(parent)
-      if (found?.children.delete(node) === true && found.children.size === 0) heads.add(found)
-    }
-    for (const child of node.children) child.parents.delete(node)
-    // all who named it, believed or not
-    const named = naming.get(id)
-    if (named !== undefined) missing.set(id, named)
+    links.remove(node)
     ancestryChanged = true
     touched.add(id)
     placesChanged = true
@@ -211,7 +189,7 @@ export function createRoomFold(): RoomFold {
 
   const place = (entry: RoomEntry): void => {
     const { operation } = entry
-    if ('order' in operation) lastOrder = Math.max(lastOrder, operation.order)
+    if ('order' in operation) orders.add(operation.order)
     switch (operation.op) {
       case 'say':
       case 'answer':
@@ -249,6 +227,7 @@ export function createRoomFold(): RoomFold {
 
   return {
     get messages() {
+      settle()
       return messages.sorted()
     },
     *marks() {
@@ -256,9 +235,7 @@ export function createRoomFold(): RoomFold {
     },
     marksOf: (device) => [...(marks.get(device)?.all ?? [])],
     origins,
-    get lastOrder() {
-      return lastOrder
-    },
+    lastOrder: (latest) => orders.lastUpTo(latest),
     get slots() {
       return slots
     },
@@ -302,13 +279,18 @@ export function createRoomFold(): RoomFold {
       touched.add(target)
     },
     entry: (id) => known.get(id),
-    node: (id) => nodes.get(id),
-    heads: () => [...heads],
-    missing: () => missing,
+    node: (id) => links.node(id),
+    heads() {
+      settle()
+      return [...links.heads()]
+    },
+    missing: () => links.missing as ReadonlyMap<MessageId, ReadonlySet<MessageNode>>,
     setting: <Name extends Setting['op']>(name: Name) =>
-      settings[name].items[0] as RoomEntry<RoomOperationOf<Name>> | undefined,
+      settings[name].last() as RoomEntry<RoomOperationOf<Name>> | undefined,
+    settingsAhead: (name, order) => settings[name].ahead(order),
     health: () => ({ corruptOperations, newerOperations }),
     takeChange() {
+      settle()
       const change = { touched, places: placesChanged, ancestry: ancestryChanged, marksOf }
       touched = new Set()
       placesChanged = false
@@ -319,15 +301,14 @@ export function createRoomFold(): RoomFold {
   }
 }
 
-function newestSetting(): Newest<RoomEntry<Setting>> {
-  return createNewest(1, (a, b) => comparePlaces(placeOf(a), placeOf(b)))
-}
-
 /** Messages in the common order. Those that did not come in it are sorted in when somebody looks. */
 function createMessageList(): {
   sorted(): readonly MessageNode[]
-  add(node: MessageNode): void
+  /** True where it stands last. */
+  add(node: MessageNode): boolean
   remove(node: MessageNode): void
+  /** Places are others now. */
+  sortAnew(): void
 } {
   let list: MessageNode[] = []
   let added: MessageNode[] = []
@@ -344,11 +325,18 @@ function createMessageList(): {
     add(node) {
       const last = list.at(-1)
       // what is new is nearly always the last
-      if (added.length === 0 && (last === undefined || comparePlaces(last, node) < 0)) list.push(node)
+      const isLast = added.length === 0 && (last === undefined || comparePlaces(last, node) < 0)
+      if (isLast) list.push(node)
       else added.push(node)
+      return isLast
     },
     remove(node) {
       removed.add(node)
+    },
+    sortAnew() {
+      list = [...list, ...added].filter((node) => !removed.has(node)).sort(comparePlaces)
+      removed.clear()
+      added = []
     },
   }
 }
@@ -365,9 +353,4 @@ function mergedBy<Item>(compare: (a: Item, b: Item) => number, one: readonly Ite
   }
   for (const item of other.slice(next)) merged.push(item)
   return merged
-}
-
-/** Where an operation that has an order stands. */
-export function placeOf(entry: RoomEntry<Extract<RoomOperation, { order: number }>>): Place {
-  return { order: entry.operation.order, id: entry.id }
 }

@@ -12,6 +12,8 @@ export const SILENT_ANSWER_MS = 30_000
 export const PRESENCE_AGAIN_MS = 15_000
 /** Read marks are written at most this often, in ms. */
 export const MARK_EVERY_MS = 3_000
+/** Own marks that stay beside a new one that could not say all they said. */
+export const MARKS_KEPT = 7
 /** First and longest pause before text that could not be stored is tried again, in ms. */
 export const ROOM_RETRY_FIRST_MS = 2_000
 export const ROOM_RETRY_MAX_MS = 60_000

@@ -16,21 +16,22 @@ import {
   type Random,
 } from '../../base/index.ts'
 import type { AskEvent, AskRequest } from '../../route/index.ts'
+import { latestOrder } from '../levels.ts'
 import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
-import { isSamePerson, textToErase, type PersonOf } from './contents.ts'
+import { hidesAhead, isSamePerson, textsAhead, textToErase, type PersonOf } from './contents.ts'
 import type { DocumentChange, RoomDocument } from './document.ts'
 import { entryId, entryIdUnder } from '../entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
-import { ANSWERING_MAX, CONTEXT_MAX_LENGTH, MARK_EVERY_MS, RECEIPTS_EVERY_MS } from './limits.ts'
-import { encodeRoomOperation, type Mention, type RoomHappening, type RoomRule } from './operations.ts'
-import { nextOrder } from './order.ts'
+import { ANSWERING_MAX, CONTEXT_MAX_LENGTH, MARK_EVERY_MS, MARKS_KEPT, RECEIPTS_EVERY_MS } from './limits.ts'
+import { cleanRoomName, encodeRoomOperation, type Mention, type RoomHappening, type RoomRule } from './operations.ts'
+import { comparePlaces, nextOrder } from './order.ts'
 import { createPresence } from './presence.ts'
 import { roomPrompt, type ContextLine } from './prompt.ts'
 import { runRoomAnswer, type RunningAnswer } from './room-answer.ts'
 import { createRoomViews } from './room-view.ts'
 import type { Once, Receipts, RoomAnswer, RoomLine, RoomMessage, RoomRecord, RoomView, SayOptions } from './rooms.ts'
-import { readMark } from './seen.ts'
+import { coveredBy, readMark, type Mark } from './seen.ts'
 import type { SearchText } from './search.ts'
 
 /** What an open room stands on. */
@@ -180,11 +181,23 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     ports.changed()
   }
 
-  const order = (): number => nextOrder(clock.now(), fold.lastOrder)
+  const order = (): number => nextOrder(clock.now(), fold.lastOrder(latestOrder(clock.now())))
+
+  /** An operation that replaces what of its kind was seen, also where that claims to come later. */
+  const replacing = <Happening extends RoomHappening>(
+    happening: Happening & { readonly order: number },
+    ahead: (order: number) => readonly string[],
+  ): Happening => {
+    const after = ahead(happening.order)
+    return after.length === 0 ? happening : { ...happening, after }
+  }
+
+  const setting = (happening: RoomHappening & { readonly op: 'name' | 'rule' }): RoomHappening =>
+    replacing(happening, (at) => fold.settingsAhead(happening.op, at))
 
   const parents = (): MessageId[] =>
     [...fold.heads()]
-      .sort((a, b) => a.order - b.order || (a.id < b.id ? -1 : 1))
+      .sort(comparePlaces)
       .slice(-ROOM_HEADS_MAX)
       .map((node) => node.id)
 
@@ -212,8 +225,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       return work()
     })
 
-  const textOf = (message: MessageId, at: number, text: string, options: SayOptions): RoomHappening => ({
-    op: 'text',
+  const textOf = (message: MessageId, at: number, text: string, options: SayOptions) => ({
+    op: 'text' as const,
     message,
     order: at,
     text,
@@ -309,21 +322,27 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
   }
 
   const writeMark = async (): Promise<void> => {
-    const isNew = fold.messages.some((node) => onScreen.has(node.id) && !views.isSeen(node))
-    if (!isNew || closed) {
-      onScreen.clear()
-      return
+    // what comes onto the screen while this is written is for the next
+    const shown = [...onScreen]
+    const mark = closed ? undefined : markOf(shown)
+    if (mark !== undefined) {
+      const old = [...fold.marksOf(self)].sort()
+      await write([{ op: 'read', ...mark.says }])
+      // the new mark says all the old ones said, but where there was too much to say
+      await erase(mark.isWhole ? old : old.slice(0, -MARKS_KEPT))
     }
-    const mark = readMark(fold, (node) => onScreen.has(node.id) || views.isSeen(node))
-    if (mark === undefined) {
-      log.info('what was read cannot be told in one mark', { room: ports.record().id })
-      return
-    }
-    const old = fold.marksOf(self)
-    await write([{ op: 'read', ...mark }])
-    onScreen.clear()
-    // the new mark says all the old ones said
-    await erase(old)
+    for (const id of shown) onScreen.delete(id)
+  }
+
+  /** The mark that tells of these too, if they are news and it can be told of any. */
+  const markOf = (shown: readonly MessageId[]): { readonly says: Mark; readonly isWhole: boolean } | undefined => {
+    const fresh = shown.flatMap((id) => fold.node(id) ?? []).filter((node) => !views.isSeen(node))
+    if (fresh.length === 0) return undefined
+    const isSeen = (node: MessageNode): boolean => onScreen.has(node.id) || views.isSeen(node)
+    const says = readMark(fold, isSeen, (node) => views.isSeen(node))
+    const isTold = coveredBy(fold, says)
+    if (!fresh.some(isTold)) return undefined
+    return { says, isWhole: fold.messages.every((node) => isTold(node) || !views.isSeen(node)) }
   }
 
   /** Receipts and the silence of answers change without an event. */
@@ -379,15 +398,11 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
         if (node.head.operation.imported !== undefined) {
           throw new MeshError('unauthorized', 'An imported message stays as it was written.')
         }
-        await write(
-          [
-            textOf(message, order(), text, {
-              mentions: options.mentions ?? content.mentions,
-              attachments: options.attachments ?? content.attachments,
-            }),
-          ],
-          options.signal,
-        )
+        const edited = textOf(message, order(), text, {
+          mentions: options.mentions ?? content.mentions,
+          attachments: options.attachments ?? content.attachments,
+        })
+        await write([replacing(edited, (at) => textsAhead(node, at, personOf))], options.signal)
         await erase(textToErase(node, self, personOf))
       })
     },
@@ -412,17 +427,19 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     },
 
     async hide(answer, hidden, { signal } = {}) {
-      need(answer, 'answer')
-      await mutate(signal, () => write([{ op: 'hide', order: order(), answer, hidden }], signal))
+      const node = need(answer, 'answer')
+      await mutate(signal, () =>
+        write([replacing({ op: 'hide', order: order(), answer, hidden }, (at) => hidesAhead(node, at))], signal),
+      )
     },
 
     async rename(name, { signal } = {}) {
       const given = checkName(name)
-      await mutate(signal, () => write([{ op: 'name', order: order(), name: given }], signal))
+      await mutate(signal, () => write([setting({ op: 'name', order: order(), name: given })], signal))
     },
 
     async setRule(rule, { signal } = {}) {
-      await mutate(signal, () => write([{ op: 'rule', order: order(), rule }], signal))
+      await mutate(signal, () => write([setting({ op: 'rule', order: order(), rule })], signal))
     },
 
     markSeen(messages) {
@@ -528,10 +545,10 @@ function checkSize(what: string, got: number, max: number): void {
 
 /** The name as it is kept. @throws MeshError `usage` */
 export function checkName(name: string): string {
-  const given = name.trim()
-  if (given === '') throw new MeshError('usage', 'A room needs a name.')
-  if (given.length > ROOM_NAME_MAX_LENGTH) {
+  if (name.trim().length > ROOM_NAME_MAX_LENGTH) {
     throw new MeshError('usage', `The name of a room has at most ${String(ROOM_NAME_MAX_LENGTH)} characters.`)
   }
+  const given = cleanRoomName(name)
+  if (given === '') throw new MeshError('usage', 'A room needs a name.')
   return given
 }

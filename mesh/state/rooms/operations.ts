@@ -13,10 +13,12 @@ import {
   ROOM_OPERATION_MAX_BYTES,
   ROOM_ORDER_MAX,
   ROOM_PART_MAX_LENGTH,
+  ROOM_SPANS_MAX,
   ROOM_TEXT_MAX_LENGTH,
   type MessageId,
   type PersonId,
 } from '../../base/index.ts'
+import { cleanName } from '../../identity/index.ts'
 import { roomId } from '../../wire/index.ts'
 import { ANSWER_MAX_LENGTH } from '../limits.ts'
 import { encodable, figures, ID_FORM, idText, route } from '../operations.ts'
@@ -28,6 +30,10 @@ const messageId = idText as unknown as z.ZodMiniType<MessageId>
 const personId = z.string().check(z.regex(/^[0-9a-f]{32}$/)) as unknown as z.ZodMiniType<PersonId>
 const order = z.int().check(z.gte(0), z.lte(ROOM_ORDER_MAX))
 const heads = z.readonly(z.array(messageId).check(z.maxLength(ROOM_HEADS_MAX)))
+/** Of its kind, what its author had seen and what claims a place that is not before it: it comes after these. */
+const after = z.optional(heads)
+/** From one message to another of the same author, in the common order. */
+const span = z.readonly(z.tuple([messageId, messageId]))
 const attachment = z.object({
   name: z.string().check(z.minLength(1), z.maxLength(200)),
   sizeBytes: z.int().check(z.gte(0)),
@@ -42,10 +48,21 @@ const fault = z.object({
 /** What an importing device says of a message it wrote down again. Nothing of it is proven. */
 const imported = z.object({
   id: messageId,
-  author: z.string().check(z.minLength(1), z.maxLength(ROOM_IMPORTED_NAME_MAX_LENGTH)),
+  author: z.pipe(
+    z.string().check(z.minLength(1), z.maxLength(ROOM_IMPORTED_NAME_MAX_LENGTH)),
+    z.transform((name) => cleanName(name, ROOM_IMPORTED_NAME_MAX_LENGTH) || 'Someone'),
+  ),
   device: z.string().check(z.maxLength(ID_MAX_LENGTH)),
   writtenAt: z.int().check(z.gte(0), z.lte(ROOM_ORDER_MAX)),
 })
+/** As it may be shown, whoever wrote it: no control characters and none that turn the direction of the text. */
+const roomName = z.pipe(
+  z.pipe(
+    z.string().check(z.maxLength(ROOM_NAME_MAX_LENGTH)),
+    z.transform((name) => cleanRoomName(name)),
+  ),
+  z.string().check(z.minLength(1)),
+)
 const length = z.int().check(z.gte(0), z.lte(ANSWER_MAX_LENGTH))
 
 const v = z.literal(ROOM_OPERATION_VERSION)
@@ -56,6 +73,7 @@ const operationSchema = z.discriminatedUnion('op', [
     v,
     op: z.literal('text'),
     order,
+    after,
     message: messageId,
     text: z.string().check(z.maxLength(ROOM_TEXT_MAX_LENGTH)),
     mentions: z.optional(z.readonly(z.array(mention).check(z.maxLength(ROOM_MENTIONS_MAX)))),
@@ -81,20 +99,22 @@ const operationSchema = z.discriminatedUnion('op', [
     error: z.optional(fault),
   }),
   z.object({ v, op: z.literal('stop'), order, answer: messageId }),
-  z.object({ v, op: z.literal('hide'), order, answer: messageId, hidden: z.boolean() }),
+  z.object({ v, op: z.literal('hide'), order, after, answer: messageId, hidden: z.boolean() }),
   z.object({
     v,
     op: z.literal('name'),
     order,
-    name: z.string().check(z.minLength(1), z.maxLength(ROOM_NAME_MAX_LENGTH)),
+    after,
+    name: roomName,
   }),
   // a rule of a newer version must not be read as one of these, so an unknown one is skipped whole
-  z.object({ v, op: z.literal('rule'), order, rule: z.enum(['when-asked', 'every-message']) }),
+  z.object({ v, op: z.literal('rule'), order, after, rule: z.enum(['when-asked', 'every-message']) }),
   z.object({
     v,
     op: z.literal('read'),
     heads,
     missing: z.readonly(z.array(messageId).check(z.maxLength(ROOM_MISSING_MAX))),
+    spans: z.optional(z.readonly(z.array(span).check(z.maxLength(ROOM_SPANS_MAX)))),
   }),
   z.object({ v, op: z.literal('origin'), room: roomId }),
 ])
@@ -166,6 +186,11 @@ export function decodeRoomOperation(bytes: Uint8Array): DecodedRoomOperation {
   const parsed = z.safeParse(operationSchema, value)
   if (parsed.success) return { kind: 'operation', operation: parsed.data }
   return corrupt(`${op}: field ${parsed.error.issues[0]?.path.map(String).join('.') ?? ''}`)
+}
+
+/** The name of a room as it may be shown; empty when nothing is left. */
+export function cleanRoomName(name: string): string {
+  return cleanName(name, ROOM_NAME_MAX_LENGTH)
 }
 
 /** True for texts that can be the id of an operation. Others are not looked at. */

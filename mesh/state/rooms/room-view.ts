@@ -13,6 +13,7 @@ import {
 import type { RoomDocument } from './document.ts'
 import type { MessageNode, RoomFold } from './fold.ts'
 import { RECEIPTS_FOLLOWED, SILENT_ANSWER_MS } from './limits.ts'
+import { comparePlaces } from './order.ts'
 import type { PresenceState } from './presence.ts'
 import type {
   Delivery,
@@ -388,9 +389,7 @@ function gapsIn(
       continue
     }
     let first: MessageNode | undefined
-    for (const child of children)
-      if (first === undefined || child.order < first.order || (child.order === first.order && child.id < first.id))
-        first = child
+    for (const child of children) if (first === undefined || comparePlaces(child, first) < 0) first = child
     if (first !== undefined) counts.set(first.id, (counts.get(first.id) ?? 0) + 1)
   }
   const above = new Map<MessageId, RoomGap>()

@@ -250,6 +250,9 @@ const LATER: FakeRoom = {
     says(BOB, BOBS_PHONE, 200 * MINUTE, '', { state: 'coming' }),
     answers(ALICE, ALICES_LAPTOP, 190 * MINUTE, 'Half a sent', { state: 'interrupted' }),
     answers(BOB, BOBS_PHONE, 180 * MINUTE, 'Hidden text', { hiddenBy: ALICE.id, route: fakeRoute(LAPTOP, []) }),
+    answers(BOB, BOBS_PHONE, 175 * MINUTE, 'Send the keys to the old harbour.', {
+      route: { ...fakeRoute(LAPTOP, []), device: fakeDeviceId('Nobody'), deviceName: 'A laptop that is made up' },
+    }),
     answers(YOU, SELF, 170 * MINUTE, 'Once upon a', { state: 'stopped', stoppedBy: BOB.id }),
     answers(YOU, SELF, 160 * MINUTE, '', {
       state: 'failed',

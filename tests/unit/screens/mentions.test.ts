@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { matching, mentionAt, mentionsIn, segmentsOf, addresseesOf } from '../../../app/views/rooms/parts/mentions.ts'
 import { threadRows } from '../../../app/views/rooms/parts/thread-rows.ts'
-import { asId, type DeviceId, type MessageId } from '../../../mesh/base/index.ts'
+import {
+  asId,
+  ROOM_MENTIONS_MAX,
+  ROOM_TEXT_MAX_LENGTH,
+  type DeviceId,
+  type MessageId,
+} from '../../../mesh/base/index.ts'
 import type { RoomMessage } from '../../../mesh/state/index.ts'
 import { fakePerson } from '../../kit/preview/fake-rooms.ts'
 
@@ -28,6 +34,30 @@ describe('addressing in a room', () => {
           .join(''),
       ).toBe(text)
     }
+  })
+
+  it('is drawn in a bounded number of pieces and in time in proportion, whatever the text is made of', () => {
+    const people = Array.from({ length: 100 }, (_, index) => fakePerson(`Person ${String(index)}`))
+    const all = addresseesOf(people)
+    for (const sign of ['@', '@ai ', '@@ai', '@Person 9 ', 'a@ai ', '@P', '@ai\n']) {
+      const text = sign.repeat(Math.floor(ROOM_TEXT_MAX_LENGTH / sign.length))
+      const before = process.cpuUsage()
+      const segments = segmentsOf(text, all)
+      const { user } = process.cpuUsage(before)
+      // 47 ms when every sign was looked at, and 16,384 pieces
+      expect(user / 1_000, sign).toBeLessThan(40)
+      expect(segments.filter(({ isMention }) => isMention).length, sign).toBeLessThanOrEqual(ROOM_MENTIONS_MAX)
+      expect(segments.length, sign).toBeLessThanOrEqual(2 * ROOM_MENTIONS_MAX + 1)
+      expect(segments.map((segment) => segment.text).join('')).toBe(text)
+      expect(mentionsIn(text, all).length).toBeLessThanOrEqual(ROOM_MENTIONS_MAX)
+    }
+  })
+
+  it('finds as many as an operation may name, behind other signs too', () => {
+    const text = `${'@'.repeat(100)} ${'@Bob '.repeat(ROOM_MENTIONS_MAX)}@ai`
+    const found = segmentsOf(text, everybody).filter(({ isMention }) => isMention)
+    expect(found.map((segment) => segment.text)).toEqual(Array.from({ length: ROOM_MENTIONS_MAX }, () => '@Bob'))
+    expect(mentionsIn(`${'@'.repeat(100)} @Bob`, everybody)).toEqual([bob.id])
   })
 
   it('offers names while one is written behind an @', () => {

@@ -1,4 +1,5 @@
 import type { DeviceId, PersonId } from '../../../../mesh/base/index.ts'
+import type { RoomAnswer } from '../../../../mesh/state/index.ts'
 import { t } from '../../../i18n/index.ts'
 import type { Rooming } from '../../../state/index.ts'
 
@@ -27,6 +28,37 @@ export function peopleNames(rooms: Rooming, people: readonly PersonId[]): string
 /** The name of a device. */
 export function deviceName(rooms: Rooming, device: DeviceId): string {
   return rooms.device(device)?.name ?? t('room.unknownDevice')
+}
+
+/** Where an answer comes from. Both names are those of the ledger. */
+export interface AnswerDevices {
+  /** The device that wrote it down: this is proven. */
+  readonly writtenOn: string
+  /** The device that answered, as the other one says; undefined where no device has that id. */
+  readonly runsOn: string | undefined
+}
+
+/** A name that came along with an answer is never shown: a member writes any name into it. */
+export function answerDevices(
+  rooms: Pick<Rooming, 'device'>,
+  { device, route }: Pick<RoomAnswer, 'device' | 'route'>,
+): AnswerDevices {
+  return {
+    writtenOn: rooms.device(device)?.name ?? t('room.unknownDevice'),
+    runsOn: route === undefined ? undefined : rooms.device(route.device)?.name,
+  }
+}
+
+/** Who asked for an answer, on which device, and where it runs, if it is said and can be. */
+export function askedWhere(
+  rooms: Pick<Rooming, 'device'>,
+  answer: Pick<RoomAnswer, 'device' | 'route'>,
+  asker: string,
+): string {
+  const { writtenOn, runsOn } = answerDevices(rooms, answer)
+  if (runsOn === undefined) return t('room.askedByFrom', { asker, device: writtenOn })
+  if (answer.route?.device === answer.device) return t('room.askedByOn', { asker, device: writtenOn })
+  return t('room.askedByFromOn', { asker, device: writtenOn, runsOn })
 }
 
 /** `a`, `a and b`, `a, b and c`, by the words of the page. */
