@@ -15,6 +15,7 @@ import {
   scopeId,
   scopeOf,
   type DeviceKey,
+  type LedgerEpoch,
   type Membership,
   type Scope,
   type ScopeId as LedgerScope,
@@ -33,6 +34,7 @@ import {
   type Syncer,
   type SyncLinks,
   type Writers,
+  type WritingEnd,
 } from './sync/index.ts'
 
 interface SharingPorts {
@@ -171,12 +173,40 @@ function createWriters(membership: Membership): Writers {
       const person = parts?.kind === 'person' ? membership.state().people.get(parts.person) : undefined
       return person !== undefined && person.removedAt !== null
     },
+    endOf: (device, scope) => endOf(membership, device, ledgerScope(scope), (other) => may(other, 'write', scope)),
     mayHaveWritten(device, scope, epoch) {
       const epochs = membership.state().epochs.get(ledgerScope(scope)) ?? []
       const held = epochs.find((one) => one.id === asId<EntryHash>(epoch))
       return held !== undefined && held.sealed.some(({ to }) => to === device)
     },
   }
+}
+
+/**
+ * Since when a device may not write in a scope: since the first key that it was not given was heard of.
+ * A device that came after that key asks when it was made, where others who stay held it: they could say
+ * all that time what they had of that device, and a new one opens no door that was shut.
+ */
+function endOf(
+  membership: Membership,
+  device: DeviceId,
+  scope: LedgerScope,
+  mayWrite: (device: DeviceId) => boolean,
+): WritingEnd | undefined {
+  const { self } = membership
+  const ledger = membership.ledger()
+  const epochs = (membership.state().epochs.get(scope) ?? []).filter(({ counts }) => counts)
+  const isGiven = ({ sealed }: LedgerEpoch, to: DeviceId): boolean => sealed.some((one) => one.to === to)
+  // newest first
+  const last = epochs.find((epoch) => isGiven(epoch, device))
+  let end: LedgerEpoch | undefined
+  for (const epoch of epochs) if (epoch.generation > (last?.generation ?? 0)) end = epoch
+  const heardAt = end && ledger.receivedAt(end.id)
+  if (end === undefined || heardAt === undefined) return undefined
+  const holders = new Set<string>(end.sealed.map(({ to }) => to))
+  const others = [...membership.state().devices.keys()].filter((other) => other !== self && holders.has(other))
+  const isAlone = !others.some(mayWrite)
+  return { at: isAlone || isGiven(end, self) ? heardAt : Math.min(heardAt, end.at), isAlone }
 }
 
 /** Whether this mesh has, or may have, a document of that name: one a room, and one a chat of a person who belongs. */

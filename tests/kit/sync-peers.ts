@@ -61,11 +61,12 @@ interface TestEpoch extends EpochKey {
   readonly holders: Set<DeviceId>
 }
 
-/** Scopes whose keys come from the given chance. */
-export function createTestScopes(random: Random): TestScopes {
+/** Scopes whose keys come from the given chance; with a clock, that know when a right ended. */
+export function createTestScopes(random: Random, clock?: Pick<Clock, 'now'>): TestScopes {
   const rights = new Map<string, Set<string>>()
   const wrote = new Set<string>()
   const epochs = new Map<string, TestEpoch[]>()
+  const endedAt = new Map<string, number>()
   const secrets: Uint8Array[] = []
   const changes = createEvents<void>((error) => {
     throw error
@@ -77,6 +78,10 @@ export function createTestScopes(random: Random): TestScopes {
     mayWrite: (device, scope) => may(device, scope, 'write'),
     mayStore: (device, scope) => may(device, scope, 'store'),
     mayHaveWritten: (device, scope, epoch) => wrote.has(`${scope}/${device}/${epoch}`),
+    endOf(device, scope) {
+      const at = endedAt.get(`${scope}/${device}`)
+      return at === undefined ? undefined : { at, isAlone: false }
+    },
   }
   return {
     changes,
@@ -101,6 +106,7 @@ export function createTestScopes(random: Random): TestScopes {
     },
     revoke(device, scope) {
       rights.delete(`${scope}/${device}`)
+      if (clock !== undefined) endedAt.set(`${scope}/${device}`, clock.now())
       changes.emit()
     },
     share(device, scope) {
