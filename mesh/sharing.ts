@@ -15,7 +15,6 @@ import {
   scopeId,
   scopeOf,
   type DeviceKey,
-  type LedgerEpoch,
   type Membership,
   type Scope,
   type ScopeId as LedgerScope,
@@ -34,8 +33,8 @@ import {
   type Syncer,
   type SyncLinks,
   type Writers,
-  type WritingEnd,
 } from './sync/index.ts'
+import { writingEndOf } from './writing-ends.ts'
 
 interface SharingPorts {
   readonly store: Store
@@ -173,40 +172,21 @@ function createWriters(membership: Membership): Writers {
       const person = parts?.kind === 'person' ? membership.state().people.get(parts.person) : undefined
       return person !== undefined && person.removedAt !== null
     },
-    endOf: (device, scope) => endOf(membership, device, ledgerScope(scope), (other) => may(other, 'write', scope)),
+    endOf(device, scope) {
+      const ledger = membership.ledger()
+      return writingEndOf(device, {
+        self: membership.self,
+        epochs: membership.state().epochs.get(ledgerScope(scope)) ?? [],
+        receivedAt: (epoch) => ledger.receivedAt(epoch),
+        mayWrite: (other) => may(other, 'write', scope),
+      })
+    },
     mayHaveWritten(device, scope, epoch) {
       const epochs = membership.state().epochs.get(ledgerScope(scope)) ?? []
       const held = epochs.find((one) => one.id === asId<EntryHash>(epoch))
       return held !== undefined && held.sealed.some(({ to }) => to === device)
     },
   }
-}
-
-/**
- * Since when a device may not write in a scope: since the first key that it was not given was heard of.
- * A device that came after that key asks when it was made, where others who stay held it: they could say
- * all that time what they had of that device, and a new one opens no door that was shut.
- */
-function endOf(
-  membership: Membership,
-  device: DeviceId,
-  scope: LedgerScope,
-  mayWrite: (device: DeviceId) => boolean,
-): WritingEnd | undefined {
-  const { self } = membership
-  const ledger = membership.ledger()
-  const epochs = (membership.state().epochs.get(scope) ?? []).filter(({ counts }) => counts)
-  const isGiven = ({ sealed }: LedgerEpoch, to: DeviceId): boolean => sealed.some((one) => one.to === to)
-  // newest first
-  const last = epochs.find((epoch) => isGiven(epoch, device))
-  let end: LedgerEpoch | undefined
-  for (const epoch of epochs) if (epoch.generation > (last?.generation ?? 0)) end = epoch
-  const heardAt = end && ledger.receivedAt(end.id)
-  if (end === undefined || heardAt === undefined) return undefined
-  const holders = new Set<string>(end.sealed.map(({ to }) => to))
-  const others = [...membership.state().devices.keys()].filter((other) => other !== self && holders.has(other))
-  const isAlone = !others.some(mayWrite)
-  return { at: isAlone || isGiven(end, self) ? heardAt : Math.min(heardAt, end.at), isAlone }
 }
 
 /** Whether this mesh has, or may have, a document of that name: one a room, and one a chat of a person who belongs. */

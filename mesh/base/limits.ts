@@ -342,6 +342,10 @@ export const SYNC_ENDS_PAUSE_MIN_MS = 5_000
 export const SYNC_ENDS_PAUSE_MAX_MS = 30_000
 /** How long after that what nobody told the end of is still taken from who kept it, in ms. */
 export const SYNC_LATE_MS = 30 * 24 * 60 * 60_000
+/** A device that did not run for longer than this was away: its time for that stands still meanwhile. It notes so often that it runs, and keeps so many absences. */
+export const SYNC_ABSENCE_MS = 24 * 60 * 60_000
+export const SYNC_SEEN_EVERY_MS = 6 * 60 * 60_000
+export const SYNC_ABSENCES_MAX = 64
 /** So much of it for each such author and document, in envelopes and bytes. */
 export const SYNC_LATE_ENVELOPES = 1_024
 export const SYNC_LATE_BYTES = 1024 * 1024

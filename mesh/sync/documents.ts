@@ -8,6 +8,7 @@ import {
   type EventSource,
   type ScopeId,
 } from '../base/index.ts'
+import { loadAbsences } from './absences.ts'
 import { loadBudgets } from './budgets.ts'
 import type { Document, DocumentKind, DocumentName, Quarantine } from './document.ts'
 import { dropDocumentLog } from './document-log.ts'
@@ -81,6 +82,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   const quarantines = await loadQuarantines(ports, options)
   const names = await loadNames(ports, options)
   const budgets = await loadBudgets(ports, options)
+  const absences = await loadAbsences(ports, options)
   const waitingTotals = createWaitingTotals()
   const replicas = new Map<string, Loaded>()
   const stopped = new AbortController()
@@ -103,7 +105,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
     const onStored = (replica: Replica, from: DeviceId, envelopes: StoredEvent['envelopes']): void => {
       changes.emit({ replica, from, envelopes })
     }
-    const given = { ports, quarantines, budgets, waitingTotals, place, onStored, stopped: stopped.signal }
+    const given = { ports, quarantines, budgets, absences, waitingTotals, place, onStored, stopped: stopped.signal }
     const replica = await openReplica(name, given, {})
     // named by an earlier version for an offer alone, or by a write that a power cut stopped
     if (names.has(key) && replica.vector().size === 0) {
@@ -259,6 +261,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
       stopped.abort()
       stopKeys()
       budgets.close()
+      absences.close()
     },
   }
 }

@@ -9,6 +9,7 @@ import {
   type ScopeId,
 } from '../base/index.ts'
 import { decode, deviceId, encode, whole } from '../wire/index.ts'
+import type { Absences } from './absences.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 
@@ -41,7 +42,7 @@ const saved = z.array(z.object({ author: deviceId, envelopes: whole(), bytes: wh
 /** What came late of one document. */
 export function createLateComings(
   document: { readonly key: string; readonly scope: ScopeId; readonly hasAny: (author: DeviceId) => boolean },
-  { store, clock, log, writers }: Pick<SyncPorts, 'store' | 'clock' | 'log' | 'writers'>,
+  { store, log, writers, absences }: Pick<SyncPorts, 'store' | 'log' | 'writers'> & { readonly absences: Absences },
 ): LateComings {
   let byAuthor: Map<DeviceId, Taken> | undefined
   let isChanged = false
@@ -70,7 +71,7 @@ export function createLateComings(
 
   const mayBeOpenTo = (author: DeviceId): boolean => {
     const end = writers.endOf?.(author, document.scope)
-    if (end !== undefined && clock.now() - end.at >= SYNC_LATE_MS) return false
+    if (end !== undefined && absences.elapsedMs(end.at) >= SYNC_LATE_MS) return false
     const { envelopes, bytes, isNew } = takenOf(author)
     const factor = isNew && end?.isAlone === true ? SYNC_LATE_ALONE_FACTOR : 1
     return envelopes < SYNC_LATE_ENVELOPES * factor && bytes < SYNC_LATE_BYTES * factor

@@ -1,4 +1,5 @@
 import { asMeshError, createEvents, MeshError, type DeviceId } from '../base/index.ts'
+import type { Absences } from './absences.ts'
 import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
@@ -67,6 +68,7 @@ interface ReplicaPorts {
   readonly quarantines: Quarantines
   readonly place: Place
   readonly budgets: Budgets
+  readonly absences: Absences
   readonly waitingTotals: WaitingTotals
   /** Nothing is done by itself any more once this is aborted. */
   readonly stopped: AbortSignal
@@ -191,7 +193,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
 
 async function loadState(
   name: DocumentName,
-  { ports, quarantines, place, budgets, waitingTotals }: Omit<ReplicaPorts, 'onStored' | 'stopped'>,
+  { ports, quarantines, place, budgets, absences, waitingTotals }: Omit<ReplicaPorts, 'onStored' | 'stopped'>,
   options: Options,
 ): Promise<ReplicaState> {
   const key = documentKey(name)
@@ -210,7 +212,10 @@ async function loadState(
     budgets,
     chains,
     waiting: createWaiting(waitingTotals),
-    late: createLateComings({ key, scope: name.scope, hasAny: (author) => chains.countOf(author) > 0 }, ports),
+    late: createLateComings(
+      { key, scope: name.scope, hasAny: (author) => chains.countOf(author) > 0 },
+      { ...ports, absences },
+    ),
     declined: createDeclinedChains(),
     changes: createEvents<DocumentChange>((error) => {
       ports.log.error('a listener of a document failed', { error })

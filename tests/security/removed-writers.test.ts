@@ -114,6 +114,23 @@ describe('what was written before a removal', () => {
     expect(stateOf(documents[0] as Document)).toEqual(stateOf(documents[1] as Document))
   })
 
+  test('is not lost to a device that removes another, is then off for two months, and comes back', async () => {
+    const { world, peers } = await scene('off for two months')
+    const [alice, bob, keeper, mallory] = peers
+    world.network.partition([idOf(alice), idOf(bob)], [idOf(keeper), idOf(mallory)])
+    await (await mallory.open(ROOM)).write([{ bytes: new Uint8Array([5]) }])
+    await world.calm()
+    await mallory.stop()
+    await remove(world, mallory)
+    await alice.stop()
+    await bob.stop()
+    await world.clock.advanceAsync(SYNC_LATE_MS * 2)
+    for (const index of [0, 1]) await world.restart(index)
+    world.network.partition()
+    await pass(world)
+    for (const index of [0, 1]) expect(wordsOf(await (world.peers[index] as SyncPeer).open(ROOM), mallory)).toBe(1)
+  })
+
   test('comes whole to a device that joins long after, however much it is, and in one go', async () => {
     const given = await scene('joins long after')
     const { world, peers } = given
