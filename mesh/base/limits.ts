@@ -346,7 +346,7 @@ export const SYNC_LATE_MS = 30 * 24 * 60 * 60_000
 export const SYNC_ABSENCE_MS = 24 * 60 * 60_000
 export const SYNC_SEEN_EVERY_MS = 6 * 60 * 60_000
 export const SYNC_ABSENCES_MAX = 64
-/** So much of it for each such author and document, in envelopes and bytes. */
+/** So much of it for each such author, document and person that brings it, in envelopes and bytes. */
 export const SYNC_LATE_ENVELOPES = 1_024
 export const SYNC_LATE_BYTES = 1024 * 1024
 /** So many times as much where nothing of the author was there and nobody else is left who could tell. */

@@ -7,6 +7,7 @@ import {
 import { isHeld, judge } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
+import { bringerOf } from './late.ts'
 import { mayCome } from './may-come.ts'
 import type { Options } from './options.ts'
 import { examineOrQuarantine } from './replay.ts'
@@ -97,8 +98,8 @@ async function takeOne(
     batch.refused += 1
     return
   }
-  if (coming === 'late' && !(await state.late.isOpenTo(author, options))) {
-    state.declined.note(envelope)
+  if (coming === 'late' && !(await state.late.isOpenTo(author, via, options))) {
+    state.declined.note(envelope, bringerOf(via, ports.writers))
     batch.refused += 1
     return
   }
@@ -135,7 +136,7 @@ async function stage(
     return
   }
   if (isLate) batch.late += 1
-  const uncount = isLate ? state.late.count(envelope.head.author, envelope.bytes.byteLength) : undefined
+  const uncount = isLate ? state.late.count(envelope.head.author, via, envelope.bytes.byteLength) : undefined
   const takeOut = state.chains.take(envelope, 0)
   const undo = (): void => {
     takeOut()

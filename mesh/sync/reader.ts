@@ -60,7 +60,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
     const { name } = replica
     const isSame = digest !== undefined && toHex(digest) === replica.digest()
     const has = isSame ? { digest } : { vector: [...replica.vector()].map(([a, b]): [number, number] => [a, b]) }
-    const without = [...replica.declined()]
+    const without = [...replica.declined(peer)]
     await channel.write(
       { type: 'want', name, ...has, ends: true, ...(without.length === 0 ? {} : { without }) },
       { signal },
@@ -149,7 +149,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
   }
 
   const again = (): void => {
-    for (const replica of wanted.values()) if (lacking.has(replica.key) || replica.hasTakeable()) askAgain(replica)
+    for (const replica of wanted.values()) if (lacking.has(replica.key) || replica.hasTakeable(peer)) askAgain(replica)
     lacking.clear()
     offers.reconsider()
     inBackground(askForSome(), 'a document could not be asked for')
@@ -159,7 +159,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
     if (!wanted.has(replica.key) || !envelopes.some(({ head }) => head.ends !== undefined)) return
     cancelAgain ??= clock.schedule(SYNC_AGAIN_MS, () => {
       cancelAgain = undefined
-      for (const one of wanted.values()) if (one.hasTakeable()) askAgain(one)
+      for (const one of wanted.values()) if (one.hasTakeable(peer)) askAgain(one)
     })
   }
   const stops = [rights.subscribe(again), documents.places.subscribe(again), documents.changes.subscribe(onStored)]

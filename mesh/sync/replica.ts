@@ -38,10 +38,10 @@ export interface Replica {
   /** See {@link nextBatch}. */
   next(progress: Progress, options: Options): Promise<Batch>
   isComplete(progress: Progress): boolean
-  /** Chains that would not be taken now, as was seen before: nobody need send them. */
-  declined(): readonly number[]
-  /** True when something that was not taken would be taken now. */
-  hasTakeable(): boolean
+  /** Chains that would not be taken from a device now, as was seen before: it need not send them. */
+  declined(via: DeviceId): readonly number[]
+  /** True when something that was not taken from a device would be taken now. */
+  hasTakeable(via: DeviceId): boolean
   /** Tells now what this device holds of authors who may not write any more; else it is told soon. */
   tellEnds(options: Options): Promise<void>
   /** The envelope an operation came in: its chain and its place there. */
@@ -157,8 +157,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     },
     next: (progress, how) => turns.run(() => nextBatch(state, progress, how)),
     isComplete: (progress) => isComplete(state, progress),
-    declined: () => state.declined.stillDeclined(state),
-    hasTakeable: () => state.declined.hasTakeable(state),
+    declined: (via) => state.declined.stillDeclined(via, state),
+    hasTakeable: (via) => state.declined.hasTakeable(via, state),
     tellEnds,
     placeOf(operation) {
       const place = entryPlace(operation)

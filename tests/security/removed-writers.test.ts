@@ -218,6 +218,32 @@ describe('a removed device that writes on', () => {
     expect([alice, bob].flatMap(({ documents }) => documents.quarantined())).toEqual([])
   })
 
+  test('takes nothing from what it wrote before, which another kept', async () => {
+    const world = await createSyncWorld('two who keep', 4)
+    worlds.push(world)
+    const [alice, friend, keeper, mallory] = world.peers as [SyncPeer, SyncPeer, SyncPeer, SyncPeer]
+    for (const peer of [friend, keeper]) world.scopes.grant(idOf(peer), 'mesh', ['store'])
+    const here = await alice.open(ROOM)
+    world.network.partition([idOf(keeper), idOf(mallory)])
+    await (await mallory.open(ROOM)).write(says(10) as { bytes: Uint8Array }[])
+    await world.calm()
+    const old = await mallory.ports.keyring.current(ROOM.scope, {})
+    await mallory.stop()
+    await remove(world, mallory)
+    world.network.partition([idOf(alice), idOf(friend)])
+    for (let round = 0; round < 2; round++) {
+      await writeOn(world, { world, peers: [alice, alice, friend, mallory], old }, says(8, SYNC_LATE_BYTES / 8))
+      await pass(world)
+    }
+    expect(wordsOf(here, mallory)).toBe(8)
+    world.network.partition()
+    await pass(world)
+    const before = [...here.operations().values()].filter(({ bytes }) => bytes.byteLength === 1)
+    expect(before.filter(({ author }) => author === idOf(mallory))).toHaveLength(10)
+    // who keeps hands on what it took from a friend, within its own share
+    expect(wordsOf(here, mallory)).toBeLessThanOrEqual(10 + 2 * 8)
+  })
+
   test('is not asked for again and again', async () => {
     const given = await scene('again and again')
     const { world, peers } = given

@@ -152,7 +152,7 @@ class History {
         for (const to of STAYING) {
           if (to === from) continue
           const target = await this.peer(to).documents.adopt(ROOM, {})
-          const progress = createProgress(target.vector(), { without: target.declined() })
+          const progress = createProgress(target.vector(), { without: target.declined(this.peer(from).documents.self) })
           for (let more = true; more;) {
             const batch = await source.next(progress, {})
             for (const bytes of batch.envelopes) await target.receive([bytes], this.peer(from).documents.self, {})
