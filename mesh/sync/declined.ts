@@ -1,8 +1,7 @@
 import { SYNC_DECLINED_MAX, type DeviceId } from '../base/index.ts'
 import type { Envelope } from './envelope.ts'
-import { bringerOf } from './late.ts'
-import { isEndTold } from './may-come.ts'
-import type { ReplicaState } from './replica-state.ts'
+import { bringerOf, type LateComings } from './late.ts'
+import { isEndTold, type Judged } from './may-come.ts'
 
 /** A chain of which no more was taken, for its author may not write any more and nobody told its end. */
 type Declined = Pick<Envelope, 'chain' | 'head'>
@@ -18,7 +17,7 @@ export interface DeclinedChains {
   hasTakeable(via: DeviceId, state: DeclinedIn): boolean
 }
 
-type DeclinedIn = Pick<ReplicaState, 'name' | 'chains' | 'ports' | 'late'>
+type DeclinedIn = Judged & { readonly late: LateComings }
 
 /** Nothing was declined yet. */
 export function createDeclinedChains(): DeclinedChains {

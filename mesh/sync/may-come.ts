@@ -1,9 +1,16 @@
 import type { DeviceId } from '../base/index.ts'
+import type { Chains } from './chains.ts'
+import type { DocumentName } from './document.ts'
 import type { Envelope } from './envelope.ts'
 import type { EnvelopePlace } from './erasings.ts'
-import type { ReplicaState } from './replica-state.ts'
+import type { SyncPorts } from './ports.ts'
 
-type Judged = Pick<ReplicaState, 'name' | 'chains' | 'ports'>
+/** What it is judged by. */
+export interface Judged {
+  readonly name: DocumentName
+  readonly chains: Chains
+  readonly ports: Pick<SyncPorts, 'writers' | 'signer'>
+}
 
 /**
  * Whether an author's envelope is taken from this sender: it may write, or it could once and somebody

@@ -67,7 +67,7 @@ async function hand(
   await offer()
   await source.write({ type: 'envelopes', document: key, envelopes: [...envelopes] })
   await source.write({ type: 'complete', document: key })
-  // frames are taken one after the other: what it asks for now says what it took
+  // frames are taken one after the other: what is asked for next says what was taken
   const want = await offer()
   const vector = new Map(want['vector'] as [number, number][])
   return { has: (chain) => vector.has(chain), without: (want['without'] ?? []) as number[] }
