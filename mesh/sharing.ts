@@ -34,6 +34,7 @@ import {
   type SyncLinks,
   type Writers,
 } from './sync/index.ts'
+import { writingEndOf } from './writing-ends.ts'
 
 interface SharingPorts {
   readonly store: Store
@@ -170,6 +171,15 @@ function createWriters(membership: Membership): Writers {
       const parts = known.success ? scopeOf(known.data) : undefined
       const person = parts?.kind === 'person' ? membership.state().people.get(parts.person) : undefined
       return person !== undefined && person.removedAt !== null
+    },
+    endOf(device, scope) {
+      const ledger = membership.ledger()
+      return writingEndOf(device, {
+        self: membership.self,
+        epochs: membership.state().epochs.get(ledgerScope(scope)) ?? [],
+        receivedAt: (epoch) => ledger.receivedAt(epoch),
+        mayWrite: (other) => may(other, 'write', scope),
+      })
     },
     mayHaveWritten(device, scope, epoch) {
       const epochs = membership.state().epochs.get(ledgerScope(scope)) ?? []

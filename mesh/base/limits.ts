@@ -351,6 +351,26 @@ export const SYNC_OVER_MS = 30 * 24 * 60 * 60_000
 /** Most chains in one document, and of one author in it. */
 export const SYNC_CHAINS_MAX = 65_536
 export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
+/** Most ends of chains that one envelope tells. */
+export const SYNC_ENDS_MAX = 256
+/** How long after it was heard that an author may not write any more the ends of its chains are told, by chance within these, in ms. */
+export const SYNC_ENDS_PAUSE_MIN_MS = 5_000
+export const SYNC_ENDS_PAUSE_MAX_MS = 30_000
+/** How long after that what nobody told the end of is still taken from who kept it, in ms. */
+export const SYNC_LATE_MS = 30 * 24 * 60 * 60_000
+/** A device that did not run for longer than this was away: its time for that stands still meanwhile. It notes so often that it runs, and keeps so many absences. */
+export const SYNC_ABSENCE_MS = 24 * 60 * 60_000
+export const SYNC_SEEN_EVERY_MS = 6 * 60 * 60_000
+export const SYNC_ABSENCES_MAX = 64
+/** So much of it for each such author, document and person that brings it, in envelopes and bytes. */
+export const SYNC_LATE_ENVELOPES = 1_024
+export const SYNC_LATE_BYTES = 1024 * 1024
+/** So many times as much where nothing of the author was there and nobody else is left who could tell. */
+export const SYNC_LATE_ALONE_FACTOR = 64
+/** Pause before what was not taken is asked for again when the end of its chain was told, in ms. */
+export const SYNC_AGAIN_MS = 2_000
+/** Chains of one document that a device remembers not to have taken, so that they are not sent again. */
+export const SYNC_DECLINED_MAX = 1_024
 /** Most bytes of one document that wait for a key or for what comes before them, and an author's share of it. */
 export const SYNC_WAITING_MAX_BYTES = 1024 * 1024
 export const SYNC_WAITING_PER_AUTHOR_MAX_BYTES = 256 * 1024

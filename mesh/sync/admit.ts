@@ -84,21 +84,6 @@ function judgeErasing(envelope: Envelope, chain: Chain | undefined, chains: Chai
 }
 
 /**
- * Whether an author's envelope is taken from this sender: it may write, or it could
- * once and somebody else who belongs here kept it.
- */
-export function mayCome(
-  { head }: Envelope,
-  via: DeviceId,
-  scope: Parameters<SyncPorts['writers']['mayWrite']>[1],
-  { writers, signer }: Pick<SyncPorts, 'writers' | 'signer'>,
-): boolean {
-  if (writers.mayWrite(head.author, scope)) return true
-  if (via === head.author || writers.mayHaveWritten?.(head.author, scope, head.epoch) !== true) return false
-  return via === signer.id || writers.mayRead(via, scope) || writers.mayStore(via, scope)
-}
-
-/**
  * Opens a foreign envelope and looks at everything in it. Yjs reads it in the
  * decoder's worker; what comes back are plain entries.
  * @throws MeshError `malformed`, `integrity`, `timeout`, `too-large`: its author broke the rules

@@ -6,6 +6,7 @@ import { decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/inde
 import { countBelow, hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
 import type { Vector } from './document.ts'
 import { chainOf, NO_ENVELOPE, type Envelope } from './envelope.ts'
+import { createEnds } from './ends.ts'
 import { createErasings, type EnvelopePlace } from './erasings.ts'
 import type { ClockRange } from './update.ts'
 
@@ -27,6 +28,8 @@ export interface Chain {
   erased: Clocks
   /** Envelopes of this chain that erase, with what. */
   readonly erasers: { readonly sequence: number; readonly ranges: readonly ClockRange[] }[]
+  /** Of each envelope of this chain that tells ends of others, what it tells. */
+  readonly ends: (readonly EnvelopePlace[])[]
 }
 
 /** The chains of one document. */
@@ -42,6 +45,8 @@ export interface Chains {
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
   /** Entries that are not erased. */
   liveCount(): number
+  /** True when an author who counts told that this is there, or what follows it. */
+  isTold(place: EnvelopePlace, counts: (author: DeviceId) => boolean): boolean
   vector(): Vector
   /** A short name of exactly what is held; the same on two devices that hold the same. */
   digest(): string
@@ -58,21 +63,14 @@ export function createChains(): Chains {
 export function loadChains(document: string, saved: Uint8Array): Chains {
   const rows = decode(saved, savedChains, { maxBytes: Number.MAX_SAFE_INTEGER, what: 'The index of a document' })
   const all = new Map<number, Chain>()
-  for (const { author, run, epoch: epochBytes, sequence, clock, tip, froms, ats, positions, erased, erasers } of rows) {
+  for (const { epoch: epochBytes, erasers, ends, ...row } of rows) {
     const epoch = toHex(epochBytes)
-    const number = chainOf({ document, author, run, epoch })
+    const number = chainOf({ document, author: row.author, run: row.run, epoch })
     all.set(number, {
+      ...row,
       number,
-      author,
-      run,
       epoch,
-      sequence,
-      clock,
-      tip,
-      froms,
-      ats,
-      positions,
-      erased,
+      ends: ends.map((told) => told.map(([chain, sequence]) => ({ chain, sequence }))),
       erasers: erasers.map(([at, ranges]) => ({
         sequence: at,
         ranges: ranges.map(([chain, first, count]) => ({ chain, clock: first, count })),
@@ -100,6 +98,11 @@ export function sequenceOf(chain: Chain, clock: number): number {
   return low + 1
 }
 
+/** True of a chain in which ends of others are told. */
+export function tellsEnds(chain: Chain | undefined): boolean {
+  return chain !== undefined && chain.ends.length > 0
+}
+
 /** True when everything an envelope added was erased. */
 export function isSpent(chain: Chain, from: number, count: number): boolean {
   return count > 0 && hasClocks(chain.erased, from, count)
@@ -111,6 +114,8 @@ function chainsOf(all: Map<number, Chain>): Chains {
   const erasings = createErasings()
   for (const { number, erasers } of all.values())
     for (const { sequence, ranges } of erasers) erasings.add({ chain: number, sequence }, ranges)
+  const ends = createEnds()
+  for (const { author, ends: told } of all.values()) for (const some of told) ends.add(author, some)
   let digest: string | undefined
   let liveCount: number | undefined
 
@@ -129,6 +134,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       positions: [],
       erased: [],
       erasers: [],
+      ends: [],
     }
     all.set(chain.number, chain)
     counts.set(author, (counts.get(author) ?? 0) + 1)
@@ -161,6 +167,8 @@ function chainsOf(all: Map<number, Chain>): Chains {
       chain.positions.push(position)
       if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
       erasings.add({ chain: chain.number, sequence: head.sequence }, head.erases)
+      const takeBackEnds = ends.add(head.author, head.ends ?? [])
+      if (head.ends !== undefined) chain.ends.push(head.ends)
       const before = [...byChain(head.erases)].map(([number, ranges]) => {
         const target = all.get(number)
         const erased = target?.erased ?? []
@@ -171,6 +179,8 @@ function chainsOf(all: Map<number, Chain>): Chains {
         digest = undefined
         liveCount = undefined
         for (const { target, erased } of before) if (target !== undefined) target.erased = erased
+        if (head.ends !== undefined) chain.ends.pop()
+        takeBackEnds()
         if (head.erases.length > 0) chain.erasers.pop()
         erasings.takeBack(head.erases)
         for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
@@ -183,6 +193,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       liveCount ??= [...all.values()].reduce((sum, { clock, erased }) => sum + clock - countBelow(erased, clock), 0)
       return liveCount
     },
+    isTold: ends.isTold,
     vector: () => new Map([...all.values()].map((chain) => [chain.number, chain.sequence])),
     digest() {
       digest ??= digestOf(all)
@@ -190,8 +201,9 @@ function chainsOf(all: Map<number, Chain>): Chains {
     },
     save: () =>
       encode(
-        [...all.values()].map(({ number: _number, epoch, erasers, ...rest }) => ({
+        [...all.values()].map(({ number: _number, epoch, erasers, ends: told, ...rest }) => ({
           ...rest,
+          ends: told.map((some) => some.map(({ chain, sequence }) => [chain, sequence])),
           epoch: hexToBytes(epoch),
           erasers: erasers.map(({ sequence, ranges }) => [
             sequence,
@@ -230,5 +242,7 @@ const savedChains = z.array(
     positions: z.array(whole()),
     erased: z.array(z.tuple([whole(), whole()])),
     erasers: z.array(z.tuple([whole(), z.array(z.tuple([whole(), whole(), whole()]))])),
+    // an earlier version knew none
+    ends: z._default(z.array(z.array(z.tuple([whole(), whole()]))), []),
   }),
 )

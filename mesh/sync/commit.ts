@@ -16,6 +16,7 @@ export async function commit(state: ReplicaState, staged: readonly Staged[], opt
   const entries = staged.map(({ envelope, entries: known }) => logEntry(envelope, known !== undefined))
   let first: number
   try {
+    await state.late.save(options)
     await state.place.take(begin.envelope.head.author, options)
     first = await state.log.append(entries, options)
   } catch (error) {

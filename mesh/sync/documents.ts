@@ -8,10 +8,12 @@ import {
   type EventSource,
   type ScopeId,
 } from '../base/index.ts'
+import { loadAbsences } from './absences.ts'
 import { loadBudgets } from './budgets.ts'
 import type { Document, DocumentKind, DocumentName, Quarantine } from './document.ts'
 import { dropDocumentLog } from './document-log.ts'
-import { documentKey } from './envelope.ts'
+import { documentKey, type EnvelopeHead } from './envelope.ts'
+import { dropLateComings } from './late.ts'
 import { loadNames } from './name-list.ts'
 import { documentName } from './names.ts'
 import type { Options } from './options.ts'
@@ -26,7 +28,7 @@ export interface StoredEvent {
   /** Who sent it, or this device. */
   readonly from: DeviceId
   /** What others sent. */
-  readonly envelopes: readonly { readonly chain: number; readonly head: { readonly sequence: number } }[]
+  readonly envelopes: readonly { readonly chain: number; readonly head: Pick<EnvelopeHead, 'sequence' | 'ends'> }[]
 }
 
 /** Every document this device keeps. */
@@ -80,6 +82,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   const quarantines = await loadQuarantines(ports, options)
   const names = await loadNames(ports, options)
   const budgets = await loadBudgets(ports, options)
+  const absences = await loadAbsences(ports, options)
   const waitingTotals = createWaitingTotals()
   const replicas = new Map<string, Loaded>()
   const stopped = new AbortController()
@@ -102,7 +105,8 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
     const onStored = (replica: Replica, from: DeviceId, envelopes: StoredEvent['envelopes']): void => {
       changes.emit({ replica, from, envelopes })
     }
-    const replica = await openReplica(name, { ports, quarantines, budgets, waitingTotals, place, onStored }, {})
+    const given = { ports, quarantines, budgets, absences, waitingTotals, place, onStored, stopped: stopped.signal }
+    const replica = await openReplica(name, given, {})
     // named by an earlier version for an offer alone, or by a write that a power cut stopped
     if (names.has(key) && replica.vector().size === 0) {
       await names.forget(key, {})
@@ -166,6 +170,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
       await names.forget(key, {})
       replicas.delete(key)
       await dropDocumentLog(store, key, {})
+      await dropLateComings(ports, key, {})
       dropped.emit(key)
     }
   }
@@ -256,6 +261,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
       stopped.abort()
       stopKeys()
       budgets.close()
+      absences.close()
     },
   }
 }

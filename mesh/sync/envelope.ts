@@ -3,6 +3,7 @@ import { hexToBytes } from '@noble/hashes/utils.js'
 import * as z from 'zod/mini'
 import {
   MeshError,
+  SYNC_ENDS_MAX,
   SYNC_ENVELOPE_MAX_BYTES,
   SYNC_ERASES_MAX,
   SYNC_OPERATIONS_MAX,
@@ -14,12 +15,15 @@ import { verifyBy } from '../identity/index.ts'
 import { BOX_OVERHEAD_BYTES, type SecretKey } from '../seal/index.ts'
 import { bytes, decode, deviceId, encode, exactBytes, list, toHex, whole } from '../wire/index.ts'
 import type { DocumentName } from './document.ts'
+import type { EnvelopePlace } from './erasings.ts'
 import type { Options } from './options.ts'
 import type { Signer } from './ports.ts'
 import type { ClockRange } from './update.ts'
 
 /** The format: a Yjs update of version 1 in an AES-GCM box. Another number is another format, and refused. */
 const FORMAT = 1
+/** The same, and the head tells ends of chains. */
+const FORMAT_WITH_ENDS = 2
 const ID_BYTES = 16
 const HASH_BYTES = 32
 const SIGNATURE_BYTES = 64
@@ -45,6 +49,11 @@ export interface EnvelopeHead {
   readonly previous: Uint8Array
   /** Own entries that are gone for good; in clear, so that who cannot read may forget them too. */
   readonly erases: readonly ClockRange[]
+  /**
+   * How far its author holds chains of devices that may not write any more, up to which others may take
+   * them too; in clear, so that who cannot read may judge by it. Absent for none.
+   */
+  readonly ends?: readonly EnvelopePlace[] | undefined
 }
 
 /** One sealed, signed update of a document. */
@@ -180,8 +189,9 @@ function signedText(headBytes: Uint8Array, boxHash: Uint8Array): Uint8Array {
 
 // an array, not a map: there is one of it for every message ever written
 function encodeHead(head: EnvelopeHead): Uint8Array {
+  const ends = head.ends ?? []
   return encode([
-    FORMAT,
+    ends.length === 0 ? FORMAT : FORMAT_WITH_ENDS,
     hexToBytes(head.document),
     head.author,
     head.run,
@@ -192,19 +202,17 @@ function encodeHead(head: EnvelopeHead): Uint8Array {
     head.at,
     head.previous,
     head.erases.map(({ chain, clock, count }) => [chain, clock, count]),
+    ...(ends.length === 0 ? [] : [ends.map(({ chain, sequence }) => [chain, sequence])]),
   ])
 }
 
 function decodeHead(given: Uint8Array): EnvelopeHead {
   const limits = { maxBytes: HEAD_MAX_BYTES, what: 'The head of an envelope' }
   const [format] = decode(given, anyHead, limits)
-  if (format !== FORMAT)
+  if (format !== FORMAT && format !== FORMAT_WITH_ENDS)
     throw new MeshError('unsupported', 'This was written by a version of Plexus that this one does not know.')
-  const [, document, author, run, epoch, sequence, from, count, at, previous, erases] = decode(
-    given,
-    headSchema,
-    limits,
-  )
+  const [, document, author, run, epoch, sequence, from, count, at, previous, erases, ends] =
+    format === FORMAT ? decode(given, headSchema, limits) : decode(given, headWithEndsSchema, limits)
   return {
     document: toHex(document),
     author,
@@ -216,11 +224,12 @@ function decodeHead(given: Uint8Array): EnvelopeHead {
     at,
     previous,
     erases: erases.map(([chain, clock, length]) => ({ chain, clock, count: length })),
+    ...(ends === undefined ? {} : { ends: ends.map(([chain, last]) => ({ chain, sequence: last })) }),
   }
 }
 
-/** Room for the fixed fields and as many ranges as may be erased at once. */
-const HEAD_MAX_BYTES = 512 + SYNC_ERASES_MAX * 32
+/** Room for the fixed fields and as many ranges as may be erased, and ends be told, at once. */
+const HEAD_MAX_BYTES = 512 + SYNC_ERASES_MAX * 32 + SYNC_ENDS_MAX * 20
 const BOX_MAX_BYTES = SYNC_UPDATE_MAX_BYTES + BOX_OVERHEAD_BYTES
 /** Half of what a number holds, so that sums of two stay exact. */
 const CLOCK_MAX = 2 ** 52
@@ -229,8 +238,7 @@ const positive = z.int().check(z.gte(1), z.lte(CLOCK_MAX))
 
 const anyHead = z.array(z.unknown())
 
-const headSchema = z.tuple([
-  z.literal(FORMAT),
+const headFields = [
   exactBytes(ID_BYTES),
   deviceId,
   exactBytes(ID_BYTES),
@@ -241,7 +249,11 @@ const headSchema = z.tuple([
   whole(),
   exactBytes(HASH_BYTES),
   list(z.tuple([whole(), whole(CLOCK_MAX), positive]), SYNC_ERASES_MAX),
-])
+] as const
+const headEnds = list(z.tuple([whole(), positive]), SYNC_ENDS_MAX).check(z.minLength(1))
+
+const headSchema = z.tuple([z.literal(FORMAT), ...headFields])
+const headWithEndsSchema = z.tuple([z.literal(FORMAT_WITH_ENDS), ...headFields, headEnds])
 
 const envelopeSchema = z.tuple([
   bytes(HEAD_MAX_BYTES),

@@ -17,7 +17,7 @@ export {
 export { createDocuments, type Documents, type StoredEvent } from './documents.ts'
 export { documentKey } from './envelope.ts'
 export { type Options } from './options.ts'
-export { type EpochKey, type Keyring, type Signer, type SyncPorts, type Writers } from './ports.ts'
+export { type EpochKey, type Keyring, type Signer, type SyncPorts, type Writers, type WritingEnd } from './ports.ts'
 export { type Presence, type Present } from './presence.ts'
 export { type Replica } from './replica.ts'
 export { createSyncer, type SyncLinks, type Syncer } from './syncer.ts'

@@ -4,9 +4,11 @@ import {
   SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
   type DeviceId,
 } from '../base/index.ts'
-import { isHeld, judge, mayCome } from './admit.ts'
+import { isHeld, judge } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
+import { bringerOf } from './late.ts'
+import { mayCome } from './may-come.ts'
 import type { Options } from './options.ts'
 import { examineOrQuarantine } from './replay.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
@@ -22,6 +24,8 @@ export interface Received {
   readonly waiting: number
   /** Not taken: rights, room, or a quarantined author. May be asked for again later. */
   readonly refused: number
+  /** Of what is stored: of authors who may not write any more, and nobody told its end. */
+  readonly late: number
   /** Not taken, for its sender has used up what it may send so soon: in how many ms to try again; 0 for none. */
   readonly delayMs: number
 }
@@ -49,7 +53,7 @@ export async function takeIn(
   via: DeviceId,
   options: Options,
 ): Promise<Received> {
-  const batch: Batch = { staged: [], known: 0, waiting: 0, refused: 0, delayMs: 0 }
+  const batch: Batch = { staged: [], known: 0, waiting: 0, refused: 0, late: 0, delayMs: 0 }
   const queue = envelopes.map((envelope) => ({ envelope, via }))
   try {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -62,6 +66,7 @@ export async function takeIn(
     throw error
   }
   await commit(state, batch.staged, options)
+  for (const { envelope } of batch.staged) state.declined.forget(envelope.chain)
   return { ...batch, stored: batch.staged.map(({ envelope }) => envelope) }
 }
 
@@ -73,7 +78,7 @@ function ripe({ waiting, chains, ports }: ReplicaState): ReturnType<ReplicaState
     .flatMap(({ envelope }) => waiting.take(envelope.chain, envelope.head.sequence) ?? [])
 }
 
-type Batch = { staged: Staged[]; known: number; waiting: number; refused: number; delayMs: number }
+type Batch = { staged: Staged[]; known: number; waiting: number; refused: number; late: number; delayMs: number }
 
 async function takeOne(
   state: ReplicaState,
@@ -88,11 +93,13 @@ async function takeOne(
     batch.known += 1
     return
   }
-  if (
-    quarantines.has(state.key, author) ||
-    !mayCome(envelope, via, name.scope, ports) ||
-    !state.place.isOpenTo(author)
-  ) {
+  const coming = mayCome(envelope, via, state)
+  if (quarantines.has(state.key, author) || coming === 'not' || !state.place.isOpenTo(author)) {
+    batch.refused += 1
+    return
+  }
+  if (coming === 'late' && !(await state.late.isOpenTo(author, via, options))) {
+    state.declined.note(envelope, bringerOf(via, ports.writers))
     batch.refused += 1
     return
   }
@@ -104,14 +111,14 @@ async function takeOne(
     waiting.dropAuthor(author)
     await quarantines.add(name, author, judgement.reason, options)
     batch.refused += 1
-  } else if (judgement.verdict === 'next') await stage(state, envelope, via, batch, options)
+  } else if (judgement.verdict === 'next')
+    await stage(state, { envelope, via, isLate: coming === 'late' }, batch, options)
   else batch.refused += 1
 }
 
 async function stage(
   state: ReplicaState,
-  envelope: Envelope,
-  via: DeviceId,
+  { envelope, via, isLate }: { readonly envelope: Envelope; readonly via: DeviceId; readonly isLate: boolean },
   batch: Batch,
   options: Options,
 ): Promise<void> {
@@ -126,8 +133,18 @@ async function stage(
     return
   }
   const outcome = await contentOf(state, envelope, options)
-  if (outcome === 'refused') batch.refused += 1
-  else batch.staged.push({ envelope, entries: outcome, via, undo: state.chains.take(envelope, 0) })
+  if (outcome === 'refused') {
+    batch.refused += 1
+    return
+  }
+  if (isLate) batch.late += 1
+  const uncount = isLate ? state.late.count(envelope.head.author, via, envelope.bytes.byteLength) : undefined
+  const takeOut = state.chains.take(envelope, 0)
+  const undo = (): void => {
+    takeOut()
+    uncount?.()
+  }
+  batch.staged.push({ envelope, entries: outcome, via, undo })
 }
 
 /** What is in an envelope, when it is to be shown and can be read; undefined when it is only kept. */

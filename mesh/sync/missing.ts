@@ -1,4 +1,4 @@
-import type { Chain } from './chains.ts'
+import { tellsEnds, type Chain } from './chains.ts'
 import type { Envelope } from './envelope.ts'
 import { readLogEntry } from './log-entry.ts'
 import type { Options } from './options.ts'
@@ -18,7 +18,8 @@ interface Place {
 }
 
 /**
- * The envelopes a device lacks of the chains it takes, oldest in the log first, so that it can take each.
+ * The envelopes a device lacks of the chains it takes, oldest in the log first, so that it can take each:
+ * an author erases its own alone. Before them go the chains that tell ends of others, by which it judges those.
  * `lastOf` says up to which sequence it has a chain; undefined for none of the rest. What it does not lack
  * is not read, and little of the rest before it is asked for: a question costs what its answer brings.
  * In the document's turn.
@@ -53,14 +54,15 @@ function createLine(
   }
   const line = [...chains.all.values()]
     .flatMap((chain) => placeAt(chain, (lastOf(chain.number) ?? chain.sequence) + 1) ?? [])
-    .sort((a, b) => b.position - a.position)
+    .sort((a, b) => orderOf(b) - orderOf(a))
 
   const insert = (place: Place): void => {
     let low = 0
     let high = line.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if ((line[middle]?.position ?? 0) > place.position) low = middle + 1
+      const other = line[middle]
+      if (other !== undefined && orderOf(other) > orderOf(place)) low = middle + 1
       else high = middle
     }
     line.splice(low, 0, place)
@@ -83,13 +85,18 @@ function createLine(
   }
 }
 
+function orderOf({ chain, position }: Place): number {
+  return tellsEnds(chain) ? position - Number.MAX_SAFE_INTEGER : position
+}
+
 /** Places that lie close together. */
 function runsOf(places: readonly Place[]): Place[][] {
   const runs: Place[][] = []
   for (const place of places) {
     const run = runs.at(-1)
     const last = run?.at(-1)
-    if (run === undefined || last === undefined || place.position - last.position > GAP_MAX + 1) runs.push([place])
+    const gap = place.position - (last?.position ?? place.position)
+    if (run === undefined || gap < 0 || gap > GAP_MAX + 1) runs.push([place])
     else run.push(place)
   }
   return runs

@@ -22,6 +22,14 @@ export interface Keyring {
   readonly changes: EventSource<void>
 }
 
+/** Since when a device may not write any more, as it is known here. */
+export interface WritingEnd {
+  /** By this device's wall clock, ms since 1970. */
+  readonly at: number
+  /** True when no other device that may write now was there then: nobody else could say what that one had written. */
+  readonly isAlone: boolean
+}
+
 /** Port: who may do what with the documents of a scope. */
 export interface Writers {
   mayWrite(device: DeviceId, scope: ScopeId): boolean
@@ -34,6 +42,11 @@ export interface Writers {
    * outlives its authors. Without this method they are refused.
    */
   mayHaveWritten?(device: DeviceId, scope: ScopeId, epoch: string): boolean
+  /**
+   * When this device learned that one that could write in a scope cannot any more; undefined while
+   * that is only just so. Without this method it always is.
+   */
+  endOf?(device: DeviceId, scope: ScopeId): WritingEnd | undefined
   /**
    * Whether the mesh has, or may have, a document of that name: a room that was made, a
    * chat of a person who belongs. What cannot be is neither asked for nor kept. Without

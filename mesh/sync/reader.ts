@@ -5,6 +5,7 @@ import {
   isMeshError,
   MeshError,
   sleep,
+  SYNC_AGAIN_MS,
   SYNC_DELAY_MAX_MS,
   SYNC_DELAY_MIN_MS,
   SYNC_GRANT_BYTES,
@@ -16,7 +17,7 @@ import {
 } from '../base/index.ts'
 import type { ReaderChannel, SourceFrame } from '../net/index.ts'
 import { toHex } from '../wire/index.ts'
-import type { Documents } from './documents.ts'
+import type { Documents, StoredEvent } from './documents.ts'
 import type { Received } from './intake.ts'
 import { createOffers, type Offer } from './offers.ts'
 import type { Presence } from './presence.ts'
@@ -52,13 +53,16 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
   let hasProgress = false
   let isDelayed = false
   let cancelStuck: (() => void) | undefined
+  let cancelAgain: (() => void) | undefined
 
   const want = async (replica: Replica, digest: Uint8Array | undefined): Promise<void> => {
     wanted.set(replica.key, replica)
     const { name } = replica
     const isSame = digest !== undefined && toHex(digest) === replica.digest()
+    const has = isSame ? { digest } : { vector: [...replica.vector()].map(([a, b]): [number, number] => [a, b]) }
+    const without = [...replica.declined(peer)]
     await channel.write(
-      { type: 'want', name, ...(isSame ? { digest } : { vector: [...replica.vector()].map(([a, b]) => [a, b]) }) },
+      { type: 'want', name, ...has, ends: true, ...(without.length === 0 ? {} : { without }) },
       { signal },
     )
     if (isSame) complete(replica)
@@ -140,16 +144,25 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
     await channel.write({ type: 'grant', bytes }, { signal })
   }
 
+  const askAgain = (replica: Replica): void => {
+    inBackground(want(replica, undefined), 'a document could not be asked for again')
+  }
+
   const again = (): void => {
-    for (const key of lacking) {
-      const replica = wanted.get(key)
-      if (replica !== undefined) inBackground(want(replica, undefined), 'a document could not be asked for again')
-    }
+    for (const replica of wanted.values()) if (lacking.has(replica.key) || replica.hasTakeable(peer)) askAgain(replica)
     lacking.clear()
     offers.reconsider()
     inBackground(askForSome(), 'a document could not be asked for')
   }
-  const stops = [rights.subscribe(again), documents.places.subscribe(again)]
+  /** An end that was told may be what something was not taken for. */
+  const onStored = ({ replica, envelopes }: StoredEvent): void => {
+    if (!wanted.has(replica.key) || !envelopes.some(({ head }) => head.ends !== undefined)) return
+    cancelAgain ??= clock.schedule(SYNC_AGAIN_MS, () => {
+      cancelAgain = undefined
+      for (const one of wanted.values()) if (one.hasTakeable(peer)) askAgain(one)
+    })
+  }
+  const stops = [rights.subscribe(again), documents.places.subscribe(again), documents.changes.subscribe(onStored)]
 
   const onFrame = async (frame: SourceFrame): Promise<void> => {
     if (frame.type === 'offers') {
@@ -174,6 +187,7 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
   } finally {
     isOver = true
     cancelStuck?.()
+    cancelAgain?.()
     for (const stop of stops) stop()
     offers.close()
   }

@@ -2,10 +2,12 @@ import type { DeviceId, EventHub } from '../base/index.ts'
 import type { Budgets } from './budgets.ts'
 import type { Chains } from './chains.ts'
 import type { Content } from './content.ts'
+import type { DeclinedChains } from './declined.ts'
 import type { DocumentChange, DocumentName } from './document.ts'
 import type { DocumentLog } from './document-log.ts'
 import type { Envelope } from './envelope.ts'
 import type { KindDescriptor } from './kinds.ts'
+import type { LateComings } from './late.ts'
 import type { LogGrowth } from './log-growth.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
@@ -33,6 +35,8 @@ export interface ReplicaState {
   readonly budgets: Budgets
   readonly chains: Chains
   readonly waiting: Waiting
+  readonly late: LateComings
+  readonly declined: DeclinedChains
   readonly changes: EventHub<DocumentChange>
   /** While somebody has the document open. */
   content: Content | undefined

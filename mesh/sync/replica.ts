@@ -1,13 +1,16 @@
 import { asMeshError, createEvents, MeshError, SYNC_BUDGET_OPERATION_BYTES, type DeviceId } from '../base/index.ts'
+import type { Absences } from './absences.ts'
 import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
 import { createContent } from './content.ts'
 import type { Document, DocumentChange, DocumentName, Vector } from './document.ts'
+import { createDeclinedChains } from './declined.ts'
 import { openDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
 import { readVerified, takeIn, type Received } from './intake.ts'
 import { entryPlace, KINDS } from './kinds.ts'
+import { createLateComings } from './late.ts'
 import { readLogEntry } from './log-entry.ts'
 import { grownBy, NO_GROWTH } from './log-growth.ts'
 import type { Options } from './options.ts'
@@ -17,6 +20,7 @@ import { replay } from './replay.ts'
 import type { Place, ReplicaState } from './replica-state.ts'
 import { isComplete, nextBatch, type Batch, type Progress } from './serving.ts'
 import { openSnapshot } from './snapshots.ts'
+import { createTelling } from './telling.ts'
 import { createTurns } from './turns.ts'
 import { createWaiting, type WaitingTotals } from './waiting.ts'
 import { createWriter } from './writer.ts'
@@ -34,6 +38,12 @@ export interface Replica {
   /** See {@link nextBatch}. */
   next(progress: Progress, options: Options): Promise<Batch>
   isComplete(progress: Progress): boolean
+  /** Chains that would not be taken from a device now, as was seen before: it need not send them. */
+  declined(via: DeviceId): readonly number[]
+  /** True when something that was not taken from a device would be taken now. */
+  hasTakeable(via: DeviceId): boolean
+  /** Tells now what this device holds of authors who may not write any more; else it is told soon. */
+  tellEnds(options: Options): Promise<void>
   /** The envelope an operation came in: its chain and its place there. */
   placeOf(operation: string): { readonly chain: number; readonly sequence: number } | undefined
   /** @throws MeshError `storage-failed`, `storage-corrupt` */
@@ -60,7 +70,10 @@ interface ReplicaPorts {
   readonly quarantines: Quarantines
   readonly place: Place
   readonly budgets: Budgets
+  readonly absences: Absences
   readonly waitingTotals: WaitingTotals
+  /** Nothing is done by itself any more once this is aborted. */
+  readonly stopped: AbortSignal
   /** Told after envelopes became durable here. */
   readonly onStored: (replica: Replica, from: DeviceId, envelopes: Received['stored']) => void
 }
@@ -97,6 +110,11 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   }
 
   const writer = createWriter(state)
+
+  const tellEnds = async (how: Options): Promise<void> => {
+    if (await turns.run(() => telling.tell(how))) stored(ports.signer.id, [])
+  }
+  const telling = createTelling(state, writer, { tellSoon: () => tellEnds({}), stopped: given.stopped })
 
   const documentOf = (): Document => {
     let open = true
@@ -136,10 +154,14 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       const verified = await readVerified(state, envelopes)
       const received = await turns.run(() => takeIn(state, verified, via, how))
       if (received.stored.length > 0) stored(via, received.stored)
+      if (received.late > 0) telling.consider()
       return received
     },
     next: (progress, how) => turns.run(() => nextBatch(state, progress, how)),
     isComplete: (progress) => isComplete(state, progress),
+    declined: (via) => state.declined.stillDeclined(via, state),
+    hasTakeable: (via) => state.declined.hasTakeable(via, state),
+    tellEnds,
     placeOf(operation) {
       const place = entryPlace(operation)
       const chain = place === undefined ? undefined : state.chains.get(place.chain)
@@ -152,7 +174,10 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
         users += 1
         return documentOf()
       }),
-    keysChanged: () => turns.run(() => readBlocked(state)),
+    async keysChanged() {
+      await turns.run(() => readBlocked(state))
+      telling.consider()
+    },
     compact: (how) => turns.run(() => compact(state, how)),
     forgetErased: (how) =>
       turns.run(async () => {
@@ -166,12 +191,13 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       state.chains.liveCount() * SYNC_BUDGET_OPERATION_BYTES + state.log.rewrittenBytes() + state.unforgotten.bytes,
     idle: turns.idle,
   }
+  telling.consider()
   return replica
 }
 
 async function loadState(
   name: DocumentName,
-  { ports, quarantines, place, budgets, waitingTotals }: Omit<ReplicaPorts, 'onStored'>,
+  { ports, quarantines, place, budgets, absences, waitingTotals }: Omit<ReplicaPorts, 'onStored' | 'stopped'>,
   options: Options,
 ): Promise<ReplicaState> {
   const key = documentKey(name)
@@ -190,6 +216,11 @@ async function loadState(
     budgets,
     chains,
     waiting: createWaiting(waitingTotals),
+    late: createLateComings(
+      { key, scope: name.scope, hasAny: (author) => chains.countOf(author) > 0 },
+      { ...ports, absences },
+    ),
+    declined: createDeclinedChains(),
     changes: createEvents<DocumentChange>((error) => {
       ports.log.error('a listener of a document failed', { error })
     }),

@@ -1,4 +1,5 @@
 import { SYNC_BATCH_BYTES, SYNC_BATCH_ENVELOPES } from '../base/index.ts'
+import { tellsEnds } from './chains.ts'
 import type { Vector } from './document.ts'
 import type { Envelope } from './envelope.ts'
 import { isAnyMissing, missingEnvelopes } from './missing.ts'
@@ -18,13 +19,21 @@ export interface Progress {
   /** What it has or was sent. */
   readonly sent: Map<number, number>
   readonly proofs: GivenProofs
-  /** Chains that cannot be given further from here. */
+  /** Chains that cannot be given further from here, or that the device said not to take. */
   readonly ended: Set<number>
+  /** Whether it knows envelopes that tell ends; an earlier version does not. */
+  readonly takesEnds: boolean
 }
 
 /** Where giving begins: with what the device has. */
-export function createProgress(has: Vector | Iterable<readonly [chain: number, sequence: number]>): Progress {
-  return { sent: new Map(has), proofs: createGivenProofs(), ended: new Set() }
+export function createProgress(
+  has: Vector | Iterable<readonly [chain: number, sequence: number]>,
+  {
+    without = [],
+    takesEnds = true,
+  }: { readonly without?: Iterable<number> | undefined; readonly takesEnds?: boolean } = {},
+): Progress {
+  return { sent: new Map(has), proofs: createGivenProofs(), ended: new Set(without), takesEnds }
 }
 
 /**
@@ -35,7 +44,7 @@ export function createProgress(has: Vector | Iterable<readonly [chain: number, s
  */
 export async function nextBatch(state: ReplicaState, progress: Progress, options: Options): Promise<Batch> {
   const batch = createBatch()
-  const lastOf = lastOfIn(progress)
+  const lastOf = lastOfIn(state, progress)
   for await (const envelope of missingEnvelopes(state, lastOf, options)) {
     const { chain, head } = envelope
     // one before it could not be given
@@ -51,11 +60,17 @@ export async function nextBatch(state: ReplicaState, progress: Progress, options
 
 /** True when a device that has this much lacks nothing that can be given. */
 export function isComplete(state: ReplicaState, progress: Progress): boolean {
-  return !isAnyMissing(state, lastOfIn(progress))
+  return !isAnyMissing(state, lastOfIn(state, progress))
 }
 
-function lastOfIn({ sent, ended }: Progress): (chain: number) => number | undefined {
-  return (chain) => (ended.has(chain) ? undefined : (sent.get(chain) ?? 0))
+function lastOfIn(
+  { chains }: ReplicaState,
+  { sent, ended, takesEnds }: Progress,
+): (chain: number) => number | undefined {
+  return (chain) => {
+    if (ended.has(chain) || (!takesEnds && tellsEnds(chains.get(chain)))) return undefined
+    return sent.get(chain) ?? 0
+  }
 }
 
 /**

@@ -184,7 +184,13 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     }
   }
 
-  const onWant = async ({ name: told, vector, digest }: Extract<ReaderFrame, { type: 'want' }>): Promise<void> => {
+  const onWant = async ({
+    name: told,
+    vector,
+    digest,
+    ends,
+    without,
+  }: Extract<ReaderFrame, { type: 'want' }>): Promise<void> => {
     const name = documentName.safeParse(told)
     if (!name.success) throw new MeshError('malformed', 'This is no name of a document.')
     const key = documentKey(name.data)
@@ -197,7 +203,8 @@ export async function serveDocuments(channel: SourceChannel, ports: SourcePorts,
     }
     const rows = digest === undefined ? (vector ?? []) : [...replica.vector()]
     // chains that are not here are remembered within bounds only
-    const progress = createProgress(rows.filter(([chain]) => replica.heldOf(chain) > 0))
+    const has = rows.filter(([chain]) => replica.heldOf(chain) > 0)
+    const progress = createProgress(has, { without, takesEnds: ends === true })
     const want = { replica, progress, beyond: new Map<number, number>(), isDirty: !replica.isComplete(progress) }
     const before = wanted.get(key)
     if (before !== undefined) forget(key, before)

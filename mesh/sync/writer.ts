@@ -1,10 +1,11 @@
-import { MeshError } from '../base/index.ts'
+import { MeshError, SYNC_ENDS_MAX } from '../base/index.ts'
 import { hasRoomFor } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { piecesOf, type Piece } from './compose.ts'
 import type { Content } from './content.ts'
 import type { Document } from './document.ts'
 import { chainOf, newRun, NO_ENVELOPE, sealEnvelope } from './envelope.ts'
+import type { EnvelopePlace } from './erasings.ts'
 import { encodeSetting, entryKey, entryPlace } from './kinds.ts'
 import type { Options } from './options.ts'
 import type { EpochKey } from './ports.ts'
@@ -15,6 +16,8 @@ import { encodeEntries, type UpdateEntry } from './update.ts'
 export interface Writer {
   write(entries: Parameters<Document['write']>[0], options: Options): Promise<string[]>
   erase(ids: readonly string[], options: Options): Promise<void>
+  /** Tells these ends of others' chains. */
+  tell(ends: readonly EnvelopePlace[], options: Options): Promise<void>
 }
 
 interface OwnChain {
@@ -23,20 +26,29 @@ interface OwnChain {
   readonly epoch: string
 }
 
-/** A writer with a chain of its own, begun at its first write and whenever the key is another. */
+/** What an envelope of this device is to hold: a piece of a change, or ends of others' chains. */
+type Told = Piece & { readonly ends?: readonly EnvelopePlace[] }
+
+/**
+ * A writer with a chain of its own, begun at its first write and whenever the key is another. Ends are
+ * told in a chain apart, so that they can be given before everything else.
+ */
 export function createWriter(state: ReplicaState): Writer {
   const { ports, name, key, kind } = state
-  let own: OwnChain | undefined
+  const own = new Map<'entries' | 'ends', OwnChain>()
 
-  const chainFor = (epoch: EpochKey): OwnChain => {
-    if (own?.epoch === epoch.id) return own
+  const chainFor = (what: 'entries' | 'ends', epoch: EpochKey): OwnChain => {
+    const known = own.get(what)
+    if (known?.epoch === epoch.id) return known
     const run = newRun(ports.random)
-    own = { run, epoch: epoch.id, chain: chainOf({ document: key, author: ports.signer.id, run, epoch: epoch.id }) }
-    return own
+    const chain = chainOf({ document: key, author: ports.signer.id, run, epoch: epoch.id })
+    const begun = { run, epoch: epoch.id, chain }
+    own.set(what, begun)
+    return begun
   }
 
-  const seal = async (piece: Piece, epoch: EpochKey, options: Options): Promise<Staged> => {
-    const { run, chain: number } = chainFor(epoch)
+  const seal = async (piece: Told, epoch: EpochKey, options: Options): Promise<Staged> => {
+    const { run, chain: number } = chainFor(piece.ends === undefined ? 'entries' : 'ends', epoch)
     const chain = state.chains.get(number)
     // what no other device would take is not acknowledged here
     if (chain === undefined && !hasRoomFor(ports.signer.id, state.chains, ports.writers))
@@ -55,6 +67,7 @@ export function createWriter(state: ReplicaState): Writer {
         at: ports.clock.now(),
         previous: chain?.tip ?? NO_ENVELOPE,
         erases: piece.erases,
+        ends: piece.ends,
       },
       encodeEntries(kind.root, number, from, entries),
       epoch.key,
@@ -64,7 +77,7 @@ export function createWriter(state: ReplicaState): Writer {
     return { envelope, entries, via: ports.signer.id, undo: state.chains.take(envelope, 0) }
   }
 
-  const append = async (pieces: readonly Piece[], options: Options): Promise<string[]> => {
+  const append = async (pieces: readonly Told[], options: Options): Promise<string[]> => {
     if (!ports.writers.mayWrite(ports.signer.id, name.scope))
       throw new MeshError('unauthorized', 'This device may read here, not write.')
     const epoch = await ports.keyring.current(name.scope, options)
@@ -79,7 +92,7 @@ export function createWriter(state: ReplicaState): Writer {
       await commit(state, staged, options)
     } catch (error) {
       // a write that failed may lie on the disk all the same: nothing else is ever signed for its place
-      own = undefined
+      own.clear()
       throw error
     }
     return staged.flatMap(({ entries }) => entries?.map((entry) => entry.key) ?? [])
@@ -133,6 +146,12 @@ export function createWriter(state: ReplicaState): Writer {
           throw new MeshError('unauthorized', 'Only who wrote it can erase it.')
       }
       if (keys.length > 0) await append(piecesOf([], keys), options)
+    },
+    async tell(ends, options) {
+      const pieces: Told[] = []
+      for (let first = 0; first < ends.length; first += SYNC_ENDS_MAX)
+        pieces.push({ values: [], erases: [], ends: ends.slice(first, first + SYNC_ENDS_MAX) })
+      if (pieces.length > 0) await append(pieces, options)
     },
   }
 }

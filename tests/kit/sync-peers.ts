@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { createEvents, type DeviceId, type EventHub, type Random, type ScopeId } from '../../mesh/base/index.ts'
 import { loadDeviceKey, type DeviceKey } from '../../mesh/identity/index.ts'
 import type { SecretKey } from '../../mesh/seal/index.ts'
-import type { Decoder, EpochKey, Keyring, SyncPorts, Writers } from '../../mesh/sync/index.ts'
+import type { Decoder, EpochKey, Keyring, SyncPorts, Writers, WritingEnd } from '../../mesh/sync/index.ts'
 import { replyTo } from '../../mesh/sync/decoding.ts'
 import { MeshError, silentLogger, throwIfAborted, type Clock, type Store } from '../../mesh/base/index.ts'
 import { createMemoryStore } from './memory-store.ts'
@@ -48,7 +48,8 @@ export interface TestScopes {
   keyringOf(device: DeviceId): Keyring
   /** Gives a device rights in a scope; keys come with `read`. */
   grant(device: DeviceId, scope: string, rights: readonly ('read' | 'write' | 'store')[]): void
-  revoke(device: DeviceId, scope: string): void
+  /** With `isAlone`, nobody who stays was there before. */
+  revoke(device: DeviceId, scope: string, options?: { readonly isAlone?: boolean }): void
   /** A fresh key, given to all who may read now. */
   rotate(scope: string): Promise<void>
   /** Raw key bytes ever made, to scan stores and traffic for. */
@@ -61,11 +62,12 @@ interface TestEpoch extends EpochKey {
   readonly holders: Set<DeviceId>
 }
 
-/** Scopes whose keys come from the given chance. */
-export function createTestScopes(random: Random): TestScopes {
+/** Scopes whose keys come from the given chance; with a clock, that know when a right ended. */
+export function createTestScopes(random: Random, clock?: Pick<Clock, 'now'>): TestScopes {
   const rights = new Map<string, Set<string>>()
   const wrote = new Set<string>()
   const epochs = new Map<string, TestEpoch[]>()
+  const ends = new Map<string, WritingEnd>()
   const secrets: Uint8Array[] = []
   const changes = createEvents<void>((error) => {
     throw error
@@ -77,6 +79,7 @@ export function createTestScopes(random: Random): TestScopes {
     mayWrite: (device, scope) => may(device, scope, 'write'),
     mayStore: (device, scope) => may(device, scope, 'store'),
     mayHaveWritten: (device, scope, epoch) => wrote.has(`${scope}/${device}/${epoch}`),
+    endOf: (device, scope) => ends.get(`${scope}/${device}`),
   }
   return {
     changes,
@@ -99,8 +102,9 @@ export function createTestScopes(random: Random): TestScopes {
       if (given.includes('write') && newest !== undefined) wrote.add(`${scope}/${device}/${newest.id}`)
       changes.emit()
     },
-    revoke(device, scope) {
+    revoke(device, scope, { isAlone = false } = {}) {
       rights.delete(`${scope}/${device}`)
+      if (clock !== undefined) ends.set(`${scope}/${device}`, { at: clock.now(), isAlone })
       changes.emit()
     },
     share(device, scope) {

@@ -51,8 +51,8 @@ export async function createSyncWorld(
   options: { readonly online?: boolean; readonly decoder?: Decoder } = {},
 ): Promise<SyncWorld> {
   const random = createSeededRandom(seed)
-  const scopes = createTestScopes(random)
   const clock = createVirtualClock()
+  const scopes = createTestScopes(random, clock)
   const network = createChannelNetwork()
   const peers: SyncPeer[] = []
   const online = options.online ?? true

@@ -93,3 +93,55 @@ for (const [name, fault] of [
     for (let atWrite = 1; atWrite <= writes; atWrite++) await killAt(atWrite, fault)
   }, 120_000)
 }
+
+/** What only a keeper has of a removed device comes, its ends are told, and the disk fails. @returns how many writes there were */
+async function killWhileLate(atWrite: number, fault: Pick<WriteFault, 'torn' | 'count'>): Promise<number> {
+  const world = await createSyncWorld(`late ${String(atWrite)}`, 3, { online: false })
+  const [alice, keeper, phone] = world.peers as [SyncPeer, SyncPeer, SyncPeer]
+  const there = await phone.open(ROOM)
+  const [id = ''] = await there.write([{ bytes: bytes(1) }])
+  await there.write([{ bytes: bytes(2) }])
+  await there.erase([id])
+  await exchange(phone, keeper)
+  world.scopes.grant(keeper.documents.self, 'mesh', ['store'])
+  world.scopes.revoke(phone.documents.self, 'mesh')
+  await world.scopes.rotate('mesh')
+  const before = alice.store.writeCount
+  const replica = await alice.documents.adopt(ROOM, {})
+  alice.store.failWrites({ code: 'storage-failed', atWrite, ...fault })
+  const session = async (): Promise<void> => {
+    await exchange(keeper, alice)
+    await replica.tellEnds({})
+    await replica.compact({})
+  }
+  await session().catch((error: unknown) => {
+    if (!isMeshError(error, 'storage-failed')) throw error
+  })
+  const writes = alice.store.writeCount - before
+  const acknowledged = replica.vector()
+  const again = await world.restart(0)
+  const after = await again.documents.adopt(ROOM, {})
+  for (const [chain, sequence] of acknowledged) expect(after.heldOf(chain)).toBeGreaterThanOrEqual(sequence)
+  await exchange(keeper, again)
+  await after.tellEnds({})
+  await exchange(again, keeper)
+  expect((await keeper.documents.adopt(ROOM, {})).digest()).toBe(after.digest())
+  expect([...(await again.open(ROOM)).operations().values()].map((one) => one.bytes)).toEqual([bytes(2)])
+  expect([...again.documents.quarantined(), ...keeper.documents.quarantined()]).toEqual([])
+  await world.stop()
+  return writes
+}
+
+test.each([
+  ['the disk is gone from then on', { count: Number.MAX_SAFE_INTEGER }],
+  ['one write fails', {}],
+  ['one write is torn', { torn: true }],
+] as const)(
+  'nor while what only a keeper has of a removed device comes, and its end is told: %s',
+  async (_name, fault) => {
+    const writes = await killWhileLate(Number.MAX_SAFE_INTEGER, {})
+    expect(writes).toBeGreaterThan(5)
+    for (let atWrite = 1; atWrite <= writes; atWrite++) await killWhileLate(atWrite, fault)
+  },
+  120_000,
+)

@@ -3,6 +3,7 @@ import {
   FRAME_MAX_BYTES,
   SYNC_BATCH_ENVELOPES,
   SYNC_CHAINS_MAX,
+  SYNC_DECLINED_MAX,
   SYNC_ENVELOPE_MAX_BYTES,
   SYNC_OFFER_MAX,
   SYNC_STREAMS_MAX,
@@ -27,8 +28,18 @@ const vector = list(z.tuple([whole(), whole()]), SYNC_CHAINS_MAX)
 
 /** What the device that takes sends. */
 export const readerFrame = z.discriminatedUnion('type', [
-  /** Send me what follows this vector; or only what is new, when this digest is still yours. */
-  z.object({ type: z.literal('want'), name, vector: z.optional(vector), digest: z.optional(digest) }),
+  /**
+   * Send me what follows this vector; or only what is new, when this digest is still yours. Chains that
+   * would not be taken now are left out; and those that tell ends, where it does not say that it knows them.
+   */
+  z.object({
+    type: z.literal('want'),
+    name,
+    vector: z.optional(vector),
+    digest: z.optional(digest),
+    without: z.optional(list(whole(), SYNC_DECLINED_MAX)),
+    ends: z.optional(z.boolean()),
+  }),
   /** This is durable here. */
   z.object({ type: z.literal('have'), document: key, vector }),
   /** So many bytes of envelopes were taken. */
