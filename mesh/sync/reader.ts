@@ -149,7 +149,11 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
     offers.reconsider()
     inBackground(askForSome(), 'a document could not be asked for')
   }
-  const stops = [rights.subscribe(again), documents.places.subscribe(again)]
+  const onDamaged = (key: string): void => {
+    const replica = wanted.get(key)
+    if (replica !== undefined) inBackground(want(replica, undefined), 'a damaged document could not be asked for again')
+  }
+  const stops = [rights.subscribe(again), documents.places.subscribe(again), documents.damages.subscribe(onDamaged)]
 
   const onFrame = async (frame: SourceFrame): Promise<void> => {
     if (frame.type === 'offers') {

@@ -8,8 +8,9 @@ import { openDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
 import { readVerified, takeIn, type Received } from './intake.ts'
 import { entryPlace, KINDS } from './kinds.ts'
-import { readLogEntry } from './log-entry.ts'
-import { grownBy, NO_GROWTH } from './log-growth.ts'
+import { takeHeads } from './heads.ts'
+import { addedTo } from './log-growth.ts'
+import { mendIfDamaged, showStranded, tellDamage } from './mending.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
@@ -48,6 +49,8 @@ export interface Replica {
   forgetWaiting(): void
   /** True while somebody has it open. */
   isOpen(): boolean
+  /** True while something of it is damaged here and did not come back from another device. */
+  isDamaged(): boolean
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
 }
@@ -61,6 +64,8 @@ interface ReplicaPorts {
   readonly waitingTotals: WaitingTotals
   /** Told after envelopes became durable here. */
   readonly onStored: (replica: Replica, from: DeviceId, envelopes: Received['stored']) => void
+  /** Told when entries of its log are found damaged. */
+  readonly onDamaged: () => void
 }
 
 /** Reads a document's heads; its content is read when somebody opens it. */
@@ -68,6 +73,13 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   const { ports, onStored } = given
   const state = await loadState(name, given, options)
   const turns = createTurns()
+  /** What is found damaged on the way is looked at behind the work that found it. */
+  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> =>
+    turns.run(async () => {
+      const value = await work()
+      await mendIfDamaged(state, {})
+      return value
+    })
   let users = 0
 
   const compactIfDue = (): void => {
@@ -91,10 +103,22 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   const readContent = async (given: Options): Promise<void> => {
     if (state.content !== undefined) return
     state.content = await loadContent(state, given)
+    await mendIfDamaged(state, given)
+    await showStranded(state, given)
     compactIfDue()
   }
 
   const writer = createWriter(state)
+
+  const settleDamage = async (): Promise<void> => {
+    try {
+      await saveSnapshot(state, {})
+    } catch (error) {
+      ports.log.warn('a document with damaged entries could not be tidied up', { reason: asMeshError(error).message })
+    }
+  }
+
+  const isDamaged = (): boolean => state.damaged > 0 || state.stranded.length > 0
 
   const documentOf = (): Document => {
     let open = true
@@ -115,6 +139,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       write: (entries, how = {}) => announced(inUse(() => writer.write(entries, how))),
       erase: (ids, how = {}) => announced(inUse(() => writer.erase(ids, how))),
       changes: state.changes,
+      isDamaged,
       close() {
         if (!open) return
         open = false
@@ -136,7 +161,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       if (received.stored.length > 0) stored(via, received.stored)
       return received
     },
-    next: (progress, how) => turns.run(() => nextBatch(state, progress, how)),
+    next: (progress, how) => inTurn(() => nextBatch(state, progress, how)),
     isComplete: (progress) => isComplete(state, progress),
     placeOf(operation) {
       const place = entryPlace(operation)
@@ -150,7 +175,11 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
         users += 1
         return documentOf()
       }),
-    keysChanged: () => turns.run(() => readBlocked(state)),
+    keysChanged: () =>
+      inTurn(async () => {
+        await readBlocked(state)
+        await showStranded(state, {})
+      }),
     compact: (how) => turns.run(() => compact(state, how)),
     forgetErased: (how) =>
       turns.run(async () => {
@@ -160,14 +189,18 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       state.waiting.clear()
     },
     isOpen: () => users > 0,
+    isDamaged,
     idle: turns.idle,
   }
+  if (isDamaged()) tellDamage(state)
+  // it is told once: what is whole is written down as all there is
+  if (state.damaged > 0 && state.stranded.length === 0) await settleDamage()
   return replica
 }
 
 async function loadState(
   name: DocumentName,
-  { ports, quarantines, place, budgets, waitingTotals }: Omit<ReplicaPorts, 'onStored'>,
+  { ports, quarantines, place, budgets, waitingTotals, onDamaged }: Omit<ReplicaPorts, 'onStored'>,
   options: Options,
 ): Promise<ReplicaState> {
   const key = documentKey(name)
@@ -175,6 +208,9 @@ async function loadState(
   const index = await log.part('index', options)
   const chains = index === undefined ? createChains() : loadChains(key, index.bytes)
   const through = index?.through ?? 0
+  const heads = takeHeads(key, chains, await log.read(through, options))
+  // they are none of what the chains have
+  log.takeDamaged()
   const state: ReplicaState = {
     name,
     key,
@@ -185,28 +221,22 @@ async function loadState(
     place,
     budgets,
     chains,
+    stranded: heads.stranded,
+    damaged: heads.damaged,
+    onDamaged,
     waiting: createWaiting(waitingTotals),
     changes: createEvents<DocumentChange>((error) => {
       ports.log.error('a listener of a document failed', { error })
     }),
     content: undefined,
     unreadableBytes: new Map(),
-    lastPosition: through,
+    lastPosition: heads.lastPosition ?? through,
     snapshotBytes: 0,
     indexBytes: index?.bytes.byteLength ?? 0,
     snapshotAt: -Infinity,
     rewrittenAt: -Infinity,
-    grown: NO_GROWTH,
-    unforgotten: log.unforgotten(),
-  }
-  for (const { sequence: position, bytes } of await log.read(through, options)) {
-    state.lastPosition = position
-    const envelope = readLogEntry(bytes)?.envelope
-    const isNext = envelope?.head.sequence === (chains.get(envelope?.chain ?? -1)?.sequence ?? 0) + 1
-    if (envelope === undefined || envelope.head.document !== key || !isNext) continue
-    chains.take(envelope, position)
-    state.grown = grownBy(state.grown, [envelope], bytes.byteLength)
-    state.unforgotten = grownBy(state.unforgotten, [envelope], bytes.byteLength)
+    grown: heads.growth,
+    unforgotten: addedTo(log.unforgotten(), heads.growth),
   }
   return state
 }

@@ -21,22 +21,30 @@ interface OwnChain {
   readonly run: Uint8Array
   readonly chain: number
   readonly epoch: string
+  /** Sequence of the last envelope that was signed in it. */
+  last: number
 }
 
-/** A writer with a chain of its own, begun at its first write and whenever the key is another. */
+/**
+ * A writer with a chain of its own, begun at its first write and whenever the key is
+ * another, or what is held of the chain is less than was signed.
+ */
 export function createWriter(state: ReplicaState): Writer {
   const { ports, name, key, kind } = state
   let own: OwnChain | undefined
 
   const chainFor = (epoch: EpochKey): OwnChain => {
-    if (own?.epoch === epoch.id) return own
+    // never two different envelopes for one place: a chain that damage cut is not gone on with
+    if (own?.epoch === epoch.id && own.last === (state.chains.get(own.chain)?.sequence ?? 0)) return own
     const run = newRun(ports.random)
-    own = { run, epoch: epoch.id, chain: chainOf({ document: key, author: ports.signer.id, run, epoch: epoch.id }) }
+    const chain = chainOf({ document: key, author: ports.signer.id, run, epoch: epoch.id })
+    own = { run, epoch: epoch.id, chain, last: 0 }
     return own
   }
 
   const seal = async (piece: Piece, epoch: EpochKey, options: Options): Promise<Staged> => {
-    const { run, chain: number } = chainFor(epoch)
+    const mine = chainFor(epoch)
+    const { run, chain: number } = mine
     const chain = state.chains.get(number)
     // what no other device would take is not acknowledged here
     if (chain === undefined && !hasRoomFor(ports.signer.id, state.chains, ports.writers))
@@ -61,6 +69,7 @@ export function createWriter(state: ReplicaState): Writer {
       ports,
       options,
     )
+    mine.last = envelope.head.sequence
     return { envelope, entries, via: ports.signer.id, undo: state.chains.take(envelope, 0) }
   }
 
@@ -73,6 +82,7 @@ export function createWriter(state: ReplicaState): Writer {
       for (const piece of pieces) staged.push(await seal(piece, epoch, options))
     } catch (error) {
       takeBack(staged)
+      own = undefined
       throw error
     }
     try {
@@ -93,6 +103,24 @@ export function createWriter(state: ReplicaState): Writer {
     const values = entries.map(({ id, bytes }) => encodeSetting(id, content.stampFor(id), bytes))
     const needless = entries.flatMap(({ id }) => content.superseded(id, ports.signer.id))
     await append(piecesOf(values, [...new Set(needless)]), options)
+  }
+
+  /** False for what is shown though its chain is damaged before it. */
+  const isHeld = (id: string): boolean => {
+    const place = entryPlace(id)
+    const chain = place === undefined ? undefined : state.chains.get(place.chain)
+    return place === undefined || (chain !== undefined && place.clock < chain.clock)
+  }
+
+  /** Nobody takes an erasing of what it cannot have: here it is hidden, until it can be erased everywhere. */
+  const hide = (ids: readonly string[]): void => {
+    if (ids.length === 0) return
+    const change = { added: new Set<string>(), erased: new Set<string>() }
+    contentOf(state).erase(
+      ids.flatMap((id) => entryPlace(id) ?? []),
+      change,
+    )
+    state.changes.emit({ added: [], erased: [...change.erased], author: ports.signer.id })
   }
 
   return {
@@ -126,7 +154,9 @@ export function createWriter(state: ReplicaState): Writer {
           )
         return
       }
-      const keys = ids.filter((id) => contentOf(state).visible.has(id))
+      const present = ids.filter((id) => contentOf(state).visible.has(id))
+      const keys = present.filter(isHeld)
+      hide(present.filter((id) => !isHeld(id)))
       for (const id of keys) {
         const place = entryPlace(id)
         if (place === undefined || state.chains.get(place.chain)?.author !== ports.signer.id)
