@@ -51,12 +51,13 @@ export function unreadable(cause: MeshError): MeshError {
   return new MeshError('storage-corrupt', sentence, { cause })
 }
 
-async function openSealed(inner: PlatformStore, { name, locks, unlock }: StorageOptions): Promise<OpenVault> {
+async function openSealed(inner: PlatformStore, { name, log, locks, unlock }: StorageOptions): Promise<OpenVault> {
   const vault = await openVault({
     inner,
     device: createBrowserKey(`${name}-key`, webRandom),
     random: webRandom,
     clock: webClock,
+    log,
     // the tabs of one browser share the store
     alone: async (work) => locks.request(`${name}-vault`, work),
   })

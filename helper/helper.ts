@@ -151,18 +151,18 @@ async function start(
   })
   cleanups.push(() => engines.stop())
 
-  const platformStore = await openLevelStore(dataDir.at('store'))
+  const platformStore = await openLevelStore(dataDir.at('store'), { log: log.child('store') })
   cleanups.push(() => platformStore.close())
   const device = createKeyFile(dataDir.at('store.key'), random)
   const vault = await openData(
-    { inner: platformStore, device, random, clock, passphrases: ports.passphrases },
+    { inner: platformStore, device, random, clock, passphrases: ports.passphrases, log: log.child('store') },
     { signal },
   )
   const { store } = vault
   cleanups.push(() => store.close())
   /** Known once the gateway listens, which needs the mesh first. */
   const page: { url: string | undefined } = { url: undefined }
-  const certificate = await loadPeerCertificate({ store, clock, random }, { signal })
+  const certificate = await loadPeerCertificate({ store, clock, random, log }, { signal })
   const switches = await dataDir.switches()
   const ownPorts = portsFrom(config.port)
   // who comes before the gateway is there waits at the door
@@ -271,7 +271,7 @@ async function start(
     token,
     pageDir: config.pageDir,
     face: { ...faceOf(reach, guests), isShared: await sharedMachine() },
-    prove: await originProver(store, random),
+    prove: await originProver(store, ports),
     openings,
     mounts: [{ path: '/local', auth: 'own', app: createLocalApi({ host, credential, log: log.child('local') }) }],
   })
@@ -388,8 +388,11 @@ async function sharedMachine(): Promise<() => boolean> {
 }
 
 /** Signs for a page, with the key this device is known by, that this helper serves it. */
-async function originProver(store: Store, random: Random): Promise<NonNullable<GatewayOptions['prove']>> {
-  const key = await loadDeviceKey(store, random)
+async function originProver(
+  store: Store,
+  { random, log }: Pick<HelperPorts, 'random' | 'log'>,
+): Promise<NonNullable<GatewayOptions['prove']>> {
+  const key = await loadDeviceKey(store, random, { log })
   return async (origin, nonce) => ({ device: key.id, proof: await originProof(key, origin, nonce) })
 }
 

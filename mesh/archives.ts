@@ -71,7 +71,7 @@ export function createArchives(ports: ArchivesPorts): Archives {
     const about = { mesh: membership.ledger().mesh, device: membership.self, name: own?.personName ?? '' }
     yield aboutRecord({ ...about, at: Math.max(0, Math.floor(clock.now())) })
     yield* roomsOf({ signal })
-    for await (const chat of archivedChats(store, { signal })) yield* chatRecords(chat)
+    for await (const chat of archivedChats({ store, log }, { signal })) yield* chatRecords(chat)
     for (const record of more) {
       if (recordRole(record) !== 'foreign') throw new MeshError('bug', `Records of the kind ${record.kind} are taken.`)
       yield record
@@ -104,7 +104,7 @@ export function createArchives(ports: ArchivesPorts): Archives {
     const newId = (): string => entryId(clock.now(), ports.random, membership.self)
     return async (part) => {
       if (part.kind === 'room') return importer.take(part.room, options)
-      const taken = await takeChat(store, part.chat, { newId, ...options })
+      const taken = await takeChat(store, part.chat, { newId, log, ...options })
       if (taken !== 'known') ports.onChat(part.chat.id)
       return taken
     }

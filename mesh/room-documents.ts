@@ -133,6 +133,7 @@ function createRoomDocument(
       if (held !== undefined) await shared.erase([held.entry], options)
     },
     changes,
+    isDamaged: () => shared.isDamaged(),
     durableOn(id) {
       const held = operations.get(id)
       return new Set(held === undefined ? [] : holdersOf(held.entry))

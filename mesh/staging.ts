@@ -1,5 +1,14 @@
 import * as z from 'zod/mini'
-import { ARCHIVE_RECORD_MAX_BYTES, asMeshError, type Logger, type Store } from './base/index.ts'
+import {
+  ARCHIVE_RECORD_MAX_BYTES,
+  asMeshError,
+  deleteTwice,
+  getTwice,
+  putTwice,
+  wholeEntries,
+  type Logger,
+  type Store,
+} from './base/index.ts'
 import { checkPartSize, recordRole } from './archive-records.ts'
 import type { ArchiveRecord } from './seal/index.ts'
 import { bytes, decode, encode, text, whole } from './wire/index.ts'
@@ -48,13 +57,13 @@ export function createStaging(store: Store, name: string, log: Logger): Staging 
   const part = (index: number): string => `staging/${name}/${String(index)}`
 
   const load = async (options: Cancellable): Promise<State> => {
-    const kept = await store.get(key, options)
+    const kept = await getTwice(store, key, log, options)
     if (kept === undefined) return { parts: 0, ready: 0 }
     return decode(kept, state, { maxBytes: 1_024, what: 'The record of an import' })
   }
   const save = async (next: State, options: Cancellable = {}): Promise<void> => {
-    if (next.parts === 0) await store.delete(key, options)
-    else await store.put(key, encode(next), options)
+    if (next.parts === 0) await deleteTwice(store, key, options)
+    else await putTwice(store, key, encode(next), options)
   }
 
   const keep = async (
@@ -125,11 +134,14 @@ export function createStaging(store: Store, name: string, log: Logger): Staging 
     async place(put, options = {}) {
       const known = await load(options)
       for (let index = 0; index < known.ready; index++) {
-        const entries = await store.readLog(part(index), 0, options)
+        const entries = wholeEntries(part(index), await store.readLog(part(index), 0, options), log)
         const records = entries.map(({ bytes: kept }) =>
           decode(kept, entry, { maxBytes: ENTRY_MAX_BYTES, what: 'A record of an import' }),
         )
-        if (records.length > 0) await put(records)
+        const [first] = records
+        if (first !== undefined && recordRole(first) === 'begins') await put(records)
+        else if (first !== undefined)
+          log.error('a room or chat on its way into this device is lost: its beginning is damaged', { name, index })
         await store.dropLog(part(index))
       }
       if (known.parts > 0) await forgetFrom(0, known)

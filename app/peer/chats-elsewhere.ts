@@ -1,5 +1,6 @@
 import {
   createEvents,
+  getWhole,
   type DeviceId,
   type EventSource,
   type Logger,
@@ -34,7 +35,7 @@ export async function loadDevices(store: Store, log: Logger): Promise<Devices> {
   const changes = createEvents<void>((error) => {
     log.error('a listener failed', { error })
   })
-  const stored = await store.get(SELF_KEY)
+  const stored = await getWhole(store, SELF_KEY, log)
   let self =
     stored === undefined || stored.byteLength > SELF_MAX_BYTES
       ? undefined

@@ -1,6 +1,7 @@
 import {
   asMeshError,
   createEvents,
+  getWhole,
   MeshError,
   type Clock,
   type EventSource,
@@ -65,7 +66,7 @@ export function createOwnMesh(ports: OwnMeshPorts): OwnMesh {
   }
 
   const loadName = async (): Promise<string> => {
-    const bytes = await store.get(NAME_KEY)
+    const bytes = await getWhole(store, NAME_KEY, log)
     if (bytes !== undefined && bytes.length <= NAME_MAX_BYTES) return new TextDecoder().decode(bytes)
     const name = makeDeviceName(random)
     keepName(name)

@@ -1,6 +1,7 @@
 import {
   createEvents,
   isAbort,
+  isMeshError,
   MeshError,
   sortableId,
   type Clock,
@@ -126,7 +127,7 @@ export async function createAppPeer(
   const leadership = createLeadership(
     {
       ...{ locks: ports.locks, channel, clock, random, log: ports.log },
-      readEpoch: () => readEpoch(ports.store),
+      readEpoch: () => readEpoch(ports),
       writeEpoch: (epoch) => ports.store.put(EPOCH_KEY, new TextEncoder().encode(String(epoch))),
     },
     {
@@ -360,8 +361,15 @@ export async function createAppPeer(
   }
 }
 
-async function readEpoch(store: Store): Promise<number> {
-  const bytes = await store.get(EPOCH_KEY)
-  const epoch = bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes))
-  return Number.isSafeInteger(epoch) && epoch > 0 ? epoch : 0
+async function readEpoch({ store, clock, log }: Pick<PeerPorts, 'store' | 'clock' | 'log'>): Promise<number> {
+  try {
+    const bytes = await store.get(EPOCH_KEY)
+    const epoch = bytes === undefined ? 0 : Number(new TextDecoder().decode(bytes))
+    return Number.isSafeInteger(epoch) && epoch > 0 ? epoch : 0
+  } catch (error) {
+    if (!isMeshError(error, 'storage-corrupt')) throw error
+    log.warn('which term of its tabs this profile is in is damaged; it goes on far above', { error })
+    // above every term that was counted one by one, so that no tab takes the next leader for an older one
+    return Math.max(1, Math.floor(clock.now() / 1_000))
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { silentLogger } from '../../mesh/base/index.ts'
+import { silentLogger, type Store } from '../../mesh/base/index.ts'
 import { createMemoryData, createMemoryStore } from '../../tests/kit/memory-store.ts'
 import { openSealedMemory } from './sealed-memory.ts'
 
@@ -15,6 +15,21 @@ function localStorageOf(texts: Record<string, string>): Storage {
 }
 
 describe('what is being written', () => {
+  it('is there but what is damaged of it', async () => {
+    const store = createMemoryStore()
+    const first = await openSealedMemory(store, undefined, silentLogger)
+    first.write('draft.a', 'one')
+    first.write('draft.b', 'two')
+    await first.settled()
+    const damaged: Store = {
+      ...store,
+      list: async (prefix) =>
+        (await store.list(prefix)).map((one) => (one.key.endsWith('draft-a') ? { ...one, value: undefined } : one)),
+    }
+    const again = await openSealedMemory(damaged, undefined, silentLogger)
+    expect([again.read('draft.a'), again.read('draft.b')]).toEqual([undefined, 'two'])
+  })
+
   it('is there in the next tab as it was last, whatever was written meanwhile', async () => {
     const data = createMemoryData()
     const memory = await openSealedMemory(createMemoryStore(data), undefined, silentLogger)

@@ -1,4 +1,4 @@
-import type { Logger, Store } from '../../mesh/base/index.ts'
+import { wholeRecords, type Logger, type Store } from '../../mesh/base/index.ts'
 import type { Memory } from '../state/index.ts'
 
 const PREFIX = 'page/memory/'
@@ -20,7 +20,7 @@ export interface SealedMemory extends Memory {
  */
 export async function openSealedMemory(store: Store, old: Storage | undefined, log: Logger): Promise<SealedMemory> {
   await moveIn(store, old)
-  const records = await store.list(PREFIX)
+  const records = wholeRecords(await store.list(PREFIX), log)
   const held = new Map(records.map(({ key, value }) => [key, new TextDecoder().decode(value)]))
   const writing = new Map<string, Promise<void>>()
 

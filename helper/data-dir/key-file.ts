@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { MeshError, messageOf, throwIfAborted, type Random } from '../../mesh/base/index.ts'
 import { SECRET_KEY_BYTES, secretKey, type DeviceKeeper, type SecretKey } from '../../mesh/seal/index.ts'
 import { readPrivate, writePrivate } from './private-files.ts'
+import { syncDirectory } from './sync-directory.ts'
 
 /**
  * The key of this device in a file of its own that only its user may read. What it
@@ -20,7 +21,7 @@ export function createKeyFile(file: string, random: Random): DeviceKeeper {
       throwIfAborted(options?.signal)
       const text = Buffer.from(random.bytes(SECRET_KEY_BYTES)).toString('base64url')
       await writePrivate(file, `${text}\n`)
-      await syncDirectory(dirname(file))
+      await settle(dirname(file))
       return keyOf(text, file)
     },
     async forget(options) {
@@ -28,7 +29,7 @@ export function createKeyFile(file: string, random: Random): DeviceKeeper {
       if ((await readPrivate(file)) === undefined) return
       await blank(file)
       await rm(file, { force: true })
-      await syncDirectory(dirname(file))
+      await settle(dirname(file))
     },
   }
 }
@@ -54,16 +55,10 @@ async function blank(file: string): Promise<void> {
   }
 }
 
-/** A renamed or removed file is so after a power cut too, once its directory is synced. */
-async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return
+/** @throws MeshError `data-dir-unusable` */
+async function settle(directory: string): Promise<void> {
   try {
-    const handle = await open(directory, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await syncDirectory(directory)
   } catch (error) {
     throw new MeshError('data-dir-unusable', `${directory} cannot be written: ${messageOf(error)}.`, { cause: error })
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import {
+  getWhole,
   LEDGER_ALLOWANCE_ENTRIES_PER_DAY,
   MeshError,
   type Clock,
@@ -73,7 +74,7 @@ export function createGuests(ports: GuestsPorts): Guests {
 
   /** Those that were made here, also before a restart; their secrets are known to whoever asked. */
   const readPasses = async (signal: AbortSignal): Promise<readonly Pass[]> => {
-    const bytes = await store.get(PASSES_KEY, { signal })
+    const bytes = await getWhole(store, PASSES_KEY, log, { signal })
     try {
       return z.array(Pass).parse(JSON.parse(new TextDecoder().decode(bytes ?? new TextEncoder().encode('[]'))))
     } catch (error) {

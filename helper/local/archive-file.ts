@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { isMeshError, MeshError, messageOf, type Random } from '../../mesh/base/index.ts'
 import { aboutArchive } from '../../mesh/seal/index.ts'
 import { toHex } from '../../mesh/wire/index.ts'
+import { syncDirectory } from '../data-dir/index.ts'
 
 /** Enough of a file to know that it is an archive: its longest head. */
 const START_BYTES = 2_048
@@ -37,6 +39,8 @@ export async function writeArchive(
       await handle.close()
     }
     await rename(part, file)
+    // without it a power cut may leave no archive after it was said to be written
+    await syncDirectory(dirname(file))
   } catch (error) {
     await rm(part, { force: true })
     throw fileError(error, file, 'written')

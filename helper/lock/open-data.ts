@@ -1,4 +1,11 @@
-import { isMeshError, MeshError, type Clock, type PlatformStore, type Random } from '../../mesh/base/index.ts'
+import {
+  isMeshError,
+  MeshError,
+  type Clock,
+  type Logger,
+  type PlatformStore,
+  type Random,
+} from '../../mesh/base/index.ts'
 import { openVault, type DeviceKeeper, type LockedVault, type OpenVault } from '../../mesh/seal/index.ts'
 import type { Passphrases } from './passphrases.ts'
 
@@ -9,6 +16,7 @@ export interface OpenDataPorts {
   readonly random: Random
   readonly clock: Clock
   readonly passphrases: Passphrases
+  readonly log?: Logger | undefined
 }
 
 /**

@@ -3,7 +3,7 @@ import * as x509 from '@peculiar/x509'
 import { base64url } from 'multiformats/bases/base64'
 import { sha256 } from 'multiformats/hashes/sha2'
 import * as z from 'zod'
-import { MeshError, messageOf, type Clock, type Random, type Store } from '../../mesh/base/index.ts'
+import { getWhole, silentLogger, type Clock, type Logger, type Random, type Store } from '../../mesh/base/index.ts'
 
 const KEY = 'webrtc/certificate'
 const LIFETIME_MS = 10 * 365 * 24 * 60 * 60_000
@@ -16,21 +16,22 @@ export type PeerCertificate = z.output<typeof record>
 /**
  * The certificate browsers pin by the hash in this helper's addresses. Made once
  * for ten years and kept, so that addresses in links and QR codes do not rot: the
- * library's own lasts 14 days. P-256, which Chromium accepts for DTLS.
- * @throws MeshError `storage-corrupt` when the stored one cannot be read
+ * library's own lasts 14 days. P-256, which Chromium accepts for DTLS. One that is
+ * damaged is made anew, and the log is told: links that named it lead here by the others
+ * of their addresses only.
+ * @throws MeshError of the store
  */
 export async function loadPeerCertificate(
-  ports: { readonly store: Store; readonly clock: Clock; readonly random: Random },
+  ports: { readonly store: Store; readonly clock: Clock; readonly random: Random; readonly log?: Logger | undefined },
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<PeerCertificate> {
-  const stored = await ports.store.get(KEY, options)
+  const { log = silentLogger } = ports
+  const stored = await getWhole(ports.store, KEY, log, options)
   if (stored !== undefined) {
     try {
       return record.parse(JSON.parse(new TextDecoder().decode(stored)))
     } catch (error) {
-      throw new MeshError('storage-corrupt', `The certificate of this helper cannot be read: ${messageOf(error)}`, {
-        cause: error,
-      })
+      log.warn('The stored certificate of this helper cannot be read; it is made anew.', { error })
     }
   }
   const made = await makeCertificate(ports.clock.now(), ports.random)

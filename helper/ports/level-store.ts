@@ -2,7 +2,15 @@ import { access, chmod, mkdir, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 import { ClassicLevel } from 'classic-level'
-import { MeshError, messageOf, throwIfAborted, type PlatformStore } from '../../mesh/base/index.ts'
+import {
+  MeshError,
+  messageOf,
+  silentLogger,
+  throwIfAborted,
+  type Logger,
+  type PlatformStore,
+} from '../../mesh/base/index.ts'
+import { mendLevelLogs } from './level-log.ts'
 import { createLevelWriter, type Level } from './level-writer.ts'
 
 // `!` and `~` stand before and after everything a key may contain
@@ -20,15 +28,18 @@ const SEQUENCE_DIGITS = 16
 /**
  * The helper's Store: LevelDB, every write synced to the disk before it resolves.
  * The directory is made 0700 and its files 0600; for that, the umask of the process
- * becomes 0077, because LevelDB makes files later on by itself.
+ * becomes 0077, because LevelDB makes files later on by itself. Its logs are looked
+ * through first, see {@link mendLevelLogs}.
  * @throws MeshError `data-dir-in-use` (another process has it open), `data-dir-unusable`, `storage-corrupt`.
  */
 export async function openLevelStore(
   directory: string,
-  options: { readonly signal?: AbortSignal | undefined } = {},
+  { signal, log = silentLogger }: { readonly signal?: AbortSignal | undefined; readonly log?: Logger } = {},
 ): Promise<PlatformStore> {
-  throwIfAborted(options.signal)
+  throwIfAborted(signal)
   await makePrivate(directory)
+  // nothing else has it open: whoever has holds the lock of the data directory, and looks at the same
+  await mendLevelLogs(directory, log)
   // what is sealed does not get smaller
   const encoding = { keyEncoding: 'utf8', valueEncoding: 'view', compression: false } as const
   const level = new ClassicLevel<string, Uint8Array>(directory, encoding)

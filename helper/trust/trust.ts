@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, type Clock, type Logger, type Random, type Store } from '../../mesh/base/index.ts'
+import { getWhole, messageOf, type Clock, type Logger, type Random, type Store } from '../../mesh/base/index.ts'
 import { writePrivate } from '../data-dir/index.ts'
 import type { TlsPair } from '../door/index.ts'
 import {
@@ -155,7 +155,7 @@ function ownAuthority(options: TrustOptions): Source {
   }
   const refreshLeaf = async (from: Authority): Promise<void> => {
     const names = namesFor(from)
-    leaf ??= await readPair(store, LEAF_KEY)
+    leaf ??= await readPair(options, LEAF_KEY)
     if (leaf === undefined || !isIssuedBy(leaf.cert, from) || isDue(leaf, names, clock.now())) {
       leaf = await issueLeaf(from, names, { nowMs: clock.now(), random })
       await writePair(store, LEAF_KEY, leaf)
@@ -168,7 +168,7 @@ function ownAuthority(options: TrustOptions): Source {
   return {
     state,
     async make() {
-      authority ??= await readPair(store, AUTHORITY_KEY)
+      authority ??= await readPair(options, AUTHORITY_KEY)
       if (authority === undefined) {
         authority = await createAuthority(`${options.label} ${markOf(random)}`, options.addresses(), {
           nowMs: clock.now(),
@@ -182,7 +182,7 @@ function ownAuthority(options: TrustOptions): Source {
       return state()
     },
     async delete() {
-      const was = authority !== undefined || (await store.get(AUTHORITY_KEY)) !== undefined
+      const was = authority !== undefined || (await getWhole(store, AUTHORITY_KEY, log)) !== undefined
       for (const key of [AUTHORITY_KEY, LEAF_KEY]) await store.delete(key)
       await rm(join(dir, PUBLIC_FILE), { force: true })
       authority = undefined
@@ -192,7 +192,7 @@ function ownAuthority(options: TrustOptions): Source {
       return was
     },
     async look() {
-      authority ??= await readPair(store, AUTHORITY_KEY)
+      authority ??= await readPair(options, AUTHORITY_KEY)
       if (authority !== undefined) await refreshLeaf(authority)
     },
   }
@@ -209,8 +209,8 @@ const PAIR =
   /^(-----BEGIN PRIVATE KEY-----[\w\s+/=]+-----END PRIVATE KEY-----)\s+(-----BEGIN CERTIFICATE-----[\w\s+/=]+-----END CERTIFICATE-----)\s*$/
 
 /** A key with its certificate; undefined when there is none, or none that can be read. */
-async function readPair(store: TrustOptions['store'], key: string): Promise<TlsPair | undefined> {
-  const record = await store.get(key)
+async function readPair({ store, log }: TrustOptions, key: string): Promise<TlsPair | undefined> {
+  const record = await getWhole(store, key, log)
   const match = record === undefined ? null : PAIR.exec(new TextDecoder().decode(record))
   return match?.[1] === undefined || match[2] === undefined ? undefined : { key: match[1], cert: match[2] }
 }

@@ -40,7 +40,17 @@ export {
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
 export { randomInt, sortableId, type Random } from './random.ts'
-export { type LogEntry, type PlatformStore, type ReadLogOptions, type Store, type StoreOptions } from './store.ts'
+export { deleteTwice, getTwice, putTwice } from './kept-twice.ts'
+export {
+  type LogEntry,
+  type PlatformStore,
+  type ReadEntry,
+  type ReadLogOptions,
+  type ReadRecord,
+  type Store,
+  type StoreOptions,
+} from './store.ts'
+export { getWhole, wholeEntries, wholeRecords } from './whole.ts'
 export {
   ADDRESSES_MAX,
   ARCHIVE_CHUNK_BYTES,

@@ -1,7 +1,18 @@
 import { generateKeyPairFromSeed, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import { asId, MeshError, messageOf, type DeviceId, type Random, type Store } from '../base/index.ts'
+import {
+  asId,
+  getTwice,
+  isMeshError,
+  MeshError,
+  putTwice,
+  silentLogger,
+  type DeviceId,
+  type Logger,
+  type Random,
+  type Store,
+} from '../base/index.ts'
 
 const KEY = 'identity/key'
 
@@ -13,19 +24,20 @@ export interface DeviceKey {
 }
 
 /**
- * This device's Ed25519 key: read from the store, or made there at first start.
+ * This device's Ed25519 key: read from the store, where it is kept twice, or made there
+ * at first start.
  * @throws MeshError `storage-corrupt` when what is stored is no such key; it is
  * never replaced silently, because a new key would be another device.
  */
 export async function loadDeviceKey(
   store: Store,
   random: Random,
-  options: { signal?: AbortSignal | undefined } = {},
+  { log = silentLogger, signal }: { readonly log?: Logger; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<DeviceKey> {
-  const stored = await store.get(KEY, options)
+  const stored = await keyOfDevice(getTwice(store, KEY, log, { signal }))
   if (stored !== undefined) return deviceKeyFrom(readKey(stored))
   const privateKey = await generateKeyPairFromSeed('Ed25519', random.bytes(32))
-  await store.put(KEY, privateKeyToProtobuf(privateKey), options)
+  await putTwice(store, KEY, privateKeyToProtobuf(privateKey), { signal })
   return deviceKeyFrom(privateKey)
 }
 
@@ -46,16 +58,30 @@ export function isDeviceId(value: string): value is DeviceId {
   }
 }
 
+/** What reading a key of this device gives, with a sentence for who finds it damaged. */
+export async function keyOfDevice<Value>(reading: Promise<Value>): Promise<Value> {
+  try {
+    return await reading
+  } catch (error) {
+    if (!isMeshError(error, 'storage-corrupt')) throw error
+    throw keyDamaged(error)
+  }
+}
+
+function keyDamaged(cause?: unknown): MeshError {
+  const sentence =
+    'The key that this device is known by is damaged, in both places where it is stored. The other devices have what they shared with this one. Remove this device on one of them, move its data away, and join anew.'
+  return new MeshError('storage-corrupt', sentence, { cause })
+}
+
 function readKey(stored: Uint8Array): Ed25519PrivateKey {
   try {
     const key = privateKeyFromProtobuf(stored)
     if (key.type === 'Ed25519') return key
   } catch (error) {
-    throw new MeshError('storage-corrupt', `The key of this device cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    })
+    throw keyDamaged(error)
   }
-  throw new MeshError('storage-corrupt', 'The key of this device is not an Ed25519 key.')
+  throw keyDamaged()
 }
 
 function deviceKeyFrom(privateKey: Ed25519PrivateKey): DeviceKey {

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { asMeshError, MeshError, type DeviceId, type Logger, type Store } from '../base/index.ts'
+import { asMeshError, MeshError, wholeRecords, type DeviceId, type Logger, type Store } from '../base/index.ts'
 import { bytes, decode, deviceId, exactBytes, list, text, whole } from '../wire/index.ts'
 import { verifyBy } from './device-key.ts'
 import { cleanName, NAME_MAX_LENGTH } from './names.ts'
@@ -58,7 +58,7 @@ export async function loadEarlierLists(
 ): Promise<EarlierLists> {
   const own = new Map<DeviceId, EarlierDevice>()
   const keepers = new Map<DeviceId, string>()
-  for (const { key, value } of await store.list(PREFIX, options)) {
+  for (const { key, value } of wholeRecords(await store.list(PREFIX, options), log)) {
     try {
       const { issuer, devices } = await openList(value)
       const active = devices.filter((device) => device.removedAt === null)

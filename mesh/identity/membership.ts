@@ -1,8 +1,10 @@
 import {
   asId,
   createEvents,
+  getTwice,
   isMeshError,
   MeshError,
+  putTwice,
   type Clock,
   type DeviceId,
   type EventSource,
@@ -17,6 +19,7 @@ import { authorize, type Subject } from './authorize.ts'
 import type { DeviceKey } from './device-key.ts'
 import {
   createLedger,
+  dropNewLedger,
   loadLedger,
   personIdOfDevice,
   signCertificate,
@@ -261,7 +264,7 @@ export async function loadMembership(
         checkShown(next.state(), key.id, shown)
       } catch (error) {
         // what is not joined is not kept: whoever answers would fill this disk
-        if (isNew && next !== ledger) await store.dropLog(`ledger/${mesh}`, adoptOptions)
+        if (isNew && next !== ledger) await dropNewLedger(store, mesh, adoptOptions)
         throw error
       }
       if (next === ledger) return
@@ -276,14 +279,27 @@ export async function loadMembership(
 }
 
 async function loadCurrent(ports: MembershipPorts, options: Cancellable): Promise<Ledger | undefined> {
-  const stored = await ports.store.get(CURRENT_KEY, options)
+  const stored = await readCurrent(ports, options)
   if (stored === undefined) return undefined
   const mesh = new TextDecoder().decode(stored)
-  if (!/^[0-9a-f]{64}$/.test(mesh))
-    throw new MeshError('storage-corrupt', 'The record of the mesh of this device cannot be read.')
+  if (!/^[0-9a-f]{64}$/.test(mesh)) throw currentDamaged()
   return loadLedger(ports, asId<MeshId>(mesh), options)
 }
 
+async function readCurrent({ store, log }: MembershipPorts, options: Cancellable): Promise<Uint8Array | undefined> {
+  try {
+    return await getTwice(store, CURRENT_KEY, log, options)
+  } catch (error) {
+    throw isMeshError(error, 'storage-corrupt') ? currentDamaged(error) : error
+  }
+}
+
+function currentDamaged(cause?: unknown): MeshError {
+  const sentence =
+    'Which mesh this device is in is damaged, in both places where it is stored. The other devices have what they shared with this one. Remove this device on one of them, move its data away, and join anew.'
+  return new MeshError('storage-corrupt', sentence, { cause })
+}
+
 function keepCurrent(store: Store, mesh: MeshId, options: Cancellable): Promise<void> {
-  return store.put(CURRENT_KEY, new TextEncoder().encode(mesh), options)
+  return putTwice(store, CURRENT_KEY, new TextEncoder().encode(mesh), options)
 }

@@ -1,6 +1,6 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import * as z from 'zod/mini'
-import { ADDRESSES_MAX, type DeviceId, type Logger, type Store } from '../base/index.ts'
+import { ADDRESSES_MAX, wholeRecords, type DeviceId, type Logger, type Store } from '../base/index.ts'
 import { address, decode, deviceId, encode, list, toHex, whole } from '../wire/index.ts'
 
 const record = z.object({
@@ -38,7 +38,7 @@ export async function loadAddressBook(
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<AddressBook> {
   const book = new Map<DeviceId, Entry>()
-  for (const { key, value } of await store.list('peer/', options)) {
+  for (const { key, value } of wholeRecords(await store.list('peer/', options), log)) {
     try {
       const entry = decode(value, record, { maxBytes: 16_384, what: 'A stored address' })
       book.set(entry.id, { ...entry, proven: entry.proven ?? [] })

@@ -49,15 +49,23 @@ export type UnlockSecret =
   | { readonly kind: 'passphrase'; readonly passphrase: string }
   | { readonly kind: 'passkey'; readonly slot: string; readonly prf: Uint8Array }
 
+/** As they are stored: with a sum, because a wrong bit in a box would look like a wrong passphrase. */
+const storedSchema = z.extend(slotsSchema, { sum: z.optional(exactBytes(32)) })
+
 /** The slots as they are stored. */
 export function encodeKeySlots(slots: KeySlots): Uint8Array {
-  return encode(slots)
+  return encode({ ...slots, sum: sha256(encode(slots)) })
 }
 
-/** @throws MeshError `storage-corrupt` for what is none, or names a cost outside the bounds */
+/** @throws MeshError `storage-corrupt` for what is none, is damaged, or names a cost outside the bounds */
 export function decodeKeySlots(stored: Uint8Array): KeySlots {
   try {
-    return decode(stored, slotsSchema, { maxBytes: KEY_SLOTS_MAX_BYTES, what: 'The record of the locks' })
+    const limits = { maxBytes: KEY_SLOTS_MAX_BYTES, what: 'The record of the locks' }
+    // an earlier version kept it without one
+    const { sum, ...slots } = decode(stored, storedSchema, limits)
+    if (sum !== undefined && toHex(sum) !== toHex(sha256(encode(slots))))
+      throw new MeshError('integrity', 'it is not what it was')
+    return slots
   } catch (error) {
     throw new MeshError('storage-corrupt', `The locks of the stored data cannot be read: ${messageOf(error)}`, {
       cause: error,

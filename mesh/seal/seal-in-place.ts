@@ -25,7 +25,7 @@ export async function sealInPlace(inner: PlatformStore, sealed: Store, options: 
 }
 
 /** One append is one transaction: a sealed log that has an entry has them all. */
-async function sealLog(inner: Store, sealed: Store, log: string, options: StoreOptions): Promise<void> {
+async function sealLog(inner: PlatformStore, sealed: Store, log: string, options: StoreOptions): Promise<void> {
   throwIfAborted(options.signal)
   const isThere = (await sealed.readLog(log, 0, options)).length > 0
   if (!isThere) {

@@ -40,12 +40,46 @@ describe('a sealed store', () => {
     for (const name of ['b', 'c', 'd', 'e']) {
       await expect(store.get(name)).rejects.toMatchObject({ code: 'storage-corrupt', detail: { name } })
     }
-    await expect(store.readLog('b', 0)).rejects.toMatchObject({ code: 'storage-corrupt' })
-    await expect(store.readLog('c', 0)).rejects.toMatchObject({ code: 'storage-corrupt' })
-    await expect(store.list('')).rejects.toMatchObject({ code: 'storage-corrupt' })
+    expect(await store.readLog('b', 0)).toEqual([{ sequence: 1, bytes: undefined }])
+    expect(await store.readLog('c', 0)).toEqual([{ sequence: 1, bytes: undefined }])
+    const read = await store.list('')
+    expect(read.map(({ key: name, value }) => [name, value])).toEqual([
+      ['a', words],
+      ...['b', 'c', 'd', 'e'].map((name) => [name, undefined]),
+    ])
     const other = createSealedStore(inner, await secretKey(random.bytes(32)), random)
     await expect(other.get('a')).rejects.toMatchObject({ code: 'storage-corrupt' })
     expect(await store.get('a')).toEqual(words)
+  })
+
+  test('tells each damaged entry of a log as damaged, and gives all others', async () => {
+    const inner = createMemoryStore()
+    const store = createSealedStore(inner, key, random)
+    const entries = Array.from({ length: 5 }, (_, index) => new Uint8Array([index]))
+    await store.append('log', entries)
+    const stored = inner.data.logs.get('sealed/log') ?? []
+    for (const at of [0, 3]) {
+      const box = stored[at]?.bytes ?? new Uint8Array()
+      box[box.length >> 1] = (box[box.length >> 1] ?? 0) ^ 1
+    }
+    expect((await store.readLog('log', 0)).map(({ sequence, bytes }) => [sequence, bytes?.[0]])).toEqual([
+      [1, undefined],
+      [2, 1],
+      [3, 2],
+      [4, undefined],
+      [5, 4],
+    ])
+    expect((await store.readLog('log', 3, { through: 4 })).map(({ bytes }) => bytes)).toEqual([undefined])
+    expect(await store.append('log', [words])).toBe(6)
+  })
+
+  test('that cannot be read at all still says so, and calls nothing damaged', async () => {
+    const inner = createMemoryStore()
+    const store = createSealedStore(inner, key, random)
+    await store.put('a', words)
+    inner.failReads('storage-failed')
+    await expect(store.list('')).rejects.toMatchObject({ code: 'storage-failed' })
+    await expect(store.get('a')).rejects.toMatchObject({ code: 'storage-failed' })
   })
 
   test('hands writes on in the order of the calls, however long each takes to seal', async () => {
@@ -69,7 +103,7 @@ describe('a sealed store', () => {
     while (release.length < 4) await Promise.resolve().then(() => new Promise(setImmediate))
     for (const go of release.reverse()) go()
     expect((await done)[4]).toEqual(new Uint8Array([2]))
-    expect((await store.readLog('log', 0)).map(({ bytes }) => [...bytes])).toEqual([[1], [2]])
+    expect((await store.readLog('log', 0)).map(({ bytes }) => [...(bytes ?? [])])).toEqual([[1], [2]])
   })
 
   test('one write that fails stops no other', async () => {

@@ -1,4 +1,12 @@
-import { isMeshError, MeshError, throwIfAborted, type Random, type Store, type StoreOptions } from '../base/index.ts'
+import {
+  isMeshError,
+  MeshError,
+  throwIfAborted,
+  type PlatformStore,
+  type Random,
+  type Store,
+  type StoreOptions,
+} from '../base/index.ts'
 import type { SecretKey } from './aead.ts'
 
 /** In front of every record key and log name of sealed data, so that it never meets what is not sealed. */
@@ -11,16 +19,19 @@ export const SEALED_PREFIX = 'sealed/'
  * are. Not authenticated: the order within a log, and that nothing was taken away.
  *
  * Keeps the contract of Store; writes reach the inner store in the order of the calls.
- * @throws MeshError as the inner store does; `storage-corrupt` for what does not open.
+ * What does not open is damaged: told as such in a list or log, whose others are whole.
+ * @throws MeshError as the inner store does; `storage-corrupt` for a record that does not open
  */
-export function createSealedStore(inner: Store, key: SecretKey, random: Random): Store {
+export function createSealedStore(inner: PlatformStore, key: SecretKey, random: Random): Store {
   const inTurn = createTurn()
 
-  const opened = async (place: Place, name: string, box: Uint8Array): Promise<Uint8Array> => {
+  /** Undefined for what does not open. */
+  const openedIfWhole = async (place: Place, name: string, box: Uint8Array): Promise<Uint8Array | undefined> => {
     try {
       return await key.open(box, contextOf(place, name))
     } catch (error) {
-      throw isMeshError(error, 'integrity') ? doesNotOpen(place, name, error) : error
+      if (isMeshError(error, 'integrity')) return undefined
+      throw error
     }
   }
 
@@ -28,7 +39,10 @@ export function createSealedStore(inner: Store, key: SecretKey, random: Random):
     async get(name, options) {
       throwIfAborted(options?.signal)
       const box = await inTurn(undefined, () => inner.get(SEALED_PREFIX + name, options))
-      return box === undefined ? undefined : opened('record', name, box)
+      if (box === undefined) return undefined
+      const value = await openedIfWhole('record', name, box)
+      if (value === undefined) throw doesNotOpen(name)
+      return value
     },
 
     async put(name, value, options) {
@@ -48,7 +62,7 @@ export function createSealedStore(inner: Store, key: SecretKey, random: Random):
       return Promise.all(
         found.map(async ({ key: inside, value }) => {
           const name = inside.slice(SEALED_PREFIX.length)
-          return { key: name, value: await opened('record', name, value) }
+          return { key: name, value: await openedIfWhole('record', name, value) }
         }),
       )
     },
@@ -64,7 +78,7 @@ export function createSealedStore(inner: Store, key: SecretKey, random: Random):
       throwIfAborted(options?.signal)
       const found = await inTurn(undefined, () => inner.readLog(SEALED_PREFIX + log, after, options))
       return Promise.all(
-        found.map(async ({ sequence, bytes }) => ({ sequence, bytes: await opened('log', log, bytes) })),
+        found.map(async ({ sequence, bytes }) => ({ sequence, bytes: await openedIfWhole('log', log, bytes) })),
       )
     },
 
@@ -105,10 +119,8 @@ function nothing(): void {
   // who waits for the turn does not care how it went
 }
 
-function doesNotOpen(place: Place, name: string, cause: unknown): MeshError {
-  const what = place === 'record' ? 'record' : 'entry of the log'
-  return new MeshError('storage-corrupt', `The stored ${what} "${name}" does not open: it was changed or moved.`, {
-    cause,
-    detail: { place, name },
+function doesNotOpen(name: string): MeshError {
+  return new MeshError('storage-corrupt', `The stored record "${name}" does not open: it was changed or moved.`, {
+    detail: { name },
   })
 }

@@ -67,7 +67,7 @@ describe('a vault', () => {
 
     const withoutRecord = createVaultDisk()
     await fill((await open(withoutRecord)).store)
-    withoutRecord.data.records.delete('vault/slots')
+    for (const name of ['vault/slots', 'vault/slots-second']) withoutRecord.data.records.delete(name)
     await expect(open(withoutRecord)).rejects.toMatchObject({ code: 'storage-corrupt' })
   })
 
@@ -85,6 +85,35 @@ describe('a vault', () => {
     })
     const opened = await waiting.unlock({ kind: 'passphrase', passphrase: PASSPHRASE })
     await expectFilled(opened.store)
+  })
+
+  test('outlasts a wrong bit in the record of its locks: the right passphrase is not called wrong', async () => {
+    const disk = createVaultDisk()
+    const vault = await open(disk)
+    await fill(vault.store)
+    await vault.setPassphrase(PASSPHRASE)
+    const whole = disk.data.records.get('vault/slots') ?? new Uint8Array()
+    for (const name of ['vault/slots', 'vault/slots-second']) {
+      for (const at of [3, whole.length >> 1, whole.length - 60]) {
+        const wrong = whole.slice()
+        wrong[at] = (wrong[at] ?? 0) ^ 1
+        disk.data.records.set(name, wrong)
+        const waiting = await locked(disk)
+        await expectFilled((await waiting.unlock({ kind: 'passphrase', passphrase: PASSPHRASE })).store)
+        expect([...disk.data.records].filter(([, value]) => Buffer.from(value).equals(whole))).toHaveLength(2)
+      }
+    }
+  })
+
+  test('opens by no lock that was taken away, also when its record was written once and not twice', async () => {
+    const disk = createVaultDisk()
+    const vault = await open(disk)
+    const before = disk.data.records.get('vault/slots-second')
+    await vault.setPassphrase(PASSPHRASE)
+    // killed between the two
+    disk.data.records.set('vault/slots-second', before ?? new Uint8Array())
+    await locked(disk)
+    expect(disk.data.records.get('vault/slots-second')).toEqual(disk.data.records.get('vault/slots'))
   })
 
   test('takes a passphrase however the keyboard wrote its letters', async () => {

@@ -4,6 +4,7 @@ import {
   MeshError,
   throwIfAborted,
   type Clock,
+  type Logger,
   type PlatformStore,
   type Random,
   type Store,
@@ -30,6 +31,8 @@ import { createSealedStore, SEALED_PREFIX } from './sealed-store.ts'
 import { unlockTries } from './unlock-wait.ts'
 
 const SLOTS_KEY = `${VAULT_PREFIX}slots`
+/** The same once more: without it nothing that is stored opens. */
+const SECOND_SLOTS_KEY = `${VAULT_PREFIX}slots-second`
 
 /** Port: the key that only this device has, kept beside the sealed data. */
 export interface DeviceKeeper {
@@ -49,6 +52,8 @@ export interface VaultPorts {
   readonly clock: Clock
   /** Runs one at a time over everything that has this store open, such as the tabs of a browser. */
   readonly alone: <Value>(work: () => Promise<Value>) => Promise<Value>
+  /** Told when the record of the locks was damaged and came from its second. */
+  readonly log?: Logger | undefined
   /** What a new passphrase slot costs; by default {@link PASSPHRASE_COST}. */
   readonly cost?: PassphraseCost
 }
@@ -109,8 +114,7 @@ export interface LockedVault {
 export async function openVault(ports: VaultPorts, options: StoreOptions = {}): Promise<OpenVault | LockedVault> {
   return ports.alone(async () => {
     throwIfAborted(options.signal)
-    const stored = await ports.inner.get(SLOTS_KEY, options)
-    const slots = stored === undefined ? await begin(ports, options) : decodeKeySlots(stored)
+    const slots = (await readSlots(ports, options)) ?? (await begin(ports, options))
     const own = slots.slots.find((slot) => slot.kind === 'device')
     if (own === undefined) {
       // a lock was set, and the process ended before the key of the device was forgotten
@@ -128,7 +132,7 @@ async function begin(ports: VaultPorts, options: StoreOptions): Promise<KeySlots
   const key = await ports.device.make(options)
   const slot = await deviceSlot(ports.random.bytes(SECRET_KEY_BYTES), key, slotPorts(ports))
   const slots: KeySlots = { version: 1, isSealed: false, slots: [slot] }
-  await ports.inner.put(SLOTS_KEY, encodeKeySlots(slots), options)
+  await writeSlots(ports.inner, slots, options)
   return slots
 }
 
@@ -165,7 +169,7 @@ async function openedVault(
   const store = createSealedStore(ports.inner, await secretKey(storeKey), ports.random)
   if (!slots.isSealed) {
     await sealInPlace(ports.inner, store, options)
-    await ports.inner.put(SLOTS_KEY, encodeKeySlots({ ...slots, isSealed: true }), options)
+    await writeSlots(ports.inner, { ...slots, isSealed: true }, options)
   }
   return createOpenVault(ports, store, storeKey)
 }
@@ -182,7 +186,7 @@ function lockedVault(ports: VaultPorts, slots: KeySlots): LockedVault {
         if (waitMs > 0) throw mustWait(waitMs)
         await tries.begin(options)
         // another tab may have changed the locks since
-        const current = await readSlots(ports.inner, options)
+        const current = await needSlots(ports, options)
         const storeKey = await openSlots(current.slots, secret)
         if (storeKey === undefined) throw wrong(secret)
         await tries.clear(options)
@@ -198,13 +202,13 @@ function createOpenVault(ports: VaultPorts, store: Store, storeKey: Uint8Array):
   const change = (options: StoreOptions, work: (locks: readonly KeySlot[]) => Promise<KeySlot[]>): Promise<void> =>
     ports.alone(async () => {
       throwIfAborted(options.signal)
-      const current = await readSlots(inner, options)
+      const current = await needSlots(ports, options)
       const locks = await work(current.slots.filter((slot) => slot.kind !== 'device'))
       if (locks.length > KEY_SLOTS_MAX) {
         throw new MeshError('conflict', `There are ${String(KEY_SLOTS_MAX)} locks already. Remove one first.`)
       }
       const slots = locks.length > 0 ? locks : [await ownSlot(current, options)]
-      await inner.put(SLOTS_KEY, encodeKeySlots({ ...current, slots }), options)
+      await writeSlots(inner, { ...current, slots }, options)
       if (locks.length > 0) await device.forget(options)
       // the way that was taken away must not be read from the files
       await inner.scrub(options)
@@ -218,7 +222,7 @@ function createOpenVault(ports: VaultPorts, store: Store, storeKey: Uint8Array):
   return {
     state: 'open',
     store,
-    locks: async (options = {}) => locksOf(await readSlots(inner, options)),
+    locks: async (options = {}) => locksOf(await needSlots(ports, options)),
     async setPassphrase(passphrase, options = {}) {
       checkPassphrase(passphrase)
       await change(options, async (locks) => [
@@ -234,10 +238,42 @@ function createOpenVault(ports: VaultPorts, store: Store, storeKey: Uint8Array):
   }
 }
 
-async function readSlots(inner: Store, options: StoreOptions): Promise<KeySlots> {
-  const stored = await inner.get(SLOTS_KEY, options)
-  if (stored === undefined) throw new MeshError('storage-corrupt', 'The record of the locks is gone.')
-  return decodeKeySlots(stored)
+async function needSlots(ports: VaultPorts, options: StoreOptions): Promise<KeySlots> {
+  const slots = await readSlots(ports, options)
+  if (slots === undefined) throw new MeshError('storage-corrupt', 'The record of the locks is gone.')
+  return slots
+}
+
+/** The first counts where it is whole, so that a lock that was taken away stays away. */
+async function readSlots({ inner, log }: VaultPorts, options: StoreOptions): Promise<KeySlots | undefined> {
+  const [first, second] = [await inner.get(SLOTS_KEY, options), await inner.get(SECOND_SLOTS_KEY, options)]
+  try {
+    if (first === undefined && second === undefined) return undefined
+    if (first === undefined) throw new MeshError('storage-corrupt', 'The record of the locks is gone.')
+    const slots = decodeKeySlots(first)
+    const kept = encodeKeySlots(slots)
+    // an earlier version kept it once, and without a sum
+    if (!isSame(first, kept)) await inner.put(SLOTS_KEY, kept, options)
+    if (!isSame(second, kept)) await inner.put(SECOND_SLOTS_KEY, kept, options)
+    return slots
+  } catch (error) {
+    if (!isMeshError(error, 'storage-corrupt') || second === undefined) throw error
+    const slots = decodeKeySlots(second)
+    log?.error('the record of the locks was damaged; it is kept twice, and nothing is lost', { error })
+    await inner.put(SLOTS_KEY, second, options)
+    return slots
+  }
+}
+
+/** Durable in the first place when it resolves, and then in the second. */
+async function writeSlots(inner: PlatformStore, slots: KeySlots, options: StoreOptions): Promise<void> {
+  const stored = encodeKeySlots(slots)
+  await inner.put(SLOTS_KEY, stored, options)
+  await inner.put(SECOND_SLOTS_KEY, stored, options)
+}
+
+function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a?.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
 }
 
 function locksOf({ slots }: KeySlots): readonly LockView[] {

@@ -1,6 +1,16 @@
-import { CHAT_ORDER_MAX, MeshError, type ChatId, type Store } from '../base/index.ts'
+import {
+  CHAT_ORDER_MAX,
+  MeshError,
+  silentLogger,
+  wholeEntries,
+  wholeRecords,
+  type ChatId,
+  type Logger,
+  type Store,
+} from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
 import { orderOf } from './chat-operations.ts'
+import { getChatRecord } from './chat-record.ts'
 import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, draftKey, draftPrefix } from './keys.ts'
 import { decodeOperation, encodeOperation, OPERATION_VERSION, type Operation } from './operations.ts'
 
@@ -16,15 +26,28 @@ interface Cancellable {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Every chat in a store, one after the other; deleted ones are not in it. @throws MeshError of the Store */
-export async function* archivedChats(store: Store, options: Cancellable = {}): AsyncGenerator<ArchivedChat> {
+/** Every chat in a store, one after the other, as far as it is whole; deleted ones are not in it. @throws MeshError of the Store */
+export async function* archivedChats(
+  { store, log: logger }: { readonly store: Store; readonly log: Logger },
+  options: Cancellable = {},
+): AsyncGenerator<ArchivedChat> {
   for (const { key, value } of await store.list(CHAT_PREFIX, options)) {
     if (isDeleted(value)) continue
     const id = chatOfKey(key)
-    const log = (await store.readLog(chatLog(id), 0, options)).map((entry) => entry.bytes)
-    const drafts = (await store.list(draftPrefix(id), options)).map((entry) => entry.value)
-    yield { id, record: value, log, drafts }
+    const log = wholeEntries(chatLog(id), await store.readLog(chatLog(id), 0, options), logger).map(
+      ({ bytes }) => bytes,
+    )
+    const drafts = wholeRecords(await store.list(draftPrefix(id), options), logger).map((entry) => entry.value)
+    yield { id, record: value ?? madeAgain(id, log), log, drafts }
   }
+}
+
+/** In the place of a record that is damaged. */
+function madeAgain(chat: ChatId, log: readonly Uint8Array[]): Uint8Array {
+  const [first] = log
+  const decoded = decodeOperation(first)
+  const at = decoded.kind === 'operation' ? decoded.operation.at : 0
+  return encodeOperation({ v: OPERATION_VERSION, id: chat, at, op: 'chat', chat })
 }
 
 /** How many chats this device has; deleted ones do not count. @throws MeshError of the store */
@@ -32,7 +55,7 @@ export async function countChats(store: Store): Promise<number> {
   return (await store.list(CHAT_PREFIX)).filter(({ value }) => !isDeleted(value)).length
 }
 
-function isDeleted(record: Uint8Array): boolean {
+function isDeleted(record: Uint8Array | undefined): boolean {
   const decoded = decodeOperation(record)
   return decoded.kind === 'operation' && decoded.operation.op === 'deleted'
 }
@@ -46,12 +69,15 @@ function isDeleted(record: Uint8Array): boolean {
 export async function takeChat(
   store: Store,
   chat: ArchivedChat,
-  options: Cancellable & { readonly newId: () => string },
+  options: Cancellable & { readonly newId: () => string; readonly log?: Logger },
 ): Promise<'made' | 'grown' | 'known'> {
   const record = check(chat.record, chat.id)
   if (record !== undefined && record.op !== 'chat') throw notAChat()
-  const known = new Set((await store.readLog(chatLog(chat.id), 0, options)).map((entry) => nameOf(entry.bytes)))
-  const before = await store.get(chatKey(chat.id), options)
+  const held = await store.readLog(chatLog(chat.id), 0, options)
+  const known = new Set(held.flatMap(({ bytes }) => (bytes === undefined ? [] : [nameOf(bytes)])))
+  const kept = await getChatRecord({ store, log: options.log ?? silentLogger }, chat.id, options)
+  // a damaged one is made anew
+  const before = decodeOperation(kept).kind === 'corrupt' ? undefined : kept
   const fresh = chat.log.filter((bytes) => {
     check(bytes, chat.id)
     const name = nameOf(bytes)

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import {
   asMeshError,
   createEvents,
+  getWhole,
   isAbort,
   MeshError,
   type ChatId,
@@ -12,8 +13,9 @@ import {
   type Store,
 } from '../base/index.ts'
 import { decode, encode, text, whole } from '../wire/index.ts'
+import { getChatRecord } from './chat-record.ts'
 import { reconcileChat, startReading, type ChatDocument, type ChatLogState } from './chat-reconcile.ts'
-import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, markKey } from './keys.ts'
+import { chatLog, chatOfKey, CHAT_PREFIX, markKey } from './keys.ts'
 import { MIRRORED_OPEN_MAX, RETRY_FIRST_MS, RETRY_MAX_MS } from './limits.ts'
 import { decodeOperation, OPERATION_VERSION } from './operations.ts'
 
@@ -101,7 +103,7 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
   let ends: readonly (() => void)[] = []
 
   const readMark = async (chat: ChatId): Promise<Session['same']> => {
-    const kept = await store.get(markKey(chat), { signal })
+    const kept = await getWhole(store, markKey(chat), log, { signal })
     if (kept === undefined) return undefined
     try {
       return decode(kept, mark, { maxBytes: MARK_MAX_BYTES, what: 'The mark of a chat' })
@@ -119,7 +121,7 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
   const isUntouched = async (chat: ChatId): Promise<boolean> => {
     const known = await readMark(chat)
     if (known === undefined || known.version !== (await versionOf(chat))) return false
-    if (known.life !== lifeIdOf(await store.get(chatKey(chat), { signal }))) return false
+    if (known.life !== lifeIdOf(await getChatRecord({ store, log }, chat, { signal }))) return false
     return (await store.readLog(chatLog(chat), known.sequence, { signal })).length === 0
   }
 

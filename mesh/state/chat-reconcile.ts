@@ -10,6 +10,7 @@ import {
 } from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
 import { asMade, carriedBy, compareOperations, createLogOrder, orderOf, settleOperations } from './chat-operations.ts'
+import { getChatRecord } from './chat-record.ts'
 import { isEntryIdOf, markIn } from './entry-id.ts'
 import { chatKey, chatLog, draftPrefix } from './keys.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
@@ -102,7 +103,7 @@ export async function reconcileChat(
 ): Promise<Reconciled> {
   const { store } = ports
   const { chat } = held
-  const record = await store.get(chatKey(chat), options)
+  const record = await getChatRecord(ports, chat, options)
   const here = record === undefined ? undefined : lifeIn(record, chat)
   if ((here?.id ?? '') !== held.life) {
     held.life = here?.id ?? ''
@@ -135,7 +136,7 @@ export async function reconcileChat(
   const { taken, refused } = await takeArrivals(ports, came, held, options)
   const isNew = last.operation.id !== here?.id
   if (isNew || taken) {
-    const now = await store.get(chatKey(chat), options)
+    const now = await getChatRecord(ports, chat, options)
     const life = now && lifeIn(now, chat)
     // deleted in the middle: the next pass sees to it
     if (life?.op === 'deleted' && life.id !== here?.id) return { toDocument: false, toStore: true }
@@ -167,7 +168,8 @@ async function readFresh(
   for (const { sequence, bytes } of await store.readLog(chatLog(held.chat), held.sequence, options)) {
     held.sequence = sequence
     const decoded = decodeOperation(bytes)
-    if (decoded.kind !== 'operation') continue
+    // what is damaged comes back out of the document
+    if (bytes === undefined || decoded.kind !== 'operation') continue
     const placed = held.inLogOrder(decoded.operation)
     const made = asMade(placed)
     if (made?.operation.chat !== held.chat) continue

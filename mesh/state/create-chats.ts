@@ -11,15 +11,27 @@ import {
   type Logger,
   type MessageId,
   type Random,
+  type ReadRecord,
   type Store,
 } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import { createAnswerWriter, type AnswerEnd, type LiveWriter } from './answer-writer.ts'
 import { asMade, createChatOperations, createLogOrder, type ChatOperations, type ChatPlace } from './chat-operations.ts'
+import { getChatRecord } from './chat-record.ts'
 import type { AnswerWriter, ChatChange, Chats, ChatsHealth, UnbegunAnswer } from './chats.ts'
 import { entryId, markOf } from './entry-id.ts'
 import { exportJson, exportMarkdown } from './export.ts'
-import { chatKey, chatLog, chatOfKey, CHAT_PREFIX, draftKey, draftOfKey, draftPrefix, DRAFT_PREFIX } from './keys.ts'
+import {
+  chatKey,
+  chatLog,
+  chatOfKey,
+  CHAT_PREFIX,
+  draftKey,
+  draftOfKey,
+  draftPrefix,
+  DRAFT_PREFIX,
+  markKey,
+} from './keys.ts'
 import { PARALLEL_READS, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 import { decodeOperation, encodeOperation, OPERATION_VERSION, type Operation } from './operations.ts'
 import { foldChat, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
@@ -118,7 +130,7 @@ export async function createChats(
 
   // ---- reading ----
 
-  const read = (bytes: Uint8Array, where: string): Operation | undefined => {
+  const read = (bytes: Uint8Array | undefined, where: string): Operation | undefined => {
     const decoded = decodeOperation(bytes)
     if (decoded.kind === 'operation') return decoded.operation
     if (counted.has(where)) return undefined
@@ -135,7 +147,7 @@ export async function createChats(
     return undefined
   }
 
-  const openChat = (chat: ChatId, record: Uint8Array): OpenChat | undefined => {
+  const openChat = (chat: ChatId, record: Uint8Array | undefined): OpenChat | undefined => {
     const operation = read(record, chatKey(chat))
     if (operation?.op === 'deleted') return undefined
     const life = operation?.id ?? ''
@@ -181,14 +193,22 @@ export async function createChats(
       if (entry.sequence <= chat.sequence) continue
       chat.sequence = entry.sequence
       const operation = read(entry.bytes, `${name} ${String(entry.sequence)}`)
+      if (entry.bytes === undefined) await compareAgain(chat.id)
       take(chat, operation && chat.inLogOrder(operation))
     }
     return entries.length > 0
   }
 
-  const draftsFrom = (
-    records: readonly { key: string; value: Uint8Array }[],
-  ): Map<ChatId, Map<MessageId, DraftText>> => {
+  /** Where the chat is shared, its document may have what is damaged in its log. */
+  const compareAgain = async (chat: ChatId): Promise<void> => {
+    try {
+      await store.delete(markKey(chat))
+    } catch (error) {
+      log.info('a chat with something damaged is compared with its document later', { chat, error })
+    }
+  }
+
+  const draftsFrom = (records: readonly ReadRecord[]): Map<ChatId, Map<MessageId, DraftText>> => {
     const byChat = new Map<ChatId, Map<MessageId, DraftText>>()
     for (const { key, value } of records) {
       const place = draftOfKey(key)
@@ -206,7 +226,7 @@ export async function createChats(
   }
 
   const refreshOne = async (id: ChatId): Promise<void> => {
-    const record = await store.get(chatKey(id), { signal })
+    const record = await getChatRecord({ store, log }, id, { signal })
     const chat = record === undefined ? undefined : openChat(id, record)
     const deleted = record === undefined || isTombstone(record)
     if (chat === undefined || deleted) {
@@ -585,7 +605,7 @@ export async function createChats(
   }
 }
 
-function isTombstone(record: Uint8Array): boolean {
+function isTombstone(record: Uint8Array | undefined): boolean {
   const decoded = decodeOperation(record)
   return decoded.kind === 'operation' && decoded.operation.op === 'deleted'
 }

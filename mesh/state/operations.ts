@@ -180,7 +180,8 @@ export function encodeOperation(operation: Operation): Uint8Array {
 }
 
 /** Reads an entry. Never throws: bytes from a disk may be anything. */
-export function decodeOperation(entry: Uint8Array): Decoded {
+export function decodeOperation(entry: Uint8Array | undefined): Decoded {
+  if (entry === undefined) return { kind: 'corrupt', reason: 'damaged' }
   if (entry.byteLength > ENTRY_MAX_BYTES)
     return { kind: 'corrupt', reason: `entry of ${String(entry.byteLength)} bytes` }
   let value: unknown

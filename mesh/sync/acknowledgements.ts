@@ -2,8 +2,10 @@ import * as z from 'zod/mini'
 import {
   asMeshError,
   createEvents,
+  getWhole,
   SYNC_HAVE_PAUSE_MS,
   SYNC_HAVE_REWRITE_BYTES,
+  wholeEntries,
   type Clock,
   type DeviceId,
   type EventSource,
@@ -88,10 +90,10 @@ export function createAcknowledgements({ store, clock, log, mayKeep }: Acknowled
       cancel: undefined,
       writing: Promise.resolve(),
     }
-    const stored = await store.get(recordOf(document.key))
+    const stored = await getWhole(store, recordOf(document.key), log)
     if (stored !== undefined)
       for (const row of decode(stored, savedRows, { ...LIMITS, what: 'What devices hold' })) takeIn(known, row)
-    for (const { bytes } of await store.readLog(logOf(document.key), 0)) {
+    for (const { bytes } of wholeEntries(logOf(document.key), await store.readLog(logOf(document.key), 0), log)) {
       known.loggedBytes += bytes.byteLength
       for (const row of readLogged(bytes)) takeIn(known, row)
     }

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import {
   asMeshError,
+  getWhole,
   SYNC_BUDGET_BURST_BYTES,
   SYNC_BUDGET_BYTES_PER_DAY,
   SYNC_BUDGET_BYTES_PER_S,
@@ -65,7 +66,7 @@ export async function loadBudgets(
   const bursts = new Map<string, Bucket>()
   let cancelSave: (() => void) | undefined
 
-  const stored = await store.get(KEY, options)
+  const stored = await getWhole(store, KEY, log, options)
   if (stored !== undefined) {
     try {
       for (const [payer, level, at] of decode(stored, saved, { maxBytes: SAVED_MAX_BYTES, what: 'The budgets' }))

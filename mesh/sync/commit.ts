@@ -1,6 +1,7 @@
 import type { DeviceId } from '../base/index.ts'
 import type { ContentChange } from './content.ts'
 import { logEntry } from './log-entry.ts'
+import { landStranded } from './landing.ts'
 import { grownBy } from './log-growth.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
@@ -32,6 +33,7 @@ export async function commit(state: ReplicaState, staged: readonly Staged[], opt
   const bytes = entries.reduce((sum, entry) => sum + entry.byteLength, 0)
   state.grown = grownBy(state.grown, envelopes, bytes)
   state.unforgotten = grownBy(state.unforgotten, envelopes, bytes)
+  landStranded(state)
   show(state, staged)
 }
 

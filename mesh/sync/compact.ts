@@ -11,6 +11,7 @@ import { hollow, type Envelope } from './envelope.ts'
 import { createHollowing } from './hollowing.ts'
 import { logEntry, readLogEntry } from './log-entry.ts'
 import { NO_GROWTH } from './log-growth.ts'
+import { mendIfDamaged } from './mending.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
 import { sealSnapshot } from './snapshots.ts'
@@ -47,7 +48,10 @@ function enoughBytes(snapshotBytes: number): number {
  * @throws MeshError `storage-full`, `storage-failed`; what was in force stays so
  */
 export async function saveSnapshot(state: ReplicaState, options: Options): Promise<void> {
-  await state.log.save(await partsNow(state, options), state.unforgotten, options)
+  const { index, content } = await partsNow(state, options)
+  // what is stranded is found by reading the log
+  const parts = { ...(state.stranded.length > 0 ? {} : { index }), ...(content === undefined ? {} : { content }) }
+  await state.log.save(parts, state.unforgotten, options)
   state.grown = NO_GROWTH
 }
 
@@ -95,12 +99,13 @@ async function rewrite(state: ReplicaState, options: Options): Promise<void> {
   const places = new Map<number, number[]>()
   /** Where what an old snapshot covered ends in the new log. */
   const movedTo = new Map<number, number>()
-  const all = (await log.read(0, options)).map(({ sequence: position, bytes }) => {
-    const logged = readLogEntry(bytes)
-    return {
-      position,
-      logged: logged !== undefined && isInForce(state, logged.envelope, position) ? logged : undefined,
-    }
+  const entries = await log.read(0, options)
+  await mendIfDamaged(state, options)
+  const strandedAt = new Set(state.stranded.map(({ position }) => position))
+  const all = entries.map(({ sequence: position, bytes }) => {
+    const logged = bytes === undefined ? undefined : readLogEntry(bytes)
+    const isKept = logged !== undefined && (strandedAt.has(position) || isInForce(state, logged.envelope, position))
+    return { position, logged: isKept ? logged : undefined }
   })
   const isHollow = createHollowing(
     state,
@@ -110,18 +115,22 @@ async function rewrite(state: ReplicaState, options: Options): Promise<void> {
     if (logged !== undefined) {
       const { envelope, checked } = logged
       kept.push(logEntry(isHollow(envelope) ? hollow(envelope) : envelope, checked))
-      const own = places.get(envelope.chain) ?? []
-      own.push(kept.length)
-      places.set(envelope.chain, own)
+      if (!strandedAt.has(position)) {
+        const own = places.get(envelope.chain) ?? []
+        own.push(kept.length)
+        places.set(envelope.chain, own)
+      }
     }
     movedTo.set(position, kept.length)
   }
   const undo = move(state, places, kept.length)
   try {
-    const parts = await partsNow(state, options)
+    const { index, ...parts } = await partsNow(state, options)
     const old = parts.content === undefined ? await log.part('content', options) : undefined
     const carried = old === undefined ? {} : { content: { ...old, through: movedTo.get(old.through) ?? 0 } }
-    await log.rewrite(kept, { ...carried, ...parts }, options)
+    const heads = strandedAt.size > 0 ? {} : { index }
+    await log.rewrite(kept, { ...carried, ...parts, ...heads }, options)
+    state.stranded = state.stranded.map((one) => ({ ...one, position: movedTo.get(one.position) ?? 0 }))
   } catch (error) {
     undo()
     throw error

@@ -21,6 +21,8 @@ export interface Content {
   batch(work: () => void): void
   /** Adds the entries of the next envelope of a chain, but those erased meanwhile. */
   add(chain: Chain, sequence: number, from: number, entries: readonly UpdateEntry[], change: ContentChange): void
+  /** Shows an entry whose chain is not whole up to it; it is added when its turn comes. */
+  strand(entry: StoredEntry, change: ContentChange): void
   /** The next envelope of a chain was erased whole. */
   skip(chain: Chain, sequence: number, from: number, count: number): void
   erase(ranges: readonly ClockRange[], change: ContentChange): void
@@ -44,6 +46,7 @@ export function createContent(
   const map = doc.getMap<Uint8Array>(kind.root)
   const view = kind.createView(clock)
   const applied = new Map<number, number>(saved?.applied)
+  const stranded = new Set<string>()
 
   const stored = (key: string, bytes: Uint8Array, chain: Chain, place: number): StoredEntry => ({
     key,
@@ -56,6 +59,7 @@ export function createContent(
     const key = entryKey(chain.number, place)
     const bytes = map.get(key)
     if (bytes === undefined) return
+    stranded.delete(key)
     for (const id of view.add(stored(key, bytes, chain, place))) {
       change.added.add(id)
       change.erased.delete(id)
@@ -93,6 +97,12 @@ export function createContent(
   if (saved !== undefined) load(saved)
 
   const erase: Content['erase'] = (ranges, change) => {
+    for (const key of stranded) {
+      const place = entryPlace(key)
+      if (place === undefined || !ranges.some((range) => isWithin(range, place))) continue
+      stranded.delete(key)
+      hide(key, change)
+    }
     const here = ranges.flatMap(present)
     if (here.length === 0) return
     Y.applyUpdate(doc, encodeDeletes(here))
@@ -115,6 +125,11 @@ export function createContent(
       if (gone.length > 0)
         Y.applyUpdate(doc, encodeDeletes(gone.map(([first, count]) => ({ chain: chain.number, clock: first, count }))))
     },
+    strand(entry, change) {
+      if (view.visible.has(entry.key)) return
+      stranded.add(entry.key)
+      for (const id of view.add(entry)) change.added.add(id)
+    },
     skip(chain, sequence, from, count) {
       Y.applyUpdate(doc, encodeGap({ chain: chain.number, clock: from, count }))
       applied.set(chain.number, sequence)
@@ -129,4 +144,8 @@ export function createContent(
       ),
     save: () => ({ state: Y.encodeStateAsUpdate(doc), applied: [...applied] }),
   }
+}
+
+function isWithin(range: ClockRange, { chain, clock }: ClockRange): boolean {
+  return chain === range.chain && clock >= range.clock && clock < range.clock + range.count
 }

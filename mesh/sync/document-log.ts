@@ -1,5 +1,16 @@
 import * as z from 'zod/mini'
-import { MeshError, messageOf, type LogEntry, type Logger, type ReadLogOptions, type Store } from '../base/index.ts'
+import {
+  deleteTwice,
+  getTwice,
+  isMeshError,
+  MeshError,
+  messageOf,
+  putTwice,
+  type Logger,
+  type ReadEntry,
+  type ReadLogOptions,
+  type Store,
+} from '../base/index.ts'
 import { digest } from '../seal/index.ts'
 import { decode, encode, exactBytes, whole } from '../wire/index.ts'
 import { NO_GROWTH, type LogGrowth } from './log-growth.ts'
@@ -23,8 +34,12 @@ export type PartName = 'index' | 'content'
 export interface DocumentLog {
   /** Appends, all or none; resolves to the place of the first once durable. */
   append(entries: readonly Uint8Array[], options: Options): Promise<number>
-  /** Entries after a place, up to another when one is given. */
-  read(after: number, options: ReadLogOptions): Promise<LogEntry[]>
+  /** Entries after a place, up to another when one is given; those without bytes are damaged. */
+  read(after: number, options: ReadLogOptions): Promise<ReadEntry[]>
+  /** Places of the damaged ones that were read since it was asked last. */
+  takeDamaged(): readonly number[]
+  /** No snapshot of the heads is in force any more. */
+  forgetIndex(options: Options): Promise<void>
   /** A snapshot, or undefined when there is none or it does not read back as it was written. */
   part(name: PartName, options: Options): Promise<SavedPart | undefined>
   /** Puts snapshots in force, and notes how much the log has grown by then since it was written anew. */
@@ -60,17 +75,17 @@ export async function openDocumentLog(
   options: Options,
 ): Promise<DocumentLog> {
   const recordKey = `sync/document/${key}`
-  const stored = await store.get(recordKey, options)
-  let pointer: Pointer =
-    stored === undefined
-      ? { generation: 1, index: null, content: null, unforgotten: NO_GROWTH, rewrittenBytes: 0 }
-      : decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
+  let pointer = (await readPointer({ store, log }, recordKey, options)) ?? {
+    ...{ generation: 1, index: null, content: null },
+    ...{ unforgotten: NO_GROWTH, rewrittenBytes: 0 },
+  }
+  let damaged: number[] = []
 
   const logName = (generation: number): string => `sync/document/${key}/log-${String(generation)}`
   const partName = (name: PartName, number: number): string => `sync/document/${key}/${name}-${String(number)}`
 
   const readPart = async (name: PartName, number: number, given: Options): Promise<Uint8Array> =>
-    joined((await store.readLog(partName(name, number), 0, given)).map((entry) => entry.bytes))
+    joined((await store.readLog(partName(name, number), 0, given)).flatMap((entry) => entry.bytes ?? []))
 
   /** Writes a snapshot beside the one in force and reads it back. */
   const writePart = async (name: PartName, part: SavedPart, given: Options): Promise<Pointer['index']> => {
@@ -90,7 +105,7 @@ export async function openDocumentLog(
   /** Nothing is appended to a log that may not be the one in force after a restart. */
   const makeSure = async (given: Options): Promise<void> => {
     if (!unsure) return
-    await store.put(recordKey, encode(pointer), given)
+    await putTwice(store, recordKey, encode(pointer), given)
     unsure = false
   }
 
@@ -106,7 +121,7 @@ export async function openDocumentLog(
     await makeSure(given)
     const before = pointer
     unsure = true
-    await store.put(recordKey, encode(next), given)
+    await putTwice(store, recordKey, encode(next), given)
     unsure = false
     pointer = next
     for (const name of ['index', 'content'] as const) {
@@ -132,7 +147,19 @@ export async function openDocumentLog(
       const last = await store.append(logName(pointer.generation), entries, given)
       return last - entries.length + 1
     },
-    read: (after, given) => store.readLog(logName(pointer.generation), after, given),
+    async read(after, given) {
+      const entries = await store.readLog(logName(pointer.generation), after, given)
+      for (const { sequence, bytes } of entries) if (bytes === undefined) damaged.push(sequence)
+      return entries
+    },
+    takeDamaged() {
+      const found = damaged
+      damaged = []
+      return found
+    },
+    async forgetIndex(given) {
+      if (pointer.index !== null) await putInForce({ ...pointer, index: null }, given)
+    },
     async part(name, given) {
       const part = pointer[name]
       if (part === null) return undefined
@@ -152,32 +179,54 @@ export async function openDocumentLog(
       const back = await store.readLog(logName(generation), 0, given)
       const kept =
         back.length === entries.length &&
-        back.every(({ sequence, bytes }, index) => sequence === index + 1 && equal(bytes, entries[index]))
+        back.every(({ sequence, bytes }, index) => sequence === index + 1 && equal(entries[index], bytes))
       if (!kept) throw notKept()
       // snapshots that do not come along would name places of the old log
       const rewrittenBytes = entries.reduce((sum, entry) => sum + entry.byteLength, 0)
       const empty = { generation, index: null, content: null, unforgotten: NO_GROWTH, rewrittenBytes }
       const next = await withParts(empty, parts, given)
       await putInForce(next, given)
+      damaged = []
     },
   }
 }
 
+/** The record of a document; undefined where there is none, or none that can be read. */
+async function readPointer(
+  { store, log }: { readonly store: Store; readonly log: Logger },
+  key: string,
+  options: Options,
+): Promise<Pointer | undefined> {
+  try {
+    const stored = await getTwice(store, key, log, options)
+    if (stored === undefined) return undefined
+    return decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
+  } catch (error) {
+    if (!isMeshError(error, 'storage-corrupt')) throw error
+    // both: everything of it is fetched again, by a log that begins anew
+    log.error('the record of a document is damaged; it is asked for again where other devices have it', { key, error })
+    return undefined
+  }
+}
+
 /** Forgets the log of a document, its snapshots and its record. @throws MeshError of the store */
-export async function dropDocumentLog(store: Store, key: string, options: Options): Promise<void> {
+export async function dropDocumentLog(
+  ports: { readonly store: Store; readonly log: Logger },
+  key: string,
+  options: Options,
+): Promise<void> {
   const recordKey = `sync/document/${key}`
-  const stored = await store.get(recordKey, options)
-  const { generation, index, content } =
-    stored === undefined
-      ? { generation: 1, index: null, content: null }
-      : decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
+  const { store } = ports
+  const { generation, index, content } = (await readPointer(ports, recordKey, options)) ?? {
+    ...{ generation: 1, index: null, content: null },
+  }
   for (const one of [generation, generation - 1]) await store.dropLog(`${recordKey}/log-${String(one)}`, options)
   for (const [name, part] of Object.entries({ index, content })) {
     if (part === null) continue
     for (const one of [part.number, part.number - 1])
       await store.dropLog(`${recordKey}/${name}-${String(one)}`, options)
   }
-  await store.delete(recordKey, options)
+  await deleteTwice(store, recordKey, options)
 }
 
 function notKept(): MeshError {
@@ -201,8 +250,8 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
   return whole
 }
 
-function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  if (b === undefined || a.byteLength !== b.byteLength) return false
+function equal(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined || a.byteLength !== b.byteLength) return false
   // a plain loop: these are megabytes
   for (let index = 0; index < a.byteLength; index++) if (a[index] !== b[index]) return false
   return true

@@ -48,6 +48,8 @@ export interface Document {
    */
   erase(ids: readonly string[], options?: Options): Promise<void>
   readonly changes: EventSource<DocumentChange>
+  /** True while something of it is damaged here and did not come back from another device. */
+  isDamaged(): boolean
   /** Stops keeping it in memory; it is still stored and synchronised. */
   close(): void
 }

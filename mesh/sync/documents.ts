@@ -61,6 +61,8 @@ export interface Documents {
   /** Whether this device may keep a document of that name: its scope, and that there may be one. */
   mayTake(name: DocumentName): boolean
   holds(key: string): boolean
+  /** Entries of a document were found damaged, by its key: other devices are to be asked for it again. */
+  readonly damages: EventSource<string>
   /** The document is kept no more: its key. */
   readonly dropped: EventSource<string>
   /** There may be a place again for a document that found none. */
@@ -78,7 +80,7 @@ interface Loaded {
 
 /** The documents of this device's store. */
 export async function createDocuments(ports: SyncPorts, options: Options = {}): Promise<Documents> {
-  const { store, writers, signer, log, clock } = ports
+  const { writers, signer, log, clock } = ports
   const quarantines = await loadQuarantines(ports, options)
   const names = await loadNames(ports, options)
   const budgets = await loadBudgets(ports, options)
@@ -91,6 +93,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   }
   const changes = createEvents<StoredEvent>(onError)
   const dropped = createEvents<string>(onError)
+  const damages = createEvents<string>(onError)
 
   const mayKeep = (device: DeviceId, scope: ScopeId): boolean =>
     writers.mayRead(device, scope) || writers.mayStore(device, scope)
@@ -105,13 +108,19 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
     const onStored = (replica: Replica, from: DeviceId, envelopes: StoredEvent['envelopes']): void => {
       changes.emit({ replica, from, envelopes })
     }
-    const given = { ports, quarantines, budgets, absences, waitingTotals, place, onStored, stopped: stopped.signal }
+    const onDamaged = (): void => {
+      damages.emit(key)
+    }
+    const given = {
+      ...{ ports, quarantines, budgets, absences, waitingTotals, place },
+      ...{ onStored, onDamaged, stopped: stopped.signal },
+    }
     const replica = await openReplica(name, given, {})
     // named by an earlier version for an offer alone, or by a write that a power cut stopped
-    if (names.has(key) && replica.vector().size === 0) {
+    if (names.has(key) && replica.vector().size === 0 && !replica.isDamaged()) {
       await names.forget(key, {})
       dropped.emit(key)
-    }
+    } else if (replica.vector().size > 0) await names.restore(name, {})
     return replica
   }
 
@@ -169,7 +178,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
     else if (clock.now() - since > SYNC_OVER_MS && (replicas.get(key)?.users ?? 0) === 0) {
       await names.forget(key, {})
       replicas.delete(key)
-      await dropDocumentLog(store, key, {})
+      await dropDocumentLog(ports, key, {})
       await dropLateComings(ports, key, {})
       dropped.emit(key)
     }
@@ -219,6 +228,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   return {
     self: signer.id,
     changes,
+    damages,
     dropped,
     places: names.places,
     mayKeep,

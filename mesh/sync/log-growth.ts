@@ -11,6 +11,15 @@ export interface LogGrowth {
 /** No growth. */
 export const NO_GROWTH: LogGrowth = { envelopes: 0, bytes: 0, erasing: 0 }
 
+/** Both together. */
+export function addedTo(growth: LogGrowth, more: LogGrowth): LogGrowth {
+  return {
+    envelopes: growth.envelopes + more.envelopes,
+    bytes: growth.bytes + more.bytes,
+    erasing: growth.erasing + more.erasing,
+  }
+}
+
 /** The growth with envelopes added that take so many bytes of the log. */
 export function grownBy(growth: LogGrowth, envelopes: readonly Envelope[], bytes: number): LogGrowth {
   return {

@@ -109,7 +109,7 @@ async function* readRun(
 ): AsyncGenerator<Envelope, void, undefined> {
   const first = run[0]?.position ?? 0
   const through = run.at(-1)?.position ?? first
-  const entries = new Map<number, Uint8Array>()
+  const entries = new Map<number, Uint8Array | undefined>()
   for (const { sequence, bytes } of await log.read(first - 1, { ...options, through })) entries.set(sequence, bytes)
   for (const { chain, sequence, position } of run) {
     const bytes = entries.get(position)

@@ -4,6 +4,7 @@ import {
   MeshError,
   SYNC_DOCUMENTS_OWN_MAX,
   SYNC_DOCUMENTS_PER_PERSON_MAX,
+  wholeRecords,
   type DeviceId,
   type EventSource,
 } from '../base/index.ts'
@@ -33,6 +34,8 @@ export interface NameList {
   claim(name: DocumentName, author: DeviceId, options: Options): Promise<void>
   /** It holds something, whoever wrote it first. @throws MeshError of the store */
   confirm(key: string, options: Options): Promise<void>
+  /** It holds something and was named: that was damaged. @throws MeshError of the store */
+  restore(name: DocumentName, options: Options): Promise<void>
   /** It holds nothing. @throws MeshError of the store */
   forget(key: string, options: Options): Promise<void>
   /** When it was first seen that nobody reads it any more, ms since 1970. */
@@ -69,7 +72,7 @@ export async function loadNames(
   const places = createEvents<void>((error) => {
     log.error('a listener of the list of documents failed', { error })
   })
-  for (const { value } of await store.list(PREFIX, options)) {
+  for (const { value } of wholeRecords(await store.list(PREFIX, options), log)) {
     const { by, overSince, ...name } = decode(value, saved, { maxBytes: 1_024, what: 'The name of a document' })
     names.set(documentKey(name), { name, by, overSince })
     count(by, 1)
@@ -117,6 +120,10 @@ export async function loadNames(
     async confirm(key, how) {
       const named = names.get(key)
       if (named !== undefined && named.by === undefined) await put(key, { ...named, by: null }, how)
+    },
+    async restore(name, how) {
+      const key = documentKey(name)
+      if (!names.has(key)) await put(key, { name, by: null, overSince: undefined }, how)
     },
     async forget(key, how) {
       const named = names.get(key)

@@ -63,7 +63,7 @@ export async function proofOf(
     const position = state.chains.get(place.chain)?.positions[place.sequence - 1]
     if (position === undefined) return undefined
     const [entry] = await state.log.read(position - 1, { ...options, through: position })
-    const envelope = entry === undefined ? undefined : readLogEntry(entry.bytes)?.envelope
+    const envelope = entry?.bytes === undefined ? undefined : readLogEntry(entry.bytes)?.envelope
     if (envelope === undefined) return undefined
     const { bytes } = hollow(envelope)
     sizeBytes += bytes.byteLength

@@ -162,7 +162,16 @@ export async function readDocuments(channel: ReaderChannel, ports: ReaderPorts, 
       for (const one of wanted.values()) if (one.hasTakeable(peer)) askAgain(one)
     })
   }
-  const stops = [rights.subscribe(again), documents.places.subscribe(again), documents.changes.subscribe(onStored)]
+  const onDamaged = (key: string): void => {
+    const replica = wanted.get(key)
+    if (replica !== undefined) inBackground(want(replica, undefined), 'a damaged document could not be asked for again')
+  }
+  const stops = [
+    rights.subscribe(again),
+    documents.places.subscribe(again),
+    documents.changes.subscribe(onStored),
+    documents.damages.subscribe(onDamaged),
+  ]
 
   const onFrame = async (frame: SourceFrame): Promise<void> => {
     if (frame.type === 'offers') {

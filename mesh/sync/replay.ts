@@ -1,4 +1,4 @@
-import type { LogEntry } from '../base/index.ts'
+import type { ReadEntry } from '../base/index.ts'
 import { examine, violationOf } from './admit.ts'
 import { addEnvelope } from './commit.ts'
 import type { ContentChange } from './content.ts'
@@ -17,10 +17,12 @@ const AT_ONCE = 256
  * that was never looked at goes through the decoder now; its author is quarantined
  * when it breaks the rules.
  */
-export async function replay(state: ReplicaState, log: readonly LogEntry[], options: Options): Promise<ContentChange> {
+export async function replay(state: ReplicaState, log: readonly ReadEntry[], options: Options): Promise<ContentChange> {
   const change: ContentChange = { added: new Set(), erased: new Set() }
   for (let start = 0; start < log.length; start += AT_ONCE) {
-    const logged = log.slice(start, start + AT_ONCE).flatMap(({ bytes }) => readLogEntry(bytes) ?? [])
+    const logged = log
+      .slice(start, start + AT_ONCE)
+      .flatMap(({ bytes }) => (bytes === undefined ? [] : (readLogEntry(bytes) ?? [])))
     await replayPart(state, logged, change, options)
   }
   return change
@@ -51,13 +53,23 @@ function isOf({ key, chains, content }: ReplicaState, { head, chain: number }: E
 
 async function readContent(
   state: ReplicaState,
+  logged: LoggedEnvelope,
+  options: Options,
+): Promise<readonly UpdateEntry[] | undefined> {
+  const { chain, head } = logged.envelope
+  if (state.content === undefined || state.content.applied(chain) >= head.sequence) return undefined
+  return readEntries(state, logged, options)
+}
+
+/** The entries of an envelope of the log; undefined where it is hollow, there is no key, or its author broke the rules. */
+export async function readEntries(
+  state: ReplicaState,
   { checked, envelope }: LoggedEnvelope,
   options: Options,
 ): Promise<readonly UpdateEntry[] | undefined> {
-  const { name, ports, content } = state
+  const { name, ports } = state
   const epoch = ports.keyring.get(name.scope, envelope.head.epoch)
   if (envelope.box === undefined || epoch === undefined) return undefined
-  if (content === undefined || content.applied(envelope.chain) >= envelope.head.sequence) return undefined
   if (checked) return trusted(envelope, epoch)
   return examineOrQuarantine(state, envelope, epoch, options)
 }

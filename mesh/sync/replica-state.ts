@@ -6,6 +6,7 @@ import type { DeclinedChains } from './declined.ts'
 import type { DocumentChange, DocumentName } from './document.ts'
 import type { DocumentLog } from './document-log.ts'
 import type { Envelope } from './envelope.ts'
+import type { Stranded } from './heads.ts'
 import type { KindDescriptor } from './kinds.ts'
 import type { LateComings } from './late.ts'
 import type { LogGrowth } from './log-growth.ts'
@@ -33,7 +34,14 @@ export interface ReplicaState {
   readonly log: DocumentLog
   readonly place: Place
   readonly budgets: Budgets
-  readonly chains: Chains
+  /** Another object after entries of the log were found damaged. */
+  chains: Chains
+  /** What is whole in the log behind what is damaged. */
+  stranded: readonly Stranded[]
+  /** Entries of the log that are damaged and may be missing here. */
+  damaged: number
+  /** Told when some were found. */
+  readonly onDamaged: () => void
   readonly waiting: Waiting
   readonly late: LateComings
   readonly declined: DeclinedChains

@@ -10,9 +10,10 @@ import { openDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
 import { readVerified, takeIn, type Received } from './intake.ts'
 import { entryPlace, KINDS } from './kinds.ts'
+import { takeHeads } from './heads.ts'
 import { createLateComings } from './late.ts'
-import { readLogEntry } from './log-entry.ts'
-import { grownBy, NO_GROWTH } from './log-growth.ts'
+import { addedTo } from './log-growth.ts'
+import { mendIfDamaged, showStranded, tellDamage } from './mending.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
@@ -60,6 +61,8 @@ export interface Replica {
   isOpen(): boolean
   /** About how much memory its content takes while it is open, in bytes; told without opening it. */
   weight(): number
+  /** True while something of it is damaged here and did not come back from another device. */
+  isDamaged(): boolean
   /** Resolves when nothing is under way. */
   idle(): Promise<void>
 }
@@ -76,6 +79,8 @@ interface ReplicaPorts {
   readonly stopped: AbortSignal
   /** Told after envelopes became durable here. */
   readonly onStored: (replica: Replica, from: DeviceId, envelopes: Received['stored']) => void
+  /** Told when entries of its log are found damaged. */
+  readonly onDamaged: () => void
 }
 
 /** Reads a document's heads; its content is read when somebody opens it. */
@@ -83,6 +88,13 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   const { ports, onStored } = given
   const state = await loadState(name, given, options)
   const turns = createTurns()
+  /** What is found damaged on the way is looked at behind the work that found it. */
+  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> =>
+    turns.run(async () => {
+      const value = await work()
+      await mendIfDamaged(state, {})
+      return value
+    })
   let users = 0
 
   const compactIfDue = (): void => {
@@ -106,6 +118,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   const readContent = async (given: Options): Promise<void> => {
     if (state.content !== undefined) return
     state.content = await loadContent(state, given)
+    await mendIfDamaged(state, given)
+    await showStranded(state, given)
     compactIfDue()
   }
 
@@ -115,6 +129,15 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     if (await turns.run(() => telling.tell(how))) stored(ports.signer.id, [])
   }
   const telling = createTelling(state, writer, { tellSoon: () => tellEnds({}), stopped: given.stopped })
+  const settleDamage = async (): Promise<void> => {
+    try {
+      await saveSnapshot(state, {})
+    } catch (error) {
+      ports.log.warn('a document with damaged entries could not be tidied up', { reason: asMeshError(error).message })
+    }
+  }
+
+  const isDamaged = (): boolean => state.damaged > 0 || state.stranded.length > 0
 
   const documentOf = (): Document => {
     let open = true
@@ -135,6 +158,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       write: (entries, how = {}) => announced(inUse(() => writer.write(entries, how))),
       erase: (ids, how = {}) => announced(inUse(() => writer.erase(ids, how))),
       changes: state.changes,
+      isDamaged,
       close() {
         if (!open) return
         open = false
@@ -157,7 +181,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       if (received.late > 0) telling.consider()
       return received
     },
-    next: (progress, how) => turns.run(() => nextBatch(state, progress, how)),
+    next: (progress, how) => inTurn(() => nextBatch(state, progress, how)),
     isComplete: (progress) => isComplete(state, progress),
     declined: (via) => state.declined.stillDeclined(via, state),
     hasTakeable: (via) => state.declined.hasTakeable(via, state),
@@ -174,8 +198,11 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
         users += 1
         return documentOf()
       }),
-    async keysChanged() {
-      await turns.run(() => readBlocked(state))
+    keysChanged: async () => {
+      await inTurn(async () => {
+        await readBlocked(state)
+        await showStranded(state, {})
+      })
       telling.consider()
     },
     compact: (how) => turns.run(() => compact(state, how)),
@@ -189,15 +216,27 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     isOpen: () => users > 0,
     weight: () =>
       state.chains.liveCount() * SYNC_BUDGET_OPERATION_BYTES + state.log.rewrittenBytes() + state.unforgotten.bytes,
+    isDamaged,
     idle: turns.idle,
   }
+  if (isDamaged()) tellDamage(state)
+  // it is told once: what is whole is written down as all there is
+  if (state.damaged > 0 && state.stranded.length === 0) await settleDamage()
   telling.consider()
   return replica
 }
 
 async function loadState(
   name: DocumentName,
-  { ports, quarantines, place, budgets, absences, waitingTotals }: Omit<ReplicaPorts, 'onStored' | 'stopped'>,
+  {
+    ports,
+    quarantines,
+    place,
+    budgets,
+    absences,
+    waitingTotals,
+    onDamaged,
+  }: Omit<ReplicaPorts, 'onStored' | 'stopped'>,
   options: Options,
 ): Promise<ReplicaState> {
   const key = documentKey(name)
@@ -205,6 +244,9 @@ async function loadState(
   const index = await log.part('index', options)
   const chains = index === undefined ? createChains() : loadChains(key, index.bytes)
   const through = index?.through ?? 0
+  const heads = takeHeads(key, chains, await log.read(through, options))
+  // they are none of what the chains have
+  log.takeDamaged()
   const state: ReplicaState = {
     name,
     key,
@@ -215,6 +257,9 @@ async function loadState(
     place,
     budgets,
     chains,
+    stranded: heads.stranded,
+    damaged: heads.damaged,
+    onDamaged,
     waiting: createWaiting(waitingTotals),
     late: createLateComings(
       { key, scope: name.scope, hasAny: (author) => chains.countOf(author) > 0 },
@@ -226,22 +271,13 @@ async function loadState(
     }),
     content: undefined,
     unreadableBytes: new Map(),
-    lastPosition: through,
+    lastPosition: heads.lastPosition ?? through,
     snapshotBytes: 0,
     indexBytes: index?.bytes.byteLength ?? 0,
     snapshotAt: -Infinity,
     rewrittenAt: -Infinity,
-    grown: NO_GROWTH,
-    unforgotten: log.unforgotten(),
-  }
-  for (const { sequence: position, bytes } of await log.read(through, options)) {
-    state.lastPosition = position
-    const envelope = readLogEntry(bytes)?.envelope
-    const isNext = envelope?.head.sequence === (chains.get(envelope?.chain ?? -1)?.sequence ?? 0) + 1
-    if (envelope === undefined || envelope.head.document !== key || !isNext) continue
-    chains.take(envelope, position)
-    state.grown = grownBy(state.grown, [envelope], bytes.byteLength)
-    state.unforgotten = grownBy(state.unforgotten, [envelope], bytes.byteLength)
+    grown: heads.growth,
+    unforgotten: addedTo(log.unforgotten(), heads.growth),
   }
   return state
 }

@@ -24,14 +24,17 @@ interface OwnChain {
   readonly run: Uint8Array
   readonly chain: number
   readonly epoch: string
+  /** Sequence of the last envelope that was signed in it. */
+  last: number
 }
 
 /** What an envelope of this device is to hold: a piece of a change, or ends of others' chains. */
 type Told = Piece & { readonly ends?: readonly EnvelopePlace[] }
 
 /**
- * A writer with a chain of its own, begun at its first write and whenever the key is another. Ends are
- * told in a chain apart, so that they can be given before everything else.
+ * A writer with a chain of its own, begun at its first write and whenever the key is
+ * another, or what is held of the chain is less than was signed. Ends are told in a
+ * chain apart, so that they can be given before everything else.
  */
 export function createWriter(state: ReplicaState): Writer {
   const { ports, name, key, kind } = state
@@ -39,16 +42,18 @@ export function createWriter(state: ReplicaState): Writer {
 
   const chainFor = (what: 'entries' | 'ends', epoch: EpochKey): OwnChain => {
     const known = own.get(what)
-    if (known?.epoch === epoch.id) return known
+    // never two different envelopes for one place: a chain that damage cut is not gone on with
+    if (known?.epoch === epoch.id && known.last === (state.chains.get(known.chain)?.sequence ?? 0)) return known
     const run = newRun(ports.random)
     const chain = chainOf({ document: key, author: ports.signer.id, run, epoch: epoch.id })
-    const begun = { run, epoch: epoch.id, chain }
+    const begun = { run, epoch: epoch.id, chain, last: 0 }
     own.set(what, begun)
     return begun
   }
 
   const seal = async (piece: Told, epoch: EpochKey, options: Options): Promise<Staged> => {
-    const { run, chain: number } = chainFor(piece.ends === undefined ? 'entries' : 'ends', epoch)
+    const mine = chainFor(piece.ends === undefined ? 'entries' : 'ends', epoch)
+    const { run, chain: number } = mine
     const chain = state.chains.get(number)
     // what no other device would take is not acknowledged here
     if (chain === undefined && !hasRoomFor(ports.signer.id, state.chains, ports.writers))
@@ -74,6 +79,7 @@ export function createWriter(state: ReplicaState): Writer {
       ports,
       options,
     )
+    mine.last = envelope.head.sequence
     return { envelope, entries, via: ports.signer.id, undo: state.chains.take(envelope, 0) }
   }
 
@@ -86,6 +92,7 @@ export function createWriter(state: ReplicaState): Writer {
       for (const piece of pieces) staged.push(await seal(piece, epoch, options))
     } catch (error) {
       takeBack(staged)
+      own.clear()
       throw error
     }
     try {
@@ -106,6 +113,24 @@ export function createWriter(state: ReplicaState): Writer {
     const values = entries.map(({ id, bytes }) => encodeSetting(id, content.stampFor(id), bytes))
     const needless = entries.flatMap(({ id }) => content.superseded(id, ports.signer.id))
     await append(piecesOf(values, [...new Set(needless)]), options)
+  }
+
+  /** False for what is shown though its chain is damaged before it. */
+  const isHeld = (id: string): boolean => {
+    const place = entryPlace(id)
+    const chain = place === undefined ? undefined : state.chains.get(place.chain)
+    return place === undefined || (chain !== undefined && place.clock < chain.clock)
+  }
+
+  /** Nobody takes an erasing of what it cannot have: here it is hidden, until it can be erased everywhere. */
+  const hide = (ids: readonly string[]): void => {
+    if (ids.length === 0) return
+    const change = { added: new Set<string>(), erased: new Set<string>() }
+    contentOf(state).erase(
+      ids.flatMap((id) => entryPlace(id) ?? []),
+      change,
+    )
+    state.changes.emit({ added: [], erased: [...change.erased], author: ports.signer.id })
   }
 
   return {
@@ -139,7 +164,9 @@ export function createWriter(state: ReplicaState): Writer {
           )
         return
       }
-      const keys = ids.filter((id) => contentOf(state).visible.has(id))
+      const present = ids.filter((id) => contentOf(state).visible.has(id))
+      const keys = present.filter(isHeld)
+      hide(present.filter((id) => !isHeld(id)))
       for (const id of keys) {
         const place = entryPlace(id)
         if (place === undefined || state.chains.get(place.chain)?.author !== ports.signer.id)

@@ -60,7 +60,7 @@ export function storeContract(
         expect(await store.append('log/a', [bytes(3)])).toBe(3)
         expect(await store.append('log/a', [])).toBe(3)
         const all = await store.readLog('log/a', 0)
-        expect(all.map(({ sequence, bytes: value }) => [sequence, ...value])).toEqual([
+        expect(all.map(({ sequence, bytes: value }) => [sequence, ...(value ?? [])])).toEqual([
           [1, 1],
           [2, 2],
           [3, 3],
@@ -98,7 +98,7 @@ export function storeContract(
         const read = await store.readLog('log/long', 0)
         expect(read.length).toBe(longLog)
         expect(
-          read.every(({ sequence, bytes: value }, index) => sequence === index + 1 && value[0] === index % 251),
+          read.every(({ sequence, bytes: value }, index) => sequence === index + 1 && value?.[0] === index % 251),
         ).toBe(true)
       }))
 
@@ -128,7 +128,7 @@ export function storeContract(
         expect(plain(await store.get('key'))).toEqual([1, 2, 3])
         const [entry] = await store.readLog('log/a', 0)
         expect(plain(entry?.bytes)).toEqual([1, 2, 3])
-        entry?.bytes.fill(7)
+        entry?.bytes?.fill(7)
         expect(plain((await store.readLog('log/a', 0))[0]?.bytes)).toEqual([1, 2, 3])
       }))
 

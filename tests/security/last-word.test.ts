@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { CHAT_ORDER_MAX, ROOM_ORDER_MAX, type ChatId, type DeviceId, type MessageId } from '../../mesh/base/index.ts'
+import {
+  silentLogger,
+  CHAT_ORDER_MAX,
+  ROOM_ORDER_MAX,
+  type ChatId,
+  type DeviceId,
+  type MessageId,
+} from '../../mesh/base/index.ts'
 import { archivedChats, takeChat, type ArchivedChat } from '../../mesh/state/archived-chats.ts'
 import { entryId, markOf } from '../../mesh/state/entry-id.ts'
 import { encodeOperation, type Operation } from '../../mesh/state/operations.ts'
@@ -268,7 +275,7 @@ describe('a stolen device has no last word in a chat', () => {
   test('about whether there is one', async () => {
     const { laptop, other, chat, calm, plant } = await steal('being')
     const archive: ArchivedChat[] = []
-    for await (const one of archivedChats(laptop.store)) archive.push(one)
+    for await (const one of archivedChats({ store: laptop.store, log: silentLogger })) archive.push(one)
     plant({ op: 'deleted' })
     await calm()
     expect(laptop.chats.list()).toEqual([])

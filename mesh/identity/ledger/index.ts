@@ -41,6 +41,7 @@ export {
   type InvitationTerms,
 } from './invitation.ts'
 export { holdingOf, recoveryRecipient, type KeyHolding } from './holders.ts'
+export { dropNewLedger } from './ledger-log.ts'
 export { createLedger, loadLedger, type NewMesh } from './ledger.ts'
 export type { Cancellable, Ledger, LedgerChange, LedgerDamage, LedgerPorts, TakeResult } from './ledger-types.ts'
 export {

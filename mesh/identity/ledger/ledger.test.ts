@@ -13,6 +13,7 @@ import {
   reopened,
   type TestMember,
 } from '../../../tests/kit/ledger.ts'
+import { createMemoryStore, type MemoryData } from '../../../tests/kit/memory-store.ts'
 import { createSeededRandom } from '../../../tests/kit/random.ts'
 import { MeshError } from '../../base/index.ts'
 import { loadLedger } from './ledger.ts'
@@ -113,7 +114,8 @@ describe('entries of others', () => {
 })
 
 describe('a disk that fails', () => {
-  test.each([1, 2, 3])('at write %i acknowledges nothing false, and memory and disk agree', async (atWrite) => {
+  // each change is written twice, and only the first is what counts
+  test.each([1, 3, 5])('at write %i acknowledges nothing false, and memory and disk agree', async (atWrite) => {
     const { alice, bob } = await world()
     await bob.ledger.append({ type: 'rename', name: 'One' })
     alice.store.failWrites({ code: 'storage-full', atWrite })
@@ -136,12 +138,37 @@ describe('a disk that fails', () => {
     expect(done).toBe(2)
   })
 
+  test('a stored entry that is damaged is in the second place, and nothing comes undone', async () => {
+    const { alice, bob } = await world()
+    await alice.ledger.append({ type: 'revoke', person: bob.person() })
+    const entries = alice.ledger.entries().length
+    for (const place of ['', 'second/']) {
+      for (let at = 0; at < entries; at++) {
+        const name = `${place}ledger/${alice.ledger.mesh}`
+        const data: MemoryData = { records: new Map(alice.store.data.records), logs: new Map(alice.store.data.logs) }
+        const log = (data.logs.get(name) ?? []).map((entry) => ({ ...entry }))
+        // as the sealed store tells what does not open
+        Object.assign(log[at] ?? {}, { bytes: undefined })
+        data.logs.set(name, log)
+        const again = await reopened({ ...alice, store: createMemoryStore(data) })
+        expect(again.ledger.damage(), name).toEqual({ corrupt: 0, waiting: 0 })
+        expect(again.ledger.state()).toEqual(alice.ledger.state())
+        // and it is in both places again
+        const twice = [...data.logs].filter(([one]) => one.includes(`ledger/${alice.ledger.mesh}`))
+        expect(
+          twice.map(([, kept]) => kept.filter(({ bytes }) => (bytes as Uint8Array | undefined) !== undefined).length),
+        ).toEqual([entries, entries])
+      }
+    }
+  })
+
   test('a stored entry that rotted is told, the rest is there, and the others give it back', async () => {
     const { alice, bob } = await world()
-    const log = alice.store.data.logs.get(`ledger/${alice.ledger.mesh}`)
-    const second = log?.[1]
-    if (second === undefined) throw new TypeError('nothing stored')
-    second.bytes.fill(0, 10, 20)
+    for (const name of [`ledger/${alice.ledger.mesh}`, `second/ledger/${alice.ledger.mesh}`]) {
+      const second = alice.store.data.logs.get(name)?.[1]
+      if (second === undefined) throw new TypeError('nothing stored')
+      second.bytes.fill(0, 10, 20)
+    }
     const again = await reopened(alice)
     expect(again.ledger.damage()).toEqual({ corrupt: 1, waiting: 1 })
     expect(again.ledger.state().name).toBe('Home')

@@ -10,7 +10,6 @@ import {
   throwIfAborted,
   type ErrorCode,
   type EntryHash,
-  type LogEntry,
   type MeshId,
   type PersonId,
 } from '../../base/index.ts'
@@ -59,8 +58,8 @@ export async function createLedger(ports: LedgerPorts, mesh: NewMesh, options: C
  * loaded; it comes back with the next exchange.
  */
 export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Cancellable = {}): Promise<Ledger> {
-  const { store, clock, log, key } = ports
-  const disk = await openLedgerLog(store, mesh, options)
+  const { clock, log, key } = ports
+  const disk = await openLedgerLog(ports, mesh, options)
   const graph = createGraph()
   const court = createCourt(graph)
   const waiting = createWaiting()
@@ -233,7 +232,7 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     }
   }
 
-  const readStored = async ({ sequence, bytes: stored }: LogEntry): Promise<LedgerEntry | undefined> => {
+  const readStored = async (stored: Uint8Array): Promise<LedgerEntry | undefined> => {
     try {
       const fields = decode(stored, record, { maxBytes: RECORD_MAX_BYTES, what: 'A stored ledger entry' })
       const entry = await open(fields.entry)
@@ -243,13 +242,14 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     } catch (error) {
       corrupt += 1
       const damage = new MeshError('storage-corrupt', 'A stored entry of the ledger cannot be read.', { cause: error })
-      log.error(damage.message, { code: damage.code, mesh, sequence, error })
+      log.error(damage.message, { code: damage.code, mesh, error })
       return undefined
     }
   }
 
   const load = async (signal: AbortSignal | undefined): Promise<void> => {
-    const stored = await disk.read({ signal })
+    const { records: stored, damaged } = await disk.read({ signal })
+    corrupt += damaged
     const entries = new Map<EntryHash, LedgerEntry>()
     for (let start = 0; start < stored.length; start += VERIFIED_AT_ONCE) {
       throwIfAborted(signal)

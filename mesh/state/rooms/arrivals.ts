@@ -1,6 +1,8 @@
 import * as z from 'zod/mini'
 import {
   asMeshError,
+  getWhole,
+  wholeEntries,
   type Clock,
   type Logger,
   type MeshError,
@@ -97,7 +99,7 @@ export async function openArrivals(
   }
   const idsIn = (text: string): MessageId[] => text.split(' ') as MessageId[]
 
-  const gathered = await store.get(gatheredKey, options)
+  const gathered = await getWhole(store, gatheredKey, log, options)
   if (gathered !== undefined)
     reading(() => {
       const limits = { maxBytes: ARRIVALS_GATHERED_MAX_BYTES, what: 'The arrivals of a room' }
@@ -111,7 +113,7 @@ export async function openArrivals(
       })
     })
   const entries = await store.readLog(name, 0, options)
-  for (const entry of entries)
+  for (const entry of wholeEntries(name, entries, log))
     reading(() => {
       const limits = { maxBytes: ARRIVALS_ENTRY_MAX_BYTES, what: 'An entry of arrivals' }
       const { at, live, messages } = decode(entry.bytes, entrySchema, limits)

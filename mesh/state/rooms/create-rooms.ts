@@ -4,6 +4,7 @@ import {
   createEvents,
   MeshError,
   throwIfAborted,
+  wholeRecords,
   type Clock,
   type DeviceId,
   type Logger,
@@ -66,7 +67,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   }
   const changes = createEvents<RoomChange>(onListenerError)
   const problems = createEvents<MeshError>(onListenerError)
-  const remembered = await readSummaries(store, options)
+  const remembered = await readSummaries(store, log, options)
   const open = new Map<RoomId, OpenRoom>()
   const opening = new Map<RoomId, Promise<OpenRoom>>()
   /** Rooms that are letting go of their documents; opening one waits for it. */
@@ -148,6 +149,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
       problem,
     })
     open.set(room, opened)
+    if (document.isDamaged?.() === true) problem(partlyDamaged())
     await opened.endAbandoned().catch((error: unknown) => {
       problem(asMeshError(error, 'storage-failed'))
     })
@@ -293,6 +295,12 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   }
 }
 
+function partlyDamaged(): MeshError {
+  const sentence =
+    'Something that is stored of this room is damaged on this device. It comes back from the other devices that have it; everything else is here.'
+  return new MeshError('storage-corrupt', sentence)
+}
+
 /** Texts of several rooms, newest first: each room gives its own in order, so the newest head is next. */
 function* newestFirst(rooms: readonly (readonly [RoomId, OpenRoom])[]): Generator<SearchText> {
   const heads = rooms.map(([room, found]) => ({ room, texts: found.texts()[Symbol.iterator]() }))
@@ -312,9 +320,9 @@ function* newestFirst(rooms: readonly (readonly [RoomId, OpenRoom])[]): Generato
   }
 }
 
-async function readSummaries(store: Store, options: Cancellable): Promise<Map<RoomId, Remembered>> {
+async function readSummaries(store: Store, log: Logger, options: Cancellable): Promise<Map<RoomId, Remembered>> {
   const summaries = new Map<RoomId, Remembered>()
-  for (const { key, value } of await store.list(PREFIX, options)) {
+  for (const { key, value } of wholeRecords(await store.list(PREFIX, options), log)) {
     if (!key.endsWith('/summary')) continue
     const room = key.slice(PREFIX.length, -'/summary'.length) as RoomId
     try {

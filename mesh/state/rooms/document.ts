@@ -40,6 +40,8 @@ export interface RoomDocument {
   /** Takes the content of an own operation out of the document for good. */
   erase(id: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<void>
   readonly changes: EventSource<DocumentChange>
+  /** True while something of it is damaged on this device and did not come back from another. */
+  isDamaged?(): boolean
   /** Which other devices told that they hold this operation. */
   durableOn(id: string): ReadonlySet<DeviceId>
   readonly awareness: DocumentAwareness

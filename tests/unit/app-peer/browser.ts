@@ -41,6 +41,8 @@ export interface Browser {
     deaf?: boolean
     refuseLink?: (link: string) => MeshError | undefined
     guest?: boolean
+    /** What the page is given in the place of its store. */
+    over?: (store: Store) => Store
   }): Promise<Page>
 }
 
@@ -81,7 +83,7 @@ export function openBrowser(
     clock,
     profile,
     data,
-    async openPage({ link, failFirst, deaf, refuseLink, guest } = {}) {
+    async openPage({ link, failFirst, deaf, refuseLink, guest, over = (given: Store): Store => given } = {}) {
       const tab = profile.openTab()
       const store = createMemoryStore(data)
       const life = createEvents<LifeEvent>(() => undefined)
@@ -89,7 +91,7 @@ export function openBrowser(
       const openings: OpenMeshOptions[] = []
       const peer = await createAppPeer(
         {
-          store: tab.disk(watched(store, tab, watch)),
+          store: tab.disk(over(watched(store, tab, watch))),
           storage: 'durable',
           refuseLink,
           guest,

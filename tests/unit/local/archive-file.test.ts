@@ -1,6 +1,6 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { readArchive, writeArchive } from '../../../helper/local/archive-file.ts'
 import { systemClock } from '../../../helper/ports/clock.ts'
 import { systemRandom as random } from '../../../helper/ports/random.ts'
@@ -32,6 +32,27 @@ test('an archive lies there whole and for this user alone, and takes the place o
   const pieces: Uint8Array[] = []
   for await (const piece of readArchive(file, { signal })) pieces.push(piece)
   expect(Buffer.concat(pieces).equals(await readFile(file))).toBe(true)
+})
+
+test('an archive that was said to be written is there after a power cut: its directory is synced last', async () => {
+  const { dir, file } = await place()
+  const handle = await open(dir, 'r')
+  const prototype = Object.getPrototypeOf(handle) as typeof handle
+  await handle.close()
+  const synced: string[] = []
+  const whole = prototype.sync
+  const spy = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: typeof handle) {
+    const isDirectory = (await this.stat()).isDirectory()
+    // and it is renamed by then
+    synced.push(isDirectory ? `directory with ${(await readdir(dir)).join()}` : 'file')
+    await whole.call(this)
+  })
+  ends.push(() => {
+    spy.mockRestore()
+    return Promise.resolve()
+  })
+  await writeArchive(file, archive(10), { random, signal })
+  expect(synced).toEqual(['file', 'directory with all.plexus'])
 })
 
 test('a file that is no archive is left as it is', async () => {

@@ -303,7 +303,7 @@ describe('what a hostile device of the same person writes', () => {
 describe('an imported chat', () => {
   const archived = async ({ store }: ChatDevice): Promise<ArchivedChat[]> => {
     const all: ArchivedChat[] = []
-    for await (const chat of archivedChats(store)) all.push(chat)
+    for await (const chat of archivedChats({ store, log: silentLogger })) all.push(chat)
     return all
   }
   const imported = async (device: ChatDevice, all: readonly ArchivedChat[]): Promise<string[]> => {
