@@ -246,7 +246,7 @@ export function createFakeRooms(options: FakeRoomsOptions): { port: RoomsPort; i
               : [],
           ),
         )
-      return { found: found.reverse(), whole: true }
+      return Promise.resolve({ found: found.reverse(), whole: true })
     },
     read: () => Promise.resolve([]),
   }
