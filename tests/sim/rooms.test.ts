@@ -115,12 +115,12 @@ async function expectNobodyHasTheLastWord(scene: RoomScene, members: readonly Ro
 
 describe('rooms on five devices', () => {
   it.each([
-    ['partitions, wrong clocks and any order of delivery', false],
-    ['the same beside a member who claims any place and to have seen anything', true],
+    [SEEDS, 'partitions, wrong clocks and any order of delivery', false],
+    [Math.ceil(SEEDS / 2), 'the same beside a member who claims any place and to have seen anything', true],
   ])(
-    `are the same after ${String(SEEDS)} histories of %s`,
-    async (_, isHostile) => {
-      for (let seed = 1; seed <= SEEDS; seed++) {
+    'are the same after %i histories of %s',
+    async (seeds, _, isHostile) => {
+      for (let seed = 1; seed <= seeds; seed++) {
         const scene = createRoomScene({ seed })
         const random = createSeededRandom(`room ${String(seed)}`)
         const members = new Map<string, RoomMember>()
