@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { asMeshError, SYNC_ABSENCE_MS, SYNC_ABSENCES_MAX, SYNC_SEEN_EVERY_MS } from '../base/index.ts'
+import { asMeshError, getWhole, SYNC_ABSENCE_MS, SYNC_ABSENCES_MAX, SYNC_SEEN_EVERY_MS } from '../base/index.ts'
 import { decode, encode, whole } from '../wire/index.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
@@ -25,7 +25,7 @@ export async function loadAbsences(
   let absences: [from: number, to: number][] = []
   let cancel: (() => void) | undefined
 
-  const stored = await store.get(KEY, options)
+  const stored = await getWhole(store, KEY, log, options)
   if (stored !== undefined) {
     try {
       ;({ seenAt, absences } = decode(stored, saved, { maxBytes: SAVED_MAX_BYTES, what: 'The absences' }))

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini'
 import {
   asMeshError,
+  getWhole,
   SYNC_LATE_ALONE_FACTOR,
   SYNC_LATE_BYTES,
   SYNC_LATE_ENVELOPES,
@@ -67,7 +68,7 @@ export function createLateComings(
   /** Read when something comes late, which is seldom. */
   const load = async (options: Options): Promise<void> => {
     if (isLoaded) return
-    const stored = await store.get(recordOf(document.key), options)
+    const stored = await getWhole(store, recordOf(document.key), log, options)
     if (stored !== undefined) {
       try {
         decode(stored, saved, { maxBytes: Number.MAX_SAFE_INTEGER, what: 'What came late' }).forEach(put)

@@ -41,12 +41,15 @@ const KINDS = [
   'r!sealed/peer/ID',
   'r!sealed/rooms/ID/summary',
   'r!sealed/roster/x',
+  'r!sealed/sync/absences',
   'r!sealed/sync/budgets',
   'r!sealed/sync/name/ID',
   'r!sealed/sync/quarantine/ID/ID',
   'r!sealed/trust/authority',
   'r!sealed/webrtc/certificate',
 ]
+/** The same, and read only when something comes of an author who was removed. */
+const READ_SELDOM = ['r!sealed/sync/late/ID']
 /** Without which a device would be another, in another mesh, or trust whom it does not. */
 const KEPT_TWICE = [
   'l!sealed/ledger/ID!ID',
@@ -155,7 +158,8 @@ beforeAll(async () => {
     for (const text of QUESTIONS) parent = await chats.addPersonMessage(chat, parent, text)
     // what only a longer or another run leaves: made of anything, for it is to be damaged
     const quarantine = `sync/quarantine/${'0'.repeat(32)}/${'1'.repeat(16)}`
-    for (const key of ['sync/budgets', quarantine, `arrivals/${room}`, 'trust/authority', 'roster/x'])
+    const late = `sync/late/${'2'.repeat(32)}`
+    for (const key of ['sync/budgets', late, quarantine, `arrivals/${room}`, 'trust/authority', 'roster/x'])
       await store.put(key, new Uint8Array(40))
   })
   // and again, until what is made behind a start is there: the document of the chat, and its mark
@@ -204,13 +208,20 @@ async function seenWith(key: string): Promise<{ readonly seen: Sight; readonly t
 
 describe('one wrong bit in the store of a helper', () => {
   test('was tried with every kind of key that there is', () => {
-    expect([...keys.keys()].sort()).toEqual([...KINDS, ...KEPT_TWICE, ...DOCUMENT_LOG, 'm!first'].sort())
+    expect([...keys.keys()].sort()).toEqual(
+      [...KINDS, ...READ_SELDOM, ...KEPT_TWICE, ...DOCUMENT_LOG, 'm!first'].sort(),
+    )
   })
 
   test.each(KINDS)('costs nothing of worth where it is in %s, and is told', async (kind) => {
     const { seen, told } = await seenWith(keys.get(kind)?.[0] ?? '')
     expect(seen).toEqual(before)
     expect(told.join('\n')).toMatch(/damaged/)
+  })
+
+  test.each(READ_SELDOM)('costs nothing where it is in %s, which a start does not read', async (kind) => {
+    const { seen } = await seenWith(keys.get(kind)?.[0] ?? '')
+    expect(seen).toEqual(before)
   })
 
   test.each(KEPT_TWICE)('costs nothing at all where it is in %s, which is kept twice', async (kind) => {

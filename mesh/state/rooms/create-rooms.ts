@@ -181,7 +181,10 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
     if (interrupt !== undefined) for (const answer of answers) answer.stop(interrupt)
     await Promise.all(answers.map((answer) => answer.done))
     if (!leaving.has(room)) return
-    await remember(room)
+    // made anew when it is opened: a disk that is full keeps no room open, and nothing from stopping
+    await remember(room).catch((error: unknown) => {
+      problem(asMeshError(error, 'storage-failed'))
+    })
     // who opened it again meanwhile has it now
     if (!leaving.delete(room)) return
     open.delete(room)
