@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// unit: pure modules, contracts, property tests, several peers in one process.
+// unit: pure modules, contracts, property tests. peers: simulations and attacks, several
+// peers in one process; each file has memory of its own, which they measure.
 // screens: every screen in real Chromium, over a mesh made up in the page; they need
 // no port of ours, so they run beside the units. process: real helper and relay
 // processes. page: real Chromium over real helpers; two files of these two at a time.
@@ -17,12 +18,22 @@ export default defineConfig({
             'helper/**/*.test.ts',
             'relay/**/*.test.ts',
             'app/**/*.test.ts',
-            'tests/{unit,contract,arch,security,sim}/**/*.test.ts',
+            'tests/{unit,contract,arch}/**/*.test.ts',
           ],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 30_000,
-          // modules are loaded once for a worker: loading them for each file took a third of the time
+          // modules are loaded once for a worker: loading them for each file took as long as the tests
           isolate: false,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'peers',
+          sequence: { groupOrder: 0 },
+          include: ['tests/{security,sim}/**/*.test.ts'],
+          setupFiles: ['tests/kit/setup.ts'],
+          testTimeout: 30_000,
           maxWorkers: 2,
         },
       },
