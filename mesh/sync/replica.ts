@@ -262,7 +262,7 @@ async function loadState(
     onDamaged,
     waiting: createWaiting(waitingTotals),
     late: createLateComings(
-      { key, scope: name.scope, hasAny: (author) => chains.countOf(author) > 0 },
+      { key, scope: name.scope, hasAny: (author) => state.chains.countOf(author) > 0 },
       { ...ports, absences },
     ),
     declined: createDeclinedChains(),

@@ -6,16 +6,21 @@ export type Barrier = readonly [rule: string, elements: readonly string[]]
 
 const HTML_LENGTH = 160
 
+/** What is looked at. Contrast takes as long as everything else together. */
+export type Look = 'everything' | 'colours' | 'all but colours'
+
+const COLOURS = ['color-contrast']
+
 /**
- * The barriers on what a page shows now, by all rules of WCAG 2.2 AA and good practice,
- * or by `rules` alone. It looks at the page itself and not into frames: ours have none,
- * and a frame makes this fail.
+ * The barriers on what a page shows now, by the rules of WCAG 2.2 AA and good practice. It
+ * looks at the page itself and not into frames: ours have none, and a frame makes this fail.
  */
-export async function barriersOf(page: Page, rules?: readonly string[]): Promise<readonly Barrier[]> {
+export async function barriersOf(page: Page, look: Look = 'everything'): Promise<readonly Barrier[]> {
   // in this mode no second page is opened for each look, which took as long as the look
   const axe = new AxeBuilder({ page }).options({ resultTypes: ['violations'] }).setLegacyMode(true)
-  if (rules === undefined) axe.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
-  else axe.withRules([...rules])
+  if (look === 'colours') axe.withRules(COLOURS)
+  else axe.withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+  if (look === 'all but colours') axe.disableRules(COLOURS)
   const { violations } = await axe.analyze()
   const frames = page.frames().length - 1
   return [
