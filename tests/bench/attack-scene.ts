@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { constants, setPriority } from 'node:os'
 import process from 'node:process'
 import { MeshError } from '../../mesh/base/index.ts'
 import { ADVERSARY_ROLES, type AdversaryRole } from '../kit/adversary/index.ts'
@@ -61,6 +62,8 @@ export async function startAttack(
   const wanted = role === 'removed' || role === 'link-holder' ? 'member' : role
   const link = role === 'stranger' ? '' : await invite(helper, '--person', `Mallory ${role}`, '--role', wanted)
   const child = fork(new URL('./attacker.js', import.meta.url), { stdio: 'inherit' })
+  // it would be on another machine: what it computes itself is not what it costs others
+  if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_LOW)
   const over = Promise.withResolvers<{ rounds: number; ended: number; device: string }>()
   const begun = Promise.withResolvers<undefined>()
   let isOver = false
