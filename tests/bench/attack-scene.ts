@@ -87,7 +87,9 @@ export async function startAttack(
     })
   })
   child.once('exit', () => {
-    over.reject(new MeshError('bug', 'The attacker ended by itself.'))
+    const reason = new MeshError('bug', 'The attacker ended by itself.')
+    over.reject(reason)
+    begun.reject(reason)
   })
   const finished = (): void => {
     isOver = true

@@ -1,6 +1,6 @@
 import '../../helper/shims.ts'
 import process from 'node:process'
-import type { DeviceId } from '../../mesh/base/index.ts'
+import { MeshError, type DeviceId } from '../../mesh/base/index.ts'
 import { ATTACKS, runAttack, SHAPES, startAdversary, type AdversaryRole } from '../kit/adversary/index.ts'
 
 /** What the benchmark may ask of this process. */
@@ -25,11 +25,7 @@ const tell = (news: AttackNews): void => {
   process.send?.(news)
 }
 
-/** Some time after it aborted. */
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    signal.addEventListener('abort', () => setTimeout(resolve, 1_000), { once: true })
-  })
+const after = (durationMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, durationMs))
 
 /** One attack after the other on all protocols at once, until the time is over. */
 async function attack({ role, door, addresses, link, durationMs }: AttackCommand): Promise<void> {
@@ -49,17 +45,19 @@ async function attack({ role, door, addresses, link, durationMs }: AttackCommand
   let rounds = 0
   let ended = 0
   for (const one of ATTACKS) {
-    const over = AbortSignal.timeout(Math.ceil(durationMs / ATTACKS.length))
+    const over = new AbortController()
     const running = SHAPES.map(async (protocol) => {
-      const done = await runAttack(one, { adversary, protocol, signal: over })
+      const done = await runAttack(one, { adversary, protocol, signal: over.signal })
       rounds += done.rounds
       ended += done.ended
     })
+    await after(Math.ceil(durationMs / ATTACKS.length))
+    over.abort(new MeshError('aborted', 'This attack had its time.'))
     // a dial over WebRTC that was given up does not come back
-    await Promise.race([Promise.all(running), aborted(over)])
+    await Promise.race([Promise.all(running), after(1_000)])
   }
   tell({ is: 'over', rounds, ended })
-  await Promise.race([adversary.stop(), aborted(AbortSignal.timeout(2_000))])
+  await Promise.race([adversary.stop(), after(2_000)])
 }
 
 process.once('message', (command: AttackCommand) => {
