@@ -24,7 +24,7 @@ const PAYERS_MAX = 4_096
 /** What keeping an envelope costs. */
 export interface KeepCost {
   readonly bytes: number
-  /** Entries in it: each takes memory wherever the document is open, however few bytes it has on the disk. */
+  /** Entries in it, what it erases and ends it tells: each takes memory wherever the document is open, however few bytes it has on the disk. */
   readonly operations: number
 }
 

@@ -124,8 +124,10 @@ async function stage(
 ): Promise<void> {
   const isFirst = !state.place.isTaken() && batch.staged.length === 0
   const bytes = envelope.bytes.byteLength + (isFirst ? SYNC_BUDGET_DOCUMENT_BYTES : 0)
-  // of what was erased nothing is left to take memory
-  const operations = envelope.box === undefined ? 0 : envelope.head.count
+  const { count, erases, ends = [] } = envelope.head
+  // of what was erased nothing is left to take memory, but who erased it, again and again perhaps, is
+  // remembered; so are ends, also of chains that do not exist
+  const operations = (envelope.box === undefined ? 0 : count) + erases.length + ends.length
   const delayMs = state.budgets.spend(envelope.head.author, via, { bytes, operations })
   if (delayMs > 0) {
     batch.delayMs = Math.max(batch.delayMs, delayMs)

@@ -3,12 +3,14 @@ import {
   SYNC_BUDGET_BURST_BYTES,
   SYNC_BUDGET_BYTES_PER_S,
   SYNC_BUDGET_OPERATION_BYTES,
+  SYNC_ENDS_MAX,
   SYNC_OPERATIONS_MAX,
   SYNC_SNAPSHOT_BYTES,
   type DeviceId,
 } from '../../mesh/base/index.ts'
 import { encode } from '../../mesh/wire/index.ts'
 import type { Document } from '../../mesh/sync/index.ts'
+import { backdatedChain, type BackdatedStep } from '../kit/removed-writer.ts'
 import { createSyncWorld, ROOM, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
 const fill = (count: number, size: number): { bytes: Uint8Array }[] =>
@@ -90,6 +92,31 @@ test('many operations in few bytes are taken from a member as far as what they t
   expect(of(document, mallory)).toBe(of(flood, mallory))
   await world.stop()
 }, 120_000)
+
+test.each([
+  ['ends of chains that do not exist', 'ends'],
+  ['erasing the same again and again', 'erases'],
+] as const)('%s costs a member as much as what it writes', async (_name, what) => {
+  const { world, alice, mallory } = await scene(what)
+  await alice.store.put('sync/budgets', encode([[mallory.documents.self, MIB, world.clock.now()]]))
+  const here = await world.restart(0, { online: false })
+  const epoch = await mallory.ports.keyring.current(ROOM.scope, {})
+  const given = { ports: mallory.ports, document: ROOM, epoch, at: world.clock.now() }
+  const first = await backdatedChain([{ bytes: new Uint8Array(1) }], given)
+  const steps = Array.from({ length: 10 }, (_, count): BackdatedStep => {
+    const places = Array.from({ length: SYNC_ENDS_MAX }, (_place, index) => 1 + count * SYNC_ENDS_MAX + index)
+    if (what === 'ends') return { ends: places.map((chain) => ({ chain, sequence: 1 })) }
+    return { erases: places.map(() => ({ chain: first.chain, clock: 0, count: 1 })) }
+  })
+  const { envelopes } = await backdatedChain(steps, given)
+  const replica = await here.documents.adopt(ROOM, {})
+  const received = await replica.receive([...first.envelopes, ...envelopes], mallory.documents.self, {})
+  // some 3 KB each: by their bytes alone all of them were taken. The last one overdraws
+  expect(received.stored.length).toBeLessThanOrEqual(2 + Math.ceil(MIB / SYNC_BUDGET_OPERATION_BYTES / SYNC_ENDS_MAX))
+  expect(received.stored.length).toBeGreaterThan(1)
+  expect(received.delayMs).toBeGreaterThan(0)
+  await world.stop()
+})
 
 test('a new device takes the history of its person, and of others from it, at once', async () => {
   const { world, alice, phone, mallory } = await scene('catching up')
