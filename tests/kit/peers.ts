@@ -3,7 +3,7 @@ import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { nodePreset, type PeerPorts } from '../../helper/ports/node-peer.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
-import { silentLogger, type Clock, type Logger } from '../../mesh/base/index.ts'
+import { silentLogger, type Clock, type Logger, type RoomId } from '../../mesh/base/index.ts'
 import type { EngineHost } from '../../mesh/engine/index.ts'
 import type { DeviceView, Mesh } from '../../mesh/mesh-types.ts'
 import { createMesh, type Discovery } from '../../mesh/mesh.ts'
@@ -116,4 +116,13 @@ async function sayThatTheyMatch(
   )
   await inviter.mesh.settleJoin(invitation, true)
   await joiner.mesh.agreeToJoin(url, true)
+}
+
+/** Lets a member in who makes a room with the person of `owner` in it. */
+export async function roomOfMember(member: TestPeer, owner: TestPeer): Promise<RoomId> {
+  await join(member, owner, member.name)
+  await member.untilOnline(owner)
+  const { rooms, people } = member.mesh.rooms
+  const others = people().filter(({ name }) => name !== member.name)
+  return rooms.create({ name: 'Mine', people: others.map(({ id }) => id), history: 'all' })
 }

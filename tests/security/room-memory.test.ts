@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { SYNC_BUDGET_OPERATION_BYTES } from '../../mesh/base/index.ts'
-import { join, startPeer } from '../kit/peers.ts'
+import { roomOfMember, startPeer } from '../kit/peers.ts'
 import { until } from '../kit/wait.ts'
 
 // What a member writes takes memory where its room is open. A device tells how much before it opens it,
@@ -16,11 +16,8 @@ test('what a room takes in memory is told without opening it, from the moment it
   running.push(alice)
   const mallory = await startPeer('Mallory')
   running.push(mallory)
-  await join(mallory, alice, 'Mallory')
-  await mallory.untilOnline(alice)
-  const person = alice.mesh.rooms.people().find(({ name }) => name !== 'Mallory')?.id
+  const room = await roomOfMember(mallory, alice)
   const theirs = mallory.mesh.rooms.rooms
-  const room = await theirs.create({ name: 'Mine', people: person === undefined ? [] : [person], history: 'all' })
   const said = await Promise.all(Array.from({ length: 50 }, (_, count) => theirs.say(room, `line ${String(count)}`)))
   const rooms = alice.mesh.rooms.rooms
   const weightOf = async (count: number): Promise<number> => {

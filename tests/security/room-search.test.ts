@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { ROOM_TEXT_MAX_LENGTH } from '../../mesh/base/index.ts'
-import { join, startPeer } from '../kit/peers.ts'
+import { roomOfMember, startPeer } from '../kit/peers.ts'
 import { until } from '../kit/wait.ts'
 
 // A member writes letters that become eighteen when a search compares them (U+FDFA).
@@ -15,11 +15,8 @@ test('searching what a member filled with letters that expand holds nothing up',
   running.push(alice)
   const mallory = await startPeer('Mallory')
   running.push(mallory)
-  await join(mallory, alice, 'Mallory')
-  await mallory.untilOnline(alice)
-  const person = mallory.mesh.rooms.people().find(({ name }) => name !== 'Mallory')?.id
+  const room = await roomOfMember(mallory, alice)
   const theirs = mallory.mesh.rooms.rooms
-  const room = await theirs.create({ name: 'Mine', people: person === undefined ? [] : [person], history: 'all' })
   for (let count = 0; count < 16; count++) await theirs.say(room, '\uFDFA'.repeat(ROOM_TEXT_MAX_LENGTH))
   const { rooms } = alice.mesh.rooms
   await until(() => rooms.list().some(({ id }) => id === room), { what: 'the room' })
