@@ -36,7 +36,7 @@ export async function invite(helper: HelperProcess, ...args: string[]): Promise<
 
 /** Ends a process that listens to its parent. */
 export async function gone(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
+  if (child.exitCode !== null || child.signalCode !== null) return
   const exited = new Promise((resolve) => child.once('exit', resolve))
   if (child.connected) child.disconnect()
   await exited

@@ -66,9 +66,11 @@ process.once('message', (command: AttackCommand) => {
       tell({ is: 'failed', reason: String(error) })
     })
     .finally(() => {
-      process.disconnect()
+      if (process.connected) process.disconnect()
     })
 })
+// native connections that were given up would keep it alive for ever
+process.once('disconnect', () => process.exit())
 // an attacker does not mind what its own streams end with
 process.on('unhandledRejection', () => undefined)
 process.on('uncaughtException', () => undefined)
