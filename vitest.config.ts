@@ -4,8 +4,8 @@ import { defineConfig } from 'vitest/config'
 // peers in one process; each file has memory of its own, which they measure.
 // screens: every screen in real Chromium, over a mesh made up in the page; they need
 // no port of ours, so they run beside the units. process: real helper and relay
-// processes. page: real Chromium over real helpers; two files of these two at a time.
-// net: both, on machines of their own in network namespaces, one file after another.
+// processes. page: real Chromium over real helpers. net: both, on machines of their own
+// in network namespaces; two files of these three at a time.
 export default defineConfig({
   test: {
     projects: [
@@ -74,12 +74,12 @@ export default defineConfig({
       {
         test: {
           name: 'net',
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 1 },
           include: ['tests/net/**/*.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
     ],

@@ -18,7 +18,7 @@ import {
 import { createMemoryStore } from '../kit/memory-store.ts'
 import { createSeededRandom } from '../kit/random.ts'
 
-const SEEDS = process.env['PLEXUS_TEST_FULL'] === '1' ? 10_000 : 200
+const SEEDS = process.env['PLEXUS_TEST_FULL'] === '1' ? 10_000 : 120
 const STEPS = 18
 
 /** Signing keys are made once: the seeds are about histories, not keys. */

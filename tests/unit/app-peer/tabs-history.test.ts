@@ -11,7 +11,7 @@ import { end } from './test-mesh.ts'
 // in the middle of a call of the disk, while somebody writes in all of them. The store is
 // read afterwards: what was acknowledged is there, once, and one tab at a time wrote.
 
-const HISTORIES = process.env['PLEXUS_TEST_FULL'] === '1' ? 10_000 : 1_000
+const HISTORIES = process.env['PLEXUS_TEST_FULL'] === '1' ? 10_000 : 400
 const BATCHES = 4
 const STEPS = 16
 const TABS_MAX = 4
