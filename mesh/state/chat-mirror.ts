@@ -124,7 +124,9 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
     if (known.life !== lifeIdOf(await getChatRecord({ store, log }, chat, { signal }))) return false
     const [last, ...more] = await store.readLog(chatLog(chat), Math.max(0, known.sequence - 1), { signal })
     // a log that lost its end gives the same numbers again
-    return more.length === 0 && (last?.sequence ?? 0) === known.sequence && (last === undefined || last.bytes !== undefined)
+    return (
+      more.length === 0 && (last?.sequence ?? 0) === known.sequence && (last === undefined || last.bytes !== undefined)
+    )
   }
 
   const close = async (chat: ChatId): Promise<void> => {

@@ -238,12 +238,7 @@ export async function openDocumentLog(
 }
 
 /** The record of a document; undefined where there is none, or none that can be read. */
-async function readPointer(
-  kept: TwiceKept,
-  key: string,
-  log: Logger,
-  options: Options,
-): Promise<Pointer | undefined> {
+async function readPointer(kept: TwiceKept, key: string, log: Logger, options: Options): Promise<Pointer | undefined> {
   try {
     const stored = await kept.read(options)
     if (stored === undefined) return undefined

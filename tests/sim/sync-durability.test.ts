@@ -121,7 +121,6 @@ const again: Attempt = async (work) => {
 for (const [name, fault, attempt] of [
   ['the disk is gone from then on', { count: Number.MAX_SAFE_INTEGER }, once],
   ['one write is torn', { torn: true }, once],
-  ['one write fails, and is tried again', {}, again],
   ['one write is torn, and is tried again', { torn: true }, again],
   ['the disk is full from then on', { count: Number.MAX_SAFE_INTEGER, isFull: true }, again],
 ] as const) {

@@ -1,11 +1,4 @@
-import {
-  createTwiceKept,
-  messageOf,
-  type Logger,
-  type MeshId,
-  type ReadEntry,
-  type Store,
-} from '../../base/index.ts'
+import { createTwiceKept, messageOf, type Logger, type MeshId, type ReadEntry, type Store } from '../../base/index.ts'
 import { toHex } from '../../wire/index.ts'
 import type { Cancellable } from './ledger-types.ts'
 
