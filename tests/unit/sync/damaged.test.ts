@@ -280,6 +280,17 @@ describe('a damaged entry of a chain of which something was erased later', () =>
     }),
   )
 
+  test('nor does one before what erases it, where no other device has that', () =>
+    worldOf(1, async (world) => {
+      const ids = await write(await (world.peers[0] as SyncPeer).open(ROOM), 1, 2, 3)
+      const again = await (await world.restart(0)).open(ROOM)
+      await write(again, 4, 5)
+      await again.erase([ids[1] ?? ''])
+      damage(world.peers[0] as SyncPeer, 4)
+      for (let start = 0; start < 2; start++)
+        expect(shown(await (await world.restart(0)).open(ROOM))).toEqual([1, 3, 5])
+    }))
+
   /** Alice writes six, and erases one after another start. */
   async function eraseInNextRun(world: SyncWorld, index: number): Promise<void> {
     const ids = await write(await (world.peers[0] as SyncPeer).open(ROOM), 1, 2, 3, 4, 5, 6)
