@@ -63,7 +63,7 @@ export function createStaging(store: Store, name: string, log: Logger): Staging 
   }
   const save = async (next: State, options: Cancellable = {}): Promise<void> => {
     if (next.parts === 0) await deleteTwice(store, key, options)
-    else await putTwice(store, key, encode(next), options)
+    else await putTwice(store, key, encode(next), log, options)
   }
 
   const keep = async (

@@ -2,6 +2,7 @@ import { open, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from '../../mesh/base/index.ts'
 import { crc32c, flippedBit } from './crc32c.ts'
+import { newestLog, readNotedLength, type NotedLength } from './level-length.ts'
 
 // What LevelDB writes lies in its log (`NUMBER.log`) until it is moved into a table, and
 // which tables there are in another log (`MANIFEST-NUMBER`). Both are blocks of 32 KiB of
@@ -14,12 +15,15 @@ const SUM_BYTES = 4
 /** Sum, length, type. */
 const HEADER_BYTES = 7
 const SUM_MASK = 0xa282ead8
+/** Types of a record: all of something that was written, or a piece of it. */
+const FULL = 1
+const LAST = 4
 
 /** What became of the logs of a store. */
 export interface LogDamage {
   /** Bits that were put right: nothing is lost by them. */
   readonly mended: number
-  /** Places with something unreadable before something that can be read: acknowledged, and lost. */
+  /** Places with something unreadable before something that can be read, or before what was noted: acknowledged, and lost. */
   readonly holes: number
   /** The end of the newest log cannot be read: a write that was cut, or the last one that was acknowledged. */
   readonly isEndUnreadable: boolean
@@ -32,8 +36,10 @@ export interface LogDamage {
  * @throws the error of the file system
  */
 export async function mendLevelLogs(directory: string, log: Logger): Promise<LogDamage> {
-  const names = (await readdir(directory)).filter((name) => /^(\d+\.log|MANIFEST-\d+)$/.test(name)).sort()
-  let [mended, holes, isEndUnreadable] = [0, 0, false]
+  const all = await readdir(directory)
+  const names = all.filter((name) => /^(\d+\.log|MANIFEST-\d+)$/.test(name)).sort()
+  const noted = await readNotedLength(directory)
+  let [mended, holes, isEndUnreadable] = [0, isGone(noted, names) ? 1 : 0, false]
   for (const name of names) {
     const file = join(directory, name)
     const bytes = await readFile(file)
@@ -41,10 +47,17 @@ export async function mendLevelLogs(directory: string, log: Logger): Promise<Log
     if (looked.changes.length > 0) await write(file, bytes, looked.changes)
     mended += looked.changes.length
     holes += looked.holes
-    if (name.endsWith('.log')) isEndUnreadable = looked.isEndUnreadable
+    if (name === noted?.name && looked.readableBytes < noted.sizeBytes) holes += 1
+    else if (name.endsWith('.log')) isEndUnreadable ||= looked.isEndUnreadable
   }
   tell(directory, { mended, holes, isEndUnreadable }, log)
   return { mended, holes, isEndUnreadable }
+}
+
+/** A log goes when what is in it lies in tables, and another was begun by then. */
+function isGone(noted: NotedLength | undefined, names: readonly string[]): boolean {
+  if (noted === undefined || names.includes(noted.name)) return false
+  return parseInt(newestLog(names) ?? '0', 10) <= parseInt(noted.name, 10)
 }
 
 function tell(path: string, { mended, holes, isEndUnreadable }: LogDamage, log: Logger): void {
@@ -67,11 +80,22 @@ interface Change {
   readonly byte: number
 }
 
-function lookThrough(bytes: Uint8Array): { changes: Change[]; holes: number; isEndUnreadable: boolean } {
+interface Looked {
+  readonly changes: readonly Change[]
+  readonly holes: number
+  readonly isEndUnreadable: boolean
+  /** Where the last ends that can be read. */
+  readonly readableBytes: number
+}
+
+function lookThrough(bytes: Uint8Array): Looked {
   const changes: Change[] = []
   let holes = 0
+  let readableBytes = 0
   /** Something before here could not be read. */
   let isBroken = false
+  /** Of something in several pieces the last has not come. */
+  let isInPieces = false
   for (let at = 0; at < bytes.byteLength;) {
     const blockEnd = Math.min(bytes.byteLength, (Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES)
     if (blockEnd - at < HEADER_BYTES) {
@@ -86,51 +110,53 @@ function lookThrough(bytes: Uint8Array): { changes: Change[]; holes: number; isE
       at = blockEnd
       continue
     }
-    if (isBroken && record.sizeBytes > HEADER_BYTES) {
-      holes += 1
-      isBroken = false
-    }
+    if (isBroken) holes += 1
+    isBroken = false
+    isInPieces = record.type !== FULL && record.type !== LAST
     changes.push(...record.changes)
     at += record.sizeBytes
+    readableBytes = at
   }
-  return { changes, holes, isEndUnreadable: isBroken }
+  return { changes, holes, isEndUnreadable: isBroken || isInPieces, readableBytes }
+}
+
+interface LogRecord {
+  readonly sizeBytes: number
+  readonly type: number
+  readonly changes: readonly Change[]
 }
 
 /** The record at a place, with what has to be changed for it to be the one that was written; undefined: it cannot be read. */
-function readRecord(
-  bytes: Uint8Array,
-  at: number,
-  blockEnd: number,
-): { readonly sizeBytes: number; readonly changes: readonly Change[] } | undefined {
+function readRecord(bytes: Uint8Array, at: number, blockEnd: number): LogRecord | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, HEADER_BYTES)
   const stored = view.getUint32(0, true)
   const length = view.getUint16(SUM_BYTES, true)
+  const typeAt = at + HEADER_BYTES - 1
   const room = blockEnd - at - HEADER_BYTES
-  const bodyOf = (size: number): Uint8Array => bytes.subarray(at + HEADER_BYTES - 1, at + HEADER_BYTES + size)
-  // room that was reserved and not used
-  if (stored === 0 && length === 0 && bytes[at + HEADER_BYTES - 1] === 0)
-    return { sizeBytes: HEADER_BYTES, changes: [] }
+  const bodyOf = (size: number): Uint8Array => bytes.subarray(typeAt, at + HEADER_BYTES + size)
+  const recordOf = (size: number, change?: Change): LogRecord => ({
+    sizeBytes: HEADER_BYTES + size,
+    type: (change?.at === typeAt ? change.byte : bytes[typeAt]) ?? 0,
+    changes: change === undefined ? [] : [change],
+  })
+  // a piece of the disk that reads as zeros: LevelDB takes it for room that was not used, and leaves out the block
+  if (stored === 0 && length === 0 && bytes[typeAt] === 0) return undefined
 
   const written = unmasked(stored)
-  if (length <= room && crc32c(bodyOf(length)) === written) return { sizeBytes: HEADER_BYTES + length, changes: [] }
+  if (length <= room && crc32c(bodyOf(length)) === written) return recordOf(length)
   for (let bit = 0; bit < 16; bit++) {
     const other = length ^ (1 << bit)
     if (other > room || crc32c(bodyOf(other)) !== written) continue
-    const place = at + SUM_BYTES + (bit >> 3)
-    return { sizeBytes: HEADER_BYTES + other, changes: [flipped(bytes, place, bit & 7)] }
+    return recordOf(other, flipped(bytes, at + SUM_BYTES + (bit >> 3), bit & 7))
   }
   if (length > room) return undefined
   const difference = (masked(crc32c(bodyOf(length))) ^ stored) >>> 0
   if ((difference & (difference - 1)) === 0) {
     const bit = 31 - Math.clz32(difference)
-    return { sizeBytes: HEADER_BYTES + length, changes: [flipped(bytes, at + (bit >> 3), bit & 7)] }
+    return recordOf(length, flipped(bytes, at + (bit >> 3), bit & 7))
   }
   const found = flippedBit(bodyOf(length), written)
-  if (found === undefined) return undefined
-  return {
-    sizeBytes: HEADER_BYTES + length,
-    changes: [flipped(bytes, at + HEADER_BYTES - 1 + found.at, found.bit)],
-  }
+  return found && recordOf(length, flipped(bytes, typeAt + found.at, found.bit))
 }
 
 function flipped(bytes: Uint8Array, at: number, bit: number): Change {

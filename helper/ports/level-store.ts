@@ -10,6 +10,7 @@ import {
   type Logger,
   type PlatformStore,
 } from '../../mesh/base/index.ts'
+import { createLengthNote } from './level-length.ts'
 import { mendLevelLogs } from './level-log.ts'
 import { createLevelWriter, type Level } from './level-writer.ts'
 
@@ -55,7 +56,7 @@ export async function openLevelStore(
     throw error instanceof MeshError ? error : openFailure(error, directory)
   }
   for (const name of await readdir(directory)) await makeFilePrivate(join(directory, name))
-  return createStore(level, directory)
+  return createStore(level, directory, log)
 }
 
 /**
@@ -90,7 +91,7 @@ function damaged(directory: string, reason: string, cause?: unknown): MeshError 
   )
 }
 
-function createStore(level: Level, directory: string): PlatformStore {
+function createStore(level: Level, directory: string, log: Logger): PlatformStore {
   let closing: Promise<void> | undefined
   /** Last numbers of the logs; this process is the only writer. */
   const lasts = new Map<string, number>()
@@ -99,6 +100,7 @@ function createStore(level: Level, directory: string): PlatformStore {
       lasts.clear()
     },
     check: () => checkFirst(level, directory),
+    length: createLengthNote(directory, log),
   })
 
   const guarded = async <Value>(signal: AbortSignal | undefined, work: () => Promise<Value>): Promise<Value> => {
@@ -116,8 +118,11 @@ function createStore(level: Level, directory: string): PlatformStore {
   const lastOf = async (log: string): Promise<number> => {
     const known = lasts.get(log)
     if (known !== undefined) return known
-    const [key] = await level.keys({ ...rangeOf(log), reverse: true, limit: 1 }).all()
-    return key === undefined ? 0 : sequenceOf(key)
+    for await (const key of level.keys({ ...rangeOf(log), reverse: true })) {
+      const sequence = sequenceOf(key)
+      if (sequence !== undefined) return sequence
+    }
+    return 0
   }
 
   return {
@@ -156,7 +161,10 @@ function createStore(level: Level, directory: string): PlatformStore {
       reading(signal, async () => {
         const end = through === undefined ? { lt: LOG + log + '!' + AFTER } : { lte: entryKey(log, through) }
         const entries = await level.iterator({ gt: entryKey(log, after), ...end }).all()
-        return entries.map(([key, bytes]) => ({ sequence: sequenceOf(key), bytes }))
+        return entries.flatMap(([key, bytes]) => {
+          const sequence = sequenceOf(key)
+          return sequence === undefined ? [] : [{ sequence, bytes }]
+        })
       }),
 
     dropLog: (log, { signal } = {}) =>
@@ -219,8 +227,10 @@ function rangeOf(log: string): { gt: string; lt: string } {
   return { gt: `${LOG}${log}!`, lt: `${LOG}${log}!${AFTER}` }
 }
 
-function sequenceOf(key: string): number {
-  return Number(key.slice(-SEQUENCE_DIGITS))
+/** Undefined for what a wrong bit made of a number: nothing is numbered by it, nor from it on. */
+function sequenceOf(key: string): number | undefined {
+  const digits = key.slice(-SEQUENCE_DIGITS)
+  return /^\d+$/.test(digits) ? Number(digits) : undefined
 }
 
 /** LevelDB tidies up behind its opening: a file that was listed may be gone. */

@@ -2,6 +2,7 @@ import { readdir, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ClassicLevel } from 'classic-level'
 import { MeshError } from '../../mesh/base/index.ts'
+import type { LengthNote } from './level-length.ts'
 
 // LevelDB goes on after a write that failed: half a record stays in its write-ahead log,
 // it takes what comes after it, and at the next start drops all of that without a word.
@@ -46,11 +47,16 @@ const REOPEN_BYTES = 64 * 1024
  * The one writer of an open database in `directory`.
  * @param onFailed a write failed: what is remembered of the database may be wrong
  * @param check throws when a database that was opened anew is not what it was
+ * @param length is told of each write
  */
 export function createLevelWriter(
   level: Level,
   directory: string,
-  { onFailed, check }: { readonly onFailed: () => void; readonly check: () => Promise<void> },
+  {
+    onFailed,
+    check,
+    length,
+  }: { readonly onFailed: () => void; readonly check: () => Promise<void>; readonly length: LengthNote },
 ): LevelWriter {
   const waiting: Waiting[] = []
   const reads = new Set<Promise<unknown>>()
@@ -95,6 +101,7 @@ export function createLevelWriter(
       return
     }
     for (const one of made) one.done.resolve(undefined)
+    await length.wrote()
   }
 
   const tear = (): void => {
@@ -106,6 +113,7 @@ export function createLevelWriter(
     try {
       await alone?.()
       done.resolve(undefined)
+      await length.wrote()
     } catch (error) {
       tear()
       done.reject(error)
@@ -156,6 +164,8 @@ export function createLevelWriter(
     async close() {
       await working
       await reopening?.catch(() => undefined)
+      // behind a write that failed there may be half of it, which nobody was told is there
+      if (!isTorn) await length.now()
       await level.close()
     },
   }

@@ -40,7 +40,7 @@ export {
 export { silentLogger, type LogFields, type Logger } from './log.ts'
 export { createQueue, type AsyncQueue } from './queue.ts'
 export { randomInt, sortableId, type Random } from './random.ts'
-export { deleteTwice, getTwice, putTwice } from './kept-twice.ts'
+export { createTwiceKept, deleteTwice, getTwice, putTwice, type TwiceKept } from './kept-twice.ts'
 export {
   type LogEntry,
   type PlatformStore,
@@ -50,7 +50,7 @@ export {
   type Store,
   type StoreOptions,
 } from './store.ts'
-export { getWhole, wholeEntries, wholeRecords } from './whole.ts'
+export { getWhole, wholeEntries, wholeRecords, withGaps } from './whole.ts'
 export {
   ADDRESSES_MAX,
   ARCHIVE_CHUNK_BYTES,
@@ -294,6 +294,7 @@ export {
   HANDSHAKES_PENDING_MAX,
   HANDSHAKES_PER_SECOND,
   LIBRARY_STREAM_MAX_BYTES,
+  LOG_GAP_MAX_ENTRIES,
   STRANGERS_UNREAD_MAX_BYTES,
   STRANGER_CONNECTIONS_MAX,
   STRANGER_DEVICE_CONNECTIONS_MAX,

@@ -272,6 +272,8 @@ export const ARGON_MAX_PASSES = 12
 export const FREE_UNLOCK_TRIES = 3
 export const UNLOCK_FIRST_WAIT_MS = 2_000
 export const UNLOCK_MAX_WAIT_MS = 60_000
+/** Most numbers of one gap in a stored log that are told as damaged one by one. */
+export const LOG_GAP_MAX_ENTRIES = 1_024
 
 /** What an archive is sealed in at once, and the most of it that is held in memory beside one record, in bytes. */
 export const ARCHIVE_CHUNK_BYTES = 64 * 1024

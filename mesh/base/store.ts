@@ -4,7 +4,7 @@ export interface LogEntry {
   readonly bytes: Uint8Array
 }
 
-/** An entry as a store gives it: undefined bytes are damaged, and no longer what was appended. */
+/** An entry as a store gives it: undefined bytes are damaged or gone, and no longer what was appended. */
 export interface ReadEntry {
   readonly sequence: number
   readonly bytes: Uint8Array | undefined

@@ -1,4 +1,5 @@
 import { isMeshError } from './errors.ts'
+import { LOG_GAP_MAX_ENTRIES } from './limits.ts'
 import type { Logger } from './log.ts'
 import type { LogEntry, ReadEntry, ReadRecord, Store, StoreOptions } from './store.ts'
 
@@ -37,4 +38,27 @@ export function wholeEntries(name: string, entries: readonly ReadEntry[], log: L
   const damaged = entries.length - whole.length
   if (damaged > 0) log.warn('entries of a stored log are damaged and are left out', { name, damaged })
   return whole
+}
+
+/**
+ * The entries of a log that were read after a place, with those told as damaged that are not there any more: the
+ * numbers of a log are dense, so one that is missing was taken by damage, or by somebody's hand. At most
+ * {@link LOG_GAP_MAX_ENTRIES} of one gap are told: a wrong bit can make any number of another.
+ */
+export function withGaps<Entry extends ReadEntry>(entries: readonly Entry[], after: number): (Entry | Gone)[] {
+  const told: (Entry | Gone)[] = []
+  let next = after + 1
+  for (const entry of entries) {
+    const end = Math.min(entry.sequence, next + LOG_GAP_MAX_ENTRIES)
+    for (; next < end; next++) told.push({ sequence: next, bytes: undefined })
+    told.push(entry)
+    next = entry.sequence + 1
+  }
+  return told
+}
+
+/** A number of a log without an entry. */
+interface Gone {
+  readonly sequence: number
+  readonly bytes: undefined
 }

@@ -37,7 +37,7 @@ export async function loadDeviceKey(
   const stored = await keyOfDevice(getTwice(store, KEY, log, { signal }))
   if (stored !== undefined) return deviceKeyFrom(readKey(stored))
   const privateKey = await generateKeyPairFromSeed('Ed25519', random.bytes(32))
-  await putTwice(store, KEY, privateKeyToProtobuf(privateKey), { signal })
+  await putTwice(store, KEY, privateKeyToProtobuf(privateKey), log, { signal })
   return deviceKeyFrom(privateKey)
 }
 

@@ -4,6 +4,7 @@ import {
   getTwice,
   isMeshError,
   MeshError,
+  messageOf,
   putTwice,
   type Clock,
   type DeviceId,
@@ -156,7 +157,7 @@ export async function loadMembership(
       },
       options,
     ))
-  if (found === undefined) await keepCurrent(store, ledger.mesh, options)
+  if (found === undefined) await keepCurrent(ports, ledger.mesh, options)
 
   const follow = (): (() => void) =>
     ledger.changes.subscribe(({ added }) => {
@@ -269,7 +270,15 @@ export async function loadMembership(
       }
       if (next === ledger) return
       await leave(adoptOptions)
-      await keepCurrent(store, mesh, adoptOptions)
+      try {
+        await keepCurrent(ports, mesh, adoptOptions)
+      } catch (error) {
+        // it may have reached the disk all the same, and what is done from now on is done in the mesh before
+        await keepCurrent(ports, ledger.mesh, {}).catch((again: unknown) => {
+          ports.log.error('which mesh counts at the next start is not certain', { reason: messageOf(again) })
+        })
+        throw error
+      }
       unfollow()
       ledger = next
       unfollow = follow()
@@ -300,6 +309,6 @@ function currentDamaged(cause?: unknown): MeshError {
   return new MeshError('storage-corrupt', sentence, { cause })
 }
 
-function keepCurrent(store: Store, mesh: MeshId, options: Cancellable): Promise<void> {
-  return putTwice(store, CURRENT_KEY, new TextEncoder().encode(mesh), options)
+function keepCurrent({ store, log }: MembershipPorts, mesh: MeshId, options: Cancellable): Promise<void> {
+  return putTwice(store, CURRENT_KEY, new TextEncoder().encode(mesh), log, options)
 }

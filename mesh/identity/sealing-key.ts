@@ -17,7 +17,7 @@ export async function loadSealingKey(
   const stored = await keyOfDevice(getTwice(store, KEY, log, { signal }))
   if (stored === undefined) {
     const pair = createSealingKeyPair(random)
-    await putTwice(store, KEY, pair.privateKey, { signal })
+    await putTwice(store, KEY, pair.privateKey, log, { signal })
     return pair
   }
   if (stored.byteLength !== SEALING_KEY_BYTES)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createMemoryStore } from '../../tests/kit/memory-store.ts'
 import { createSeededRandom } from '../../tests/kit/random.ts'
+import { LOG_GAP_MAX_ENTRIES } from '../base/index.ts'
 import { createSealedStore, secretKey, type SecretKey } from './index.ts'
 
 const random = createSeededRandom('sealed store')
@@ -71,6 +72,27 @@ describe('a sealed store', () => {
     ])
     expect((await store.readLog('log', 3, { through: 4 })).map(({ bytes }) => bytes)).toEqual([undefined])
     expect(await store.append('log', [words])).toBe(6)
+  })
+
+  test('tells each entry as damaged that is gone from before another, and no more than so many of a false number', async () => {
+    const inner = createMemoryStore()
+    const store = createSealedStore(inner, key, random)
+    await store.append(
+      'log',
+      Array.from({ length: 6 }, (_, index) => new Uint8Array([index])),
+    )
+    const stored = inner.data.logs.get('sealed/log') ?? []
+    stored.splice(0, 1)
+    stored.splice(2, 1)
+    const read = async (after: number): Promise<unknown> =>
+      (await store.readLog('log', after)).map(({ sequence, bytes }) => [sequence, bytes?.[0]])
+    const expected = [1, 2, 3, 4, 5, 6].map((sequence) => [sequence, [1, 4].includes(sequence) ? undefined : sequence - 1]) // prettier-ignore
+    expect(await read(0)).toEqual(expected)
+    expect(await read(3)).toEqual(expected.slice(3))
+    expect(await store.readLog('log', 6)).toEqual([])
+    // one wrong bit in the number of the last
+    Object.assign(stored.at(-1) ?? {}, { sequence: 8_000_000_000_000_006 })
+    expect(await store.readLog('log', 5)).toHaveLength(LOG_GAP_MAX_ENTRIES + 1)
   })
 
   test('that cannot be read at all still says so, and calls nothing damaged', async () => {

@@ -2,6 +2,7 @@ import {
   isMeshError,
   MeshError,
   throwIfAborted,
+  withGaps,
   type PlatformStore,
   type Random,
   type Store,
@@ -78,7 +79,10 @@ export function createSealedStore(inner: PlatformStore, key: SecretKey, random: 
       throwIfAborted(options?.signal)
       const found = await inTurn(undefined, () => inner.readLog(SEALED_PREFIX + log, after, options))
       return Promise.all(
-        found.map(async ({ sequence, bytes }) => ({ sequence, bytes: await openedIfWhole('log', log, bytes) })),
+        withGaps(found, after).map(async ({ sequence, bytes }) => ({
+          sequence,
+          bytes: bytes && (await openedIfWhole('log', log, bytes)),
+        })),
       )
     },
 

@@ -33,6 +33,8 @@ import { unlockTries } from './unlock-wait.ts'
 const SLOTS_KEY = `${VAULT_PREFIX}slots`
 /** The same once more: without it nothing that is stored opens. */
 const SECOND_SLOTS_KEY = `${VAULT_PREFIX}slots-second`
+/** There while a way that was taken away may still be read from the files. */
+const UNTIDY_KEY = `${VAULT_PREFIX}untidy`
 
 /** Port: the key that only this device has, kept beside the sealed data. */
 export interface DeviceKeeper {
@@ -107,7 +109,7 @@ export interface LockedVault {
  * wrapped once for each way to open it. The first start makes it, with the key of this
  * device as the only way, and seals what an earlier version left unsealed. Every
  * change is one write of one record: killed at any moment, the store opens as before
- * or as after.
+ * or as after, and what it took away leaves the files at the next opening.
  * @throws MeshError `storage-corrupt` when the key of this device or the record of the
  * locks is gone or damaged; nothing is begun anew over data that is there.
  */
@@ -115,6 +117,7 @@ export async function openVault(ports: VaultPorts, options: StoreOptions = {}): 
   return ports.alone(async () => {
     throwIfAborted(options.signal)
     const slots = (await readSlots(ports, options)) ?? (await begin(ports, options))
+    await tidyIfLeft(ports, options)
     const own = slots.slots.find((slot) => slot.kind === 'device')
     if (own === undefined) {
       // a lock was set, and the process ended before the key of the device was forgotten
@@ -132,8 +135,24 @@ async function begin(ports: VaultPorts, options: StoreOptions): Promise<KeySlots
   const key = await ports.device.make(options)
   const slot = await deviceSlot(ports.random.bytes(SECRET_KEY_BYTES), key, slotPorts(ports))
   const slots: KeySlots = { version: 1, isSealed: false, slots: [slot] }
-  await writeSlots(ports.inner, slots, options)
+  await writeSlots(ports, slots, options)
   return slots
+}
+
+/** A change of the locks was cut before the files were rid of what it took away. */
+async function tidyIfLeft({ inner, log }: VaultPorts, options: StoreOptions): Promise<void> {
+  if ((await inner.get(UNTIDY_KEY, options)) === undefined) return
+  try {
+    await tidy(inner, options)
+  } catch (error) {
+    throwIfAborted(options.signal)
+    log?.warn('a lock that was taken away is still in the files; it is tried again at the next start', { error })
+  }
+}
+
+async function tidy(inner: PlatformStore, options: StoreOptions): Promise<void> {
+  await inner.scrub(options)
+  await inner.delete(UNTIDY_KEY, options)
 }
 
 /** Sealed data without a way to its key is a damaged store, never a new one. */
@@ -169,7 +188,7 @@ async function openedVault(
   const store = createSealedStore(ports.inner, await secretKey(storeKey), ports.random)
   if (!slots.isSealed) {
     await sealInPlace(ports.inner, store, options)
-    await writeSlots(ports.inner, { ...slots, isSealed: true }, options)
+    await writeSlots(ports, { ...slots, isSealed: true }, options)
   }
   return createOpenVault(ports, store, storeKey)
 }
@@ -198,7 +217,7 @@ function lockedVault(ports: VaultPorts, slots: KeySlots): LockedVault {
 function createOpenVault(ports: VaultPorts, store: Store, storeKey: Uint8Array): OpenVault {
   const { inner, device, cost = PASSPHRASE_COST } = ports
 
-  /** One write of one record; a key of the device that no slot needs any more is forgotten after it. */
+  /** Counts with one write of one record; a key of the device that no slot needs any more is forgotten after it. */
   const change = (options: StoreOptions, work: (locks: readonly KeySlot[]) => Promise<KeySlot[]>): Promise<void> =>
     ports.alone(async () => {
       throwIfAborted(options.signal)
@@ -208,10 +227,12 @@ function createOpenVault(ports: VaultPorts, store: Store, storeKey: Uint8Array):
         throw new MeshError('conflict', `There are ${String(KEY_SLOTS_MAX)} locks already. Remove one first.`)
       }
       const slots = locks.length > 0 ? locks : [await ownSlot(current, options)]
-      await writeSlots(inner, { ...current, slots }, options)
+      // the way that is taken away must not be read from the files, whenever this is cut
+      await inner.put(UNTIDY_KEY, new Uint8Array(), options)
+      const isKeptTwice = await writeSlots(ports, { ...current, slots }, options)
       if (locks.length > 0) await device.forget(options)
-      // the way that was taken away must not be read from the files
-      await inner.scrub(options)
+      // else the second has the old ways still
+      if (isKeptTwice) await tidy(inner, options)
     })
 
   const ownSlot = async (current: KeySlots, options: StoreOptions): Promise<KeySlot> => {
@@ -265,11 +286,20 @@ async function readSlots({ inner, log }: VaultPorts, options: StoreOptions): Pro
   }
 }
 
-/** Durable in the first place when it resolves, and then in the second. */
-async function writeSlots(inner: PlatformStore, slots: KeySlots, options: StoreOptions): Promise<void> {
+/**
+ * Durable in the first place, which counts, when it resolves.
+ * @returns whether in the second too; if not, the next opening sees to it
+ */
+async function writeSlots({ inner, log }: VaultPorts, slots: KeySlots, options: StoreOptions): Promise<boolean> {
   const stored = encodeKeySlots(slots)
   await inner.put(SLOTS_KEY, stored, options)
-  await inner.put(SECOND_SLOTS_KEY, stored, options)
+  try {
+    await inner.put(SECOND_SLOTS_KEY, stored, options)
+    return true
+  } catch (error) {
+    log?.warn('the record of the locks could not be kept twice; it is tried again at the next start', { error })
+    return false
+  }
 }
 
 function isSame(a: Uint8Array | undefined, b: Uint8Array): boolean {

@@ -122,7 +122,11 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
     const known = await readMark(chat)
     if (known === undefined || known.version !== (await versionOf(chat))) return false
     if (known.life !== lifeIdOf(await getChatRecord({ store, log }, chat, { signal }))) return false
-    return (await store.readLog(chatLog(chat), known.sequence, { signal })).length === 0
+    const [last, ...more] = await store.readLog(chatLog(chat), Math.max(0, known.sequence - 1), { signal })
+    // a log that lost its end gives the same numbers again
+    return (
+      more.length === 0 && (last?.sequence ?? 0) === known.sequence && (last === undefined || last.bytes !== undefined)
+    )
   }
 
   const close = async (chat: ChatId): Promise<void> => {

@@ -193,9 +193,9 @@ export async function createChats(
       if (entry.sequence <= chat.sequence) continue
       chat.sequence = entry.sequence
       const operation = read(entry.bytes, `${name} ${String(entry.sequence)}`)
-      if (entry.bytes === undefined) await compareAgain(chat.id)
       take(chat, operation && chat.inLogOrder(operation))
     }
+    if (entries.some(({ bytes }) => bytes === undefined)) await compareAgain(chat.id)
     return entries.length > 0
   }
 

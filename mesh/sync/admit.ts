@@ -6,7 +6,7 @@ import {
   throwIfAborted,
   type DeviceId,
 } from '../base/index.ts'
-import type { Chain, Chains } from './chains.ts'
+import type { Chains } from './chains.ts'
 import { hasClocks } from './clock-ranges.ts'
 import { NO_ENVELOPE, openEnvelope, type Envelope } from './envelope.ts'
 import { checkContent, type KindDescriptor } from './kinds.ts'
@@ -65,10 +65,10 @@ export function judge(envelope: Envelope, chains: Chains, waiting: Waiting, writ
   if (head.sequence > held + 1) return WAITS
   if (!same(head.previous, chain?.tip ?? NO_ENVELOPE)) return violation('Its envelope does not follow the one before.')
   if (head.from !== (chain?.clock ?? 0)) return violation('Its envelope leaves a gap or goes back.')
-  return judgeErasing(envelope, chain, chains, waiting)
+  return judgeErasing(envelope, chains, waiting)
 }
 
-function judgeErasing(envelope: Envelope, chain: Chain | undefined, chains: Chains, waiting: Waiting): Judgement {
+function judgeErasing(envelope: Envelope, chains: Chains, waiting: Waiting): Judgement {
   const { head, box } = envelope
   for (const { chain: number, clock, count } of head.erases) {
     const target = chains.get(number)
@@ -79,7 +79,7 @@ function judgeErasing(envelope: Envelope, chain: Chain | undefined, chains: Chai
   }
   if (box !== undefined) return { verdict: 'next' }
   // who forwards it says that everything in it was erased: its author has to have said so
-  const erased = waiting.erasedBy(head.author, envelope.chain, chain?.erased ?? [])
+  const erased = waiting.erasedBy(head.author, envelope.chain, chains.erasedOf(envelope.chain))
   return head.count > 0 && hasClocks(erased, head.from, head.count) ? { verdict: 'next' } : WAITS
 }
 

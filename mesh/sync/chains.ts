@@ -43,6 +43,8 @@ export interface Chains {
   take(envelope: Envelope, position: number): () => void
   /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
+  /** Clocks of a chain that its author erased; told also of a chain that damage took, and that is to come again. */
+  erasedOf(chain: number): Clocks
   /** Entries that are not erased. */
   liveCount(): number
   /** True when an author who counts told that this is there, or what follows it. */
@@ -114,6 +116,8 @@ function chainsOf(all: Map<number, Chain>): Chains {
   const erasings = createErasings()
   for (const { number, erasers } of all.values())
     for (const { sequence, ranges } of erasers) erasings.add({ chain: number, sequence }, ranges)
+  // what erases a chain that damage took was saved, and an earlier version forgot it when the chain came again
+  for (const chain of all.values()) chain.erased = withClocks(chain.erased, erasings.clocksOf(chain.number))
   const ends = createEnds()
   for (const { author, ends: told } of all.values()) for (const some of told) ends.add(author, some)
   let digest: string | undefined
@@ -132,7 +136,8 @@ function chainsOf(all: Map<number, Chain>): Chains {
       froms: [],
       ats: [],
       positions: [],
-      erased: [],
+      // after damage what erases it may be here before it
+      erased: withClocks([], erasings.clocksOf(envelope.chain)),
       erasers: [],
       ends: [],
     }
@@ -189,6 +194,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       }
     },
     erasersOf: erasings.coverOf,
+    erasedOf: (number) => all.get(number)?.erased ?? withClocks([], erasings.clocksOf(number)),
     liveCount() {
       liveCount ??= [...all.values()].reduce((sum, { clock, erased }) => sum + clock - countBelow(erased, clock), 0)
       return liveCount

@@ -93,6 +93,11 @@ export function createContent(
       const chain = place === undefined ? undefined : chains.get(place.chain)
       if (place !== undefined && chain !== undefined) view.add(stored(key, bytes, chain, place.clock))
     }
+    // what damage took from a chain shows as whose and when it is once it came again
+    for (const [chain, sequence] of [...applied]) {
+      const held = chains.get(chain)?.sequence ?? 0
+      if (sequence > held) applied.set(chain, held)
+    }
   }
   if (saved !== undefined) load(saved)
 

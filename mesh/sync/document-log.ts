@@ -1,15 +1,15 @@
 import * as z from 'zod/mini'
 import {
+  createTwiceKept,
   deleteTwice,
-  getTwice,
   isMeshError,
   MeshError,
   messageOf,
-  putTwice,
   type Logger,
   type ReadEntry,
   type ReadLogOptions,
   type Store,
+  type TwiceKept,
 } from '../base/index.ts'
 import { digest } from '../seal/index.ts'
 import { decode, encode, exactBytes, whole } from '../wire/index.ts'
@@ -29,12 +29,18 @@ export type PartName = 'index' | 'content'
 /**
  * The durable log of one document and its snapshots. Envelopes are only appended;
  * a snapshot or a shorter log takes effect by one write of a small record, after it
- * was read back. A kill at any moment leaves the one before in force.
+ * was read back. A kill, or a write that fails, leaves the one before in force at any
+ * moment; while nobody can know which a restart would find, neither is touched.
  */
 export interface DocumentLog {
-  /** Appends, all or none; resolves to the place of the first once durable. */
+  /** How many entries that a snapshot covers the log ended before, when it was opened. */
+  readonly missingAtEnd: number
+  /** Appends, all or none, behind all that a snapshot covers; resolves to the place of the first once durable. */
   append(entries: readonly Uint8Array[], options: Options): Promise<number>
-  /** Entries after a place, up to another when one is given; those without bytes are damaged. */
+  /**
+   * Entries after a place, up to another where there was an entry when one is given; those without bytes are
+   * damaged.
+   */
   read(after: number, options: ReadLogOptions): Promise<ReadEntry[]>
   /** Places of the damaged ones that were read since it was asked last. */
   takeDamaged(): readonly number[]
@@ -68,17 +74,20 @@ const record = z.object({
 })
 type Pointer = z.output<typeof record>
 
-/** Opens the log of a document by its key. */
+const FIRST_POINTER: Pointer = {
+  ...{ generation: 1, index: null, content: null },
+  ...{ unforgotten: NO_GROWTH, rewrittenBytes: 0 },
+}
+
+/** Opens the log of a document by its key. @throws MeshError of the store */
 export async function openDocumentLog(
   { store, log }: { readonly store: Store; readonly log: Logger },
   key: string,
   options: Options,
 ): Promise<DocumentLog> {
   const recordKey = `sync/document/${key}`
-  let pointer = (await readPointer({ store, log }, recordKey, options)) ?? {
-    ...{ generation: 1, index: null, content: null },
-    ...{ unforgotten: NO_GROWTH, rewrittenBytes: 0 },
-  }
+  const kept = createTwiceKept(store, recordKey, log)
+  let pointer = (await readPointer(kept, recordKey, log, options)) ?? FIRST_POINTER
   let damaged: number[] = []
 
   const logName = (generation: number): string => `sync/document/${key}/log-${String(generation)}`
@@ -99,15 +108,7 @@ export async function openDocumentLog(
     return { number, through: part.through, hash }
   }
 
-  /** Set when a write of the record failed: it may have been written all the same. */
-  let unsure = false
-
-  /** Nothing is appended to a log that may not be the one in force after a restart. */
-  const makeSure = async (given: Options): Promise<void> => {
-    if (!unsure) return
-    await putTwice(store, recordKey, encode(pointer), given)
-    unsure = false
-  }
+  const makeSure = (given: Options): Promise<void> => kept.makeSure(() => encode(pointer), given)
 
   const forget = async (name: string, given: Options): Promise<void> => {
     try {
@@ -118,11 +119,8 @@ export async function openDocumentLog(
   }
 
   const putInForce = async (next: Pointer, given: Options): Promise<void> => {
-    await makeSure(given)
     const before = pointer
-    unsure = true
-    await putTwice(store, recordKey, encode(next), given)
-    unsure = false
+    await kept.put(encode(next), given)
     pointer = next
     for (const name of ['index', 'content'] as const) {
       const old = before[name]
@@ -141,15 +139,58 @@ export async function openDocumentLog(
     ...(parts.content === undefined ? {} : { content: await writePart('content', parts.content, given) }),
   })
 
+  const covered = (): number => Math.max(pointer.index?.through ?? 0, pointer.content?.through ?? 0)
+
+  /**
+   * Of a log that ends before what its snapshots cover, what is there counts: entries that are appended get the
+   * numbers of those that are gone, and would be taken for known. The content of a snapshot stays as it is.
+   */
+  const endAt = async (end: number, given: Options): Promise<void> => {
+    const { index, content } = pointer
+    const next = {
+      ...pointer,
+      index: index !== null && index.through > end ? null : index,
+      content: content === null ? null : { ...content, through: Math.min(content.through, end) },
+    }
+    try {
+      await putInForce(next, given)
+    } finally {
+      // if it is not written yet, it is before anything is appended
+      pointer = next
+    }
+  }
+
+  const findMissingAtEnd = async (): Promise<number> => {
+    const through = covered()
+    const name = logName(pointer.generation)
+    if (through === 0 || (await store.readLog(name, through - 1, { ...options, through })).length > 0) return 0
+    const end = (await store.readLog(name, 0, options)).at(-1)?.sequence ?? 0
+    // with something behind it, it is a gap, which is found when it is read
+    if (end > through) return 0
+    try {
+      await endAt(end, options)
+    } catch (error) {
+      log.warn('the end of a damaged log could not be noted yet', { key, reason: messageOf(error) })
+    }
+    return through - end
+  }
+
+  const missingAtEnd = await findMissingAtEnd()
+
   return {
+    missingAtEnd,
     async append(entries, given) {
       await makeSure(given)
       const last = await store.append(logName(pointer.generation), entries, given)
-      return last - entries.length + 1
+      const first = last - entries.length + 1
+      if (first <= covered()) await endAt(first - 1, given)
+      return first
     },
     async read(after, given) {
       const entries = await store.readLog(logName(pointer.generation), after, given)
       for (const { sequence, bytes } of entries) if (bytes === undefined) damaged.push(sequence)
+      const end = entries.at(-1)?.sequence ?? after
+      for (let place = end + 1; place <= (given.through ?? 0); place++) damaged.push(place)
       return entries
     },
     takeDamaged() {
@@ -158,7 +199,9 @@ export async function openDocumentLog(
       return found
     },
     async forgetIndex(given) {
-      if (pointer.index !== null) await putInForce({ ...pointer, index: null }, given)
+      if (pointer.index === null) return
+      await makeSure(given)
+      await putInForce({ ...pointer, index: null }, given)
     },
     async part(name, given) {
       const part = pointer[name]
@@ -167,11 +210,14 @@ export async function openDocumentLog(
       return equal(await digest(bytes), part.hash) ? { through: part.through, bytes } : undefined
     },
     async save(parts, unforgotten, given) {
+      await makeSure(given)
       await putInForce({ ...(await withParts(pointer, parts, given)), unforgotten }, given)
     },
     unforgotten: () => pointer.unforgotten,
     rewrittenBytes: () => pointer.rewrittenBytes,
     async rewrite(entries, parts, given) {
+      // a record that was not written for sure may name the very log that is begun now
+      await makeSure(given)
       const generation = pointer.generation + 1
       await store.dropLog(logName(generation), given)
       if (generation > 2) await store.dropLog(logName(generation - 2), given)
@@ -192,13 +238,9 @@ export async function openDocumentLog(
 }
 
 /** The record of a document; undefined where there is none, or none that can be read. */
-async function readPointer(
-  { store, log }: { readonly store: Store; readonly log: Logger },
-  key: string,
-  options: Options,
-): Promise<Pointer | undefined> {
+async function readPointer(kept: TwiceKept, key: string, log: Logger, options: Options): Promise<Pointer | undefined> {
   try {
-    const stored = await getTwice(store, key, log, options)
+    const stored = await kept.read(options)
     if (stored === undefined) return undefined
     return decode(stored, record, { maxBytes: 4_096, what: 'The record of a document' })
   } catch (error) {
@@ -211,22 +253,22 @@ async function readPointer(
 
 /** Forgets the log of a document, its snapshots and its record. @throws MeshError of the store */
 export async function dropDocumentLog(
-  ports: { readonly store: Store; readonly log: Logger },
+  { store, log }: { readonly store: Store; readonly log: Logger },
   key: string,
   options: Options,
 ): Promise<void> {
   const recordKey = `sync/document/${key}`
-  const { store } = ports
-  const { generation, index, content } = (await readPointer(ports, recordKey, options)) ?? {
-    ...{ generation: 1, index: null, content: null },
-  }
-  for (const one of [generation, generation - 1]) await store.dropLog(`${recordKey}/log-${String(one)}`, options)
-  for (const [name, part] of Object.entries({ index, content })) {
-    if (part === null) continue
-    for (const one of [part.number, part.number - 1])
-      await store.dropLog(`${recordKey}/${name}-${String(one)}`, options)
-  }
+  const kept = createTwiceKept(store, recordKey, log)
+  const { generation, index, content } = (await readPointer(kept, recordKey, log, options)) ?? FIRST_POINTER
+  for (const one of around(generation)) await store.dropLog(`${recordKey}/log-${String(one)}`, options)
+  for (const [name, part] of Object.entries({ index, content }))
+    for (const one of around(part?.number ?? 0)) await store.dropLog(`${recordKey}/${name}-${String(one)}`, options)
   await deleteTwice(store, recordKey, options)
+}
+
+/** What is in force, what was before it, and what was to come after it: a write that failed may have left either. */
+function around(number: number): readonly number[] {
+  return [number - 1, number, number + 1].filter((one) => one > 0)
 }
 
 function notKept(): MeshError {

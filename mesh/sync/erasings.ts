@@ -17,6 +17,8 @@ export interface Erasings {
    * erased the same only as many as are needed: at most one for each clock.
    */
   coverOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
+  /** What of a chain is erased, in no order and perhaps twice. */
+  clocksOf(chain: number): readonly (readonly [first: number, count: number])[]
 }
 
 interface Erasing {
@@ -68,6 +70,7 @@ export function createErasings(): Erasings {
       }
       return [...cover.values()]
     },
+    clocksOf: (chain) => (byChain.get(chain) ?? []).map(({ clock, end }) => [clock, end - clock] as const),
   }
 }
 

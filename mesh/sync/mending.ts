@@ -44,8 +44,8 @@ export function tellDamage({ name, ports, damaged, stranded, onDamaged }: Replic
 }
 
 /**
- * Shows what is stranded, while the document is open. Settings are not: without the one
- * that is missing an earlier one would be taken for the last.
+ * Shows what is stranded, and hides what it erases, while the document is open. Settings are not
+ * shown: without the one that is missing an earlier one would be taken for the last.
  */
 export async function showStranded(state: ReplicaState, options: Options): Promise<void> {
   const { content, chains, stranded, changes, ports, name } = state
@@ -61,5 +61,8 @@ export async function showStranded(state: ReplicaState, options: Options): Promi
       content.strand({ key: entryKey(chain, clock), bytes, author: head.author, at: head.at }, change)
     })
   }
-  if (change.added.size > 0) changes.emit({ added: [...change.added], erased: [], author: ports.signer.id })
+  // its author erased it, whatever came before that in the chain
+  for (const { envelope } of stranded) if (envelope.head.erases.length > 0) content.erase(envelope.head.erases, change)
+  if (change.added.size + change.erased.size > 0)
+    changes.emit({ added: [...change.added], erased: [...change.erased], author: ports.signer.id })
 }

@@ -258,7 +258,7 @@ async function loadState(
     budgets,
     chains,
     stranded: heads.stranded,
-    damaged: heads.damaged,
+    damaged: heads.damaged + log.missingAtEnd,
     onDamaged,
     waiting: createWaiting(waitingTotals),
     late: createLateComings(

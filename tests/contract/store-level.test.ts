@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ClassicLevel } from 'classic-level'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openLevelStore } from '../../helper/ports/level-store.ts'
 import type { Store } from '../../mesh/base/index.ts'
@@ -109,6 +110,27 @@ describe('the store of the helper', () => {
       })
     }
     expect(await readdir(directory)).not.toEqual([])
+  })
+
+  it.each([0, 8, 15])('numbers no entry by a key of which digit %i is none any more', async (digit) => {
+    const directory = freshDirectory()
+    const store = await openLevelStore(directory)
+    await store.append('log', [new Uint8Array([1]), new Uint8Array([2]), new Uint8Array([3])])
+    await store.close()
+    const level = new ClassicLevel<string, Uint8Array>(directory, { keyEncoding: 'utf8', valueEncoding: 'view' })
+    const key = `l!log!${'2'.padStart(16, '0')}`
+    const place = 'l!log!'.length + digit
+    const wrong = String.fromCharCode(key.charCodeAt(place) ^ 64)
+    await level.put(key.slice(0, place) + wrong + key.slice(place + 1), new Uint8Array([2]))
+    await level.del(key)
+    await level.close()
+    const again = await openLevelStore(directory)
+    expect(await again.append('log', [new Uint8Array([4]), new Uint8Array([5])])).toBe(5)
+    const read = await again.readLog('log', 0)
+    expect(read.map(({ sequence, bytes }) => [sequence, bytes[0]])).toEqual([1, 3, 4, 5].map((one) => [one, one]))
+    await again.dropLog('log')
+    expect(await again.append('log', [new Uint8Array([1])])).toBe(1)
+    await again.close()
   })
 
   it('opens a store of before with all that is in it', async () => {

@@ -1,4 +1,11 @@
-import { MeshError, throwIfAborted, type ErrorCode, type LogEntry, type PlatformStore } from '../../mesh/base/index.ts'
+import {
+  MeshError,
+  throwIfAborted,
+  withGaps,
+  type ErrorCode,
+  type LogEntry,
+  type PlatformStore,
+} from '../../mesh/base/index.ts'
 
 /** What a memory store holds. Two stores over one of these are two tabs of one profile. */
 export interface MemoryData {
@@ -15,6 +22,8 @@ export interface WriteFault {
   readonly count?: number
   /** A power cut in the middle: the first half is kept, the last entry of it cut short. */
   readonly torn?: boolean
+  /** A disk without room: what frees some goes on. */
+  readonly isFull?: boolean
 }
 
 /** A Store in memory whose disk can be made to fail. */
@@ -49,10 +58,11 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
     open(signal)
     if (readFault !== undefined) throw new MeshError(readFault, 'The disk did not give the data back.')
   }
-  const write = (signal: AbortSignal | undefined, tear: () => void): void => {
+  const write = (signal: AbortSignal | undefined, tear: () => void, frees = false): void => {
     open(signal)
     writes += 1
     if (fault === undefined || writes < fault.from || writes > fault.to) return
+    if (frees && fault.spec.isFull === true) return
     if (fault.spec.torn === true) tear()
     throw new MeshError(fault.spec.code, 'The disk did not take the data.')
   }
@@ -87,7 +97,7 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
     },
     async delete(key, options = {}) {
       await Promise.resolve()
-      write(options.signal, nothing)
+      write(options.signal, nothing, true)
       data.records.delete(key)
     },
     async list(prefix, options = {}) {
@@ -117,14 +127,17 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
     async readLog(log, after, options = {}) {
       await Promise.resolve()
       read(options.signal)
-      // numbered from 1 without gaps
-      return (data.logs.get(log) ?? [])
-        .slice(after, options.through)
-        .map(({ sequence, bytes }) => ({ sequence, bytes: copyOf(bytes) }))
+      const entries = data.logs.get(log) ?? []
+      // numbered from 1 without gaps, but for what a test took away
+      let first = Math.min(after, entries.length)
+      while (first > 0 && (entries[first - 1]?.sequence ?? 0) > after) first -= 1
+      const { through = Infinity } = options
+      const found = entries.slice(first, first + through - after).filter(({ sequence }) => sequence <= through)
+      return found.map(({ sequence, bytes }) => ({ sequence, bytes: copyOf(bytes) }))
     },
     async dropLog(log, options = {}) {
       await Promise.resolve()
-      write(options.signal, nothing)
+      write(options.signal, nothing, true)
       data.logs.delete(log)
     },
     async logs(options = {}) {
@@ -141,6 +154,14 @@ export function createMemoryStore(data: MemoryData = createMemoryData()): Memory
       closed = true
     },
   }
+}
+
+/** The same store, that tells what is gone from the middle of a log, as a sealed store over it does. */
+export function tellingGaps(store: MemoryStore): MemoryStore {
+  const read = store.readLog.bind(store)
+  const readLog = async (...[log, after, options]: Parameters<typeof read>): Promise<LogEntry[]> =>
+    withGaps(await read(log, after, options), after) as LogEntry[]
+  return Object.assign(store, { readLog })
 }
 
 /** A real copy: `slice` of a Node Buffer shares memory. */

@@ -11,7 +11,7 @@ import {
   type SyncPorts,
 } from '../../mesh/sync/index.ts'
 import { createVirtualClock, settle, type VirtualClock } from './clock.ts'
-import { createMemoryStore, type MemoryStore } from './memory-store.ts'
+import { createMemoryStore, tellingGaps, type MemoryStore } from './memory-store.ts'
 import { createSeededRandom } from './random.ts'
 import { createChannelNetwork, type ChannelNetwork } from './sync-channels.ts'
 import { createTestScopes, scopeOf, syncPorts, type TestScopes } from './sync-peers.ts'
@@ -78,7 +78,7 @@ export async function createSyncWorld(
   }
 
   for (let index = 0; index < count; index++) {
-    const store = createMemoryStore()
+    const store = tellingGaps(createMemoryStore())
     const ports = await syncPorts({
       scopes,
       clock,
@@ -110,7 +110,7 @@ export async function createSyncWorld(
     async restart(index, { online: isOnline = online } = {}) {
       const peer = peers[index] as SyncPeer
       await peer.stop()
-      const store = createMemoryStore(peer.store.data)
+      const store = tellingGaps(createMemoryStore(peer.store.data))
       const again = await start(index, { ...peer.ports, store }, store, isOnline)
       peers[index] = again
       return again

@@ -112,6 +112,19 @@ describe('what is void on first sight', () => {
     expect(carol.ledger.state()).toEqual(again.ledger.state())
   })
 
+  test('takes nothing with it, when it goes from the disk, that waits there for what damage took', async () => {
+    const loose = await write(guest, { type: 'rename', name: 'void' }, guest.ledger.heads(), 1)
+    const gone = await write(bob, named(bob, 'gone'), bob.ledger.heads())
+    const waiting = await write(bob, named(bob, 'bob'), [gone.hash], 1)
+    const record = ({ bytes }: LedgerEntry): Uint8Array => encode({ entry: bytes, seenAt: 1 })
+    await alice.store.append(`ledger/${alice.ledger.mesh}`, [loose, waiting].map(record))
+    const again = await reopened(alice)
+    expect(again.ledger.damage().waiting).toBe(1)
+    await again.ledger.take([gone.bytes])
+    for (const { ledger } of [again, await reopened(again)])
+      expect(ledger.state().devices.get(bob.id)?.name).toBe('bob')
+  })
+
   test('padded with fields nobody reads is refused as too large', async () => {
     const body = {
       v: 1,

@@ -1,18 +1,10 @@
-import {
-  getTwice,
-  messageOf,
-  putTwice,
-  type Logger,
-  type MeshId,
-  type ReadEntry,
-  type Store,
-} from '../../base/index.ts'
+import { createTwiceKept, messageOf, type Logger, type MeshId, type ReadEntry, type Store } from '../../base/index.ts'
 import { toHex } from '../../wire/index.ts'
 import type { Cancellable } from './ledger-types.ts'
 
 /** The log of one mesh's ledger in this device's store, kept twice: a removal that is lost would be undone. */
 export interface LedgerLog {
-  /** What is whole in either, and of how many neither is. What one of them lacks it is given. */
+  /** What is whole in either, and how many are in neither. What one of them lacks it is given. */
   read(options?: Cancellable): Promise<{ readonly records: readonly Uint8Array[]; readonly damaged: number }>
   /** Durable when it resolves. @throws MeshError of the store; nothing is added then */
   append(records: readonly Uint8Array[], options?: Cancellable): Promise<void>
@@ -35,7 +27,10 @@ export async function openLedgerLog(
   // two names that take turns: what is being written is not what is read until the pointer says so
   const nameOf = (generation: number): string =>
     generation === FIRST ? `ledger/${mesh}` : `ledger/${mesh}/${toHex(Uint8Array.of(generation))}`
-  let generation = (await getTwice(store, pointer, log, options))?.[0] ?? FIRST
+  const kept = createTwiceKept(store, pointer, log)
+  let generation = (await kept.read(options))?.[0] ?? FIRST
+  const pointerTo = (one: number): Uint8Array => new Uint8Array(GENERATION_BYTES).fill(one)
+  const makeSure = (how?: Cancellable): Promise<void> => kept.makeSure(() => pointerTo(generation), how)
 
   /** The second is only ever what the first was; where it cannot be, that is tried again at the next start. */
   const second = async (work: () => Promise<unknown>): Promise<void> => {
@@ -52,16 +47,23 @@ export async function openLedgerLog(
   }
 
   const replace: LedgerLog['replace'] = async (records, how) => {
+    // a pointer that was not written for sure may say that the very log counts which is begun now
+    await makeSure(how)
     const next = generation === 1 ? 2 : 1
     // what an earlier try left
     await store.dropLog(nameOf(next), how)
     await store.append(nameOf(next), records, how)
     await second(() => writeSecond(nameOf(next), records, how))
     const old = generation
-    await putTwice(store, pointer, new Uint8Array(GENERATION_BYTES).fill(next), how)
+    await kept.put(pointerTo(next), how)
     generation = next
-    await store.dropLog(SECOND + nameOf(old), how)
-    await store.dropLog(nameOf(old), how)
+    try {
+      await store.dropLog(SECOND + nameOf(old), how)
+      await store.dropLog(nameOf(old), how)
+    } catch (error) {
+      // it is dropped before it is begun again
+      log.warn('an old log of the ledger could not be dropped yet', { reason: messageOf(error) })
+    }
   }
 
   return {
@@ -70,7 +72,8 @@ export async function openLedgerLog(
       const [one, other] = [await store.readLog(name, 0, how), await store.readLog(SECOND + name, 0, how)]
       if (areSame(one, other)) return { records: wholeOf(one), damaged: 0 }
       const records = together(wholeOf(one), wholeOf(other))
-      const lost = one.length - wholeOf(one).length
+      // the second is never ahead: what it has alone was lost in the first, be it from the end
+      const lost = Math.max(one.length, records.length) - wholeOf(one).length
       const isMended = records.length >= one.length
       if (lost > 0) log.error('stored entries of the ledger were damaged', { mesh, lost, isMended })
       if (lost > 0 && isMended) await second(() => replace(records, how))
@@ -78,6 +81,7 @@ export async function openLedgerLog(
       return { records, damaged: isMended ? 0 : lost }
     },
     async append(records, how) {
+      await makeSure(how)
       const name = nameOf(generation)
       await store.append(name, records, how)
       await second(() => store.append(SECOND + name, records, how))

@@ -258,19 +258,23 @@ export async function loadLedger(ports: LedgerPorts, mesh: MeshId, options: Canc
     }
     const { refused } = intake.add([...entries.values()], { isOwn: true })
     commit()
-    if (refused.size > 0) await leaveOut(refused, signal)
-    for (const entry of entries.values()) {
-      const isHeld = graph.find(entry.hash) === undefined && !refused.has(entry.hash)
-      if (isHeld) waiting.add({ entry, isStored: true })
-    }
+    const held = [...entries.values()].filter(({ hash }) => graph.find(hash) === undefined && !refused.has(hash))
+    if (refused.size > 0) await leaveOut(refused, held, signal)
+    for (const entry of held) waiting.add({ entry, isStored: true })
   }
 
-  /** An earlier version kept what is void. What nothing links goes from the disk; the rest proves what links it. */
+  /**
+   * An earlier version kept what is void. What nothing links goes from the disk; the rest proves what links it, and
+   * what is held until that comes again which it links is not written a second time then.
+   */
   const leaveOut = async (
     refused: ReadonlyMap<EntryHash, RuleName>,
+    held: readonly LedgerEntry[],
     signal: AbortSignal | undefined,
   ): Promise<void> => {
-    const kept = graph.nodes.map(({ entry }) => encode({ entry: entry.bytes, seenAt: seenAt.get(entry.hash) ?? 0 }))
+    const kept = [...graph.nodes.map(({ entry }) => entry), ...held].map((entry) =>
+      encode({ entry: entry.bytes, seenAt: seenAt.get(entry.hash) ?? 0 }),
+    )
     log.info('void entries of the ledger were taken off the disk', { mesh, entries: refused.size })
     await disk.replace(kept, { signal })
   }

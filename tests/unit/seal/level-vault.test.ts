@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createKeyFile } from '../../../helper/data-dir/index.ts'
 import { openLevelStore } from '../../../helper/ports/level-store.ts'
-import type { PlatformStore } from '../../../mesh/base/index.ts'
+import { MeshError, type PlatformStore } from '../../../mesh/base/index.ts'
 import { openVault, type LockedVault, type OpenVault } from '../../../mesh/seal/index.ts'
+import { decodeKeySlots } from '../../../mesh/seal/key-slots.ts'
 import { createVirtualClock } from '../../kit/clock.ts'
 import { createSeededRandom } from '../../kit/random.ts'
 import { CHEAP } from '../../kit/vault.ts'
@@ -32,8 +33,11 @@ interface Opened {
   readonly vault: OpenVault | LockedVault
 }
 
-const openIn = async (directory: string): Promise<Opened> => {
-  const inner = await openLevelStore(join(directory, 'store'))
+const openIn = async (
+  directory: string,
+  faulty: (store: PlatformStore) => PlatformStore = (store) => store,
+): Promise<Opened> => {
+  const inner = faulty(await openLevelStore(join(directory, 'store')))
   const device = createKeyFile(join(directory, 'store.key'), random)
   const clock = createVirtualClock()
   const vault = await openVault({ inner, device, random, clock, cost: CHEAP, alone: (work) => work() })
@@ -129,6 +133,31 @@ describe('the data directory of a helper', () => {
     const third = await openIn(directory)
     expect(third.vault.state).toBe('open')
     await third.inner.close()
+  })
+
+  test('holds no passphrase that was replaced, also when the power went before its files were tidied', async () => {
+    const directory = await freshDirectory()
+    const first = await openIn(directory)
+    await openVaultOf(first).setPassphrase('an old one that was seen')
+    const slots = (await first.inner.get('vault/slots')) ?? new Uint8Array()
+    const box = Buffer.from(decodeKeySlots(slots).slots[0]?.box ?? []).toString('latin1')
+    await first.inner.close()
+    const unlock = async (passphrase: string, opened: Opened): Promise<OpenVault> => {
+      if (opened.vault.state !== 'locked') throw new TypeError('open')
+      return opened.vault.unlock({ kind: 'passphrase', passphrase })
+    }
+    const cut = await openIn(directory, (inner) => ({
+      ...inner,
+      scrub: () => Promise.reject(new MeshError('storage-failed', 'The power went.')),
+    }))
+    const vault = await unlock('an old one that was seen', cut)
+    await expect(vault.setPassphrase('a new one that is secret')).rejects.toMatchObject({ code: 'storage-failed' })
+    await cut.inner.close()
+    expect(await bytesBelow(directory)).toContain(box)
+    const next = await openIn(directory)
+    await next.inner.close()
+    expect(await bytesBelow(directory)).not.toContain(box)
+    await unlock('a new one that is secret', await openIn(directory)).then((opened) => opened.store.close())
   })
 
   test('says so when its key is damaged, and changes nothing', async () => {

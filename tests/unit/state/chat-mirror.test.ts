@@ -153,6 +153,24 @@ describe('a chat on all devices of a person', () => {
     await device.mirror.idle()
     expect(documents[0]?.opened).toEqual([chat])
   })
+
+  it('of which a log lost its end gets that back, and is gone on with', async () => {
+    const { laptop, phone, calm, restart } = await pair('lost end')
+    const chat = await laptop.chats.create()
+    await talk(laptop.chats, chat, 'one', 'two')
+    await talk(laptop.chats, chat, 'three', 'four')
+    await calm()
+    await laptop.mirror.stop()
+    laptop.store.data.logs.get(`chats/log/${chat}`)?.splice(-2)
+    const device = await restart(0)
+    await calm()
+    await device.chats.refresh()
+    expect(textsOf(device.chats, chat)).toEqual(['one', 'two', 'three', 'four'])
+    await talk(device.chats, chat, 'five', 'six')
+    await calm()
+    expect(phone.chats.get(chat)).toEqual(device.chats.get(chat))
+    expect(textsOf(phone.chats, chat)).toHaveLength(6)
+  })
 })
 
 const writerQuestion = (chats: Chats, chat: ChatId): MessageId => chats.get(chat)?.path[0]?.id as MessageId
