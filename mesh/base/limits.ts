@@ -362,9 +362,11 @@ export const SYNC_LATE_MS = 30 * 24 * 60 * 60_000
 export const SYNC_ABSENCE_MS = 24 * 60 * 60_000
 export const SYNC_SEEN_EVERY_MS = 6 * 60 * 60_000
 export const SYNC_ABSENCES_MAX = 64
-/** So much of it for each such author, document and person that brings it, in envelopes and bytes. */
+/** So much of it for each such author, document and device that brings it, in envelopes and bytes. */
 export const SYNC_LATE_ENVELOPES = 1_024
 export const SYNC_LATE_BYTES = 1024 * 1024
+/** From all devices of a person as much as from so many. */
+export const SYNC_LATE_DEVICES_OF_PERSON = 8
 /** So many times as much where nothing of the author was there and nobody else is left who could tell. */
 export const SYNC_LATE_ALONE_FACTOR = 64
 /** Pause before what was not taken is asked for again when the end of its chain was told, in ms. */

@@ -270,7 +270,6 @@ async function loadState(
       ports.log.error('a listener of a document failed', { error })
     }),
     content: undefined,
-    unreadableBytes: new Map(),
     lastPosition: heads.lastPosition ?? through,
     snapshotBytes: 0,
     indexBytes: index?.bytes.byteLength ?? 0,
@@ -300,7 +299,6 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
 async function readBlocked(state: ReplicaState): Promise<void> {
   const { content, chains, ports, name, log } = state
   if (content === undefined) return
-  state.unreadableBytes.clear()
   let first: number | undefined
   for (const chain of chains.all.values()) {
     const position = chain.positions[content.applied(chain.number)]
