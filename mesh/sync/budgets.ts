@@ -5,6 +5,7 @@ import {
   SYNC_BUDGET_BURST_BYTES,
   SYNC_BUDGET_BYTES_PER_DAY,
   SYNC_BUDGET_BYTES_PER_S,
+  SYNC_BUDGET_CHAIN_BYTES,
   SYNC_BUDGET_ENVELOPE_BYTES,
   SYNC_BUDGET_MAX_BYTES,
   SYNC_BUDGET_OPERATION_BYTES,
@@ -26,6 +27,8 @@ export interface KeepCost {
   readonly bytes: number
   /** Entries in it, what it erases and ends it tells: each takes memory wherever the document is open, however few bytes it has on the disk. */
   readonly operations: number
+  /** Chains it begins: what is known of each is in memory from then on, also while the document is closed. */
+  readonly chains: number
 }
 
 /**
@@ -103,7 +106,7 @@ export async function loadBudgets(
   const personOf = (device: DeviceId): string => writers.personOf?.(device) ?? device
 
   return {
-    spend(author, via, { bytes, operations }) {
+    spend(author, via, { bytes, operations, chains }) {
       const sender = personOf(via)
       if (writers.personOf === undefined || sender === personOf(signer.id)) return 0
       const isOwn = sender === personOf(author)
@@ -114,7 +117,7 @@ export async function loadBudgets(
       if (waitMs > 0) return waitMs
       const cost = bytes + SYNC_BUDGET_ENVELOPE_BYTES
       // memory is taken for good and not by how fast it comes: ordinary talk keeps its pace
-      long.level -= cost + operations * SYNC_BUDGET_OPERATION_BYTES
+      long.level -= cost + operations * SYNC_BUDGET_OPERATION_BYTES + chains * SYNC_BUDGET_CHAIN_BYTES
       if (short !== undefined) short.level -= cost
       saveSoon()
       return 0

@@ -134,7 +134,8 @@ async function stage(
   // of what was erased nothing is left to take memory, but who erased it, again and again perhaps, is
   // remembered; so are ends, also of chains that do not exist
   const operations = (envelope.box === undefined ? 0 : count) + erases.length + ends.length
-  const delayMs = state.budgets.spend(envelope.head.author, via, { bytes, operations })
+  const chains = state.chains.get(envelope.chain) === undefined ? 1 : 0
+  const delayMs = state.budgets.spend(envelope.head.author, via, { bytes, operations, chains })
   if (delayMs > 0) {
     batch.delayMs = Math.max(batch.delayMs, delayMs)
     state.waiting.add({ envelope, via })

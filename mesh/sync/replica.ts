@@ -1,4 +1,11 @@
-import { asMeshError, createEvents, MeshError, SYNC_BUDGET_OPERATION_BYTES, type DeviceId } from '../base/index.ts'
+import {
+  asMeshError,
+  createEvents,
+  MeshError,
+  SYNC_BUDGET_CHAIN_BYTES,
+  SYNC_BUDGET_OPERATION_BYTES,
+  type DeviceId,
+} from '../base/index.ts'
 import type { Absences } from './absences.ts'
 import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
@@ -215,7 +222,10 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     },
     isOpen: () => users > 0,
     weight: () =>
-      state.chains.liveCount() * SYNC_BUDGET_OPERATION_BYTES + state.log.rewrittenBytes() + state.unforgotten.bytes,
+      state.chains.liveCount() * SYNC_BUDGET_OPERATION_BYTES +
+      state.chains.all.size * SYNC_BUDGET_CHAIN_BYTES +
+      state.log.rewrittenBytes() +
+      state.unforgotten.bytes,
     isDamaged,
     idle: turns.idle,
   }
