@@ -35,7 +35,8 @@ export interface KeepCost {
  * What other people may make this device keep, over time: a person's devices together
  * what they send of their own, and more of what others wrote and they hand on. Whoever
  * has used theirs up is taken from later; nothing is refused for good. The own person's
- * devices pay nothing: a new one takes years of history at once.
+ * devices pay nothing: a new one takes years of history at once. It is a budget with each device: what
+ * somebody gives to several, these hand on to each other (docs/threat-model.md).
  */
 export interface Budgets {
   /** Pays for an envelope about to be kept. @returns 0 when that is done; else in how many ms to try again */
