@@ -128,6 +128,8 @@ test('two envelopes for one place, left with another helper, keep no other words
   // the other helper comes first
   world.network.partition([idOf(alice), idOf(bob), idOf(other)], [idOf(keeper)])
   await pass(world)
+  // nor is what does not go on from what is here asked for again
+  expect((await alice.documents.adopt(ROOM, {})).declined(idOf(other))).toHaveLength(1)
   world.network.partition([idOf(alice), idOf(bob), idOf(keeper)], [idOf(other)])
   await pass(world)
   for (const peer of [alice, bob])
