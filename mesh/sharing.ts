@@ -34,7 +34,7 @@ import {
   type SyncLinks,
   type Writers,
 } from './sync/index.ts'
-import { writingEndOf } from './writing-ends.ts'
+import { isKeyGiven, writingEndOf } from './writing-ends.ts'
 
 interface SharingPorts {
   readonly store: Store
@@ -174,17 +174,21 @@ function createWriters(membership: Membership): Writers {
     },
     endOf(device, scope) {
       const ledger = membership.ledger()
+      const state = membership.state()
+      const admission = state.devices.get(device)?.admission
       return writingEndOf(device, {
         self: membership.self,
-        epochs: membership.state().epochs.get(ledgerScope(scope)) ?? [],
+        epochs: state.epochs.get(ledgerScope(scope)) ?? [],
+        isGiven: (epoch) => isKeyGiven(device, epoch, state),
+        knewIt: (epoch) => admission !== undefined && ledger.saw(epoch, admission),
         receivedAt: (epoch) => ledger.receivedAt(epoch),
         mayWrite: (other) => may(other, 'write', scope),
       })
     },
     mayHaveWritten(device, scope, epoch) {
-      const epochs = membership.state().epochs.get(ledgerScope(scope)) ?? []
-      const held = epochs.find((one) => one.id === asId<EntryHash>(epoch))
-      return held !== undefined && held.sealed.some(({ to }) => to === device)
+      const state = membership.state()
+      const held = state.epochs.get(ledgerScope(scope))?.find((one) => one.id === asId<EntryHash>(epoch))
+      return held !== undefined && isKeyGiven(device, held, state)
     },
   }
 }

@@ -364,9 +364,11 @@ export const SYNC_LATE_MS = 30 * 24 * 60 * 60_000
 export const SYNC_ABSENCE_MS = 24 * 60 * 60_000
 export const SYNC_SEEN_EVERY_MS = 6 * 60 * 60_000
 export const SYNC_ABSENCES_MAX = 64
-/** So much of it for each such author, document and person that brings it, in envelopes and bytes. */
+/** So much of it for each such author, document and device that brings it, in envelopes and bytes. */
 export const SYNC_LATE_ENVELOPES = 1_024
 export const SYNC_LATE_BYTES = 1024 * 1024
+/** From all devices of a person as much as from so many. */
+export const SYNC_LATE_DEVICES_OF_PERSON = 8
 /** So many times as much where nothing of the author was there and nobody else is left who could tell. */
 export const SYNC_LATE_ALONE_FACTOR = 64
 /** Pause before what was not taken is asked for again when the end of its chain was told, in ms. */
@@ -389,6 +391,8 @@ export const SYNC_BUDGET_ENVELOPE_BYTES = 256
 export const SYNC_BUDGET_DOCUMENT_BYTES = 4_096
 /** What an operation takes in memory where its document is open, beside its bytes: counted in what lasts. */
 export const SYNC_BUDGET_OPERATION_BYTES = 1_536
+/** What is counted for each chain that an author begins: what it takes in memory on every device from then on. */
+export const SYNC_BUDGET_CHAIN_BYTES = 1_536
 /** What they may hand on of others: all in all and each day, in bytes. */
 export const SYNC_FORWARD_MAX_BYTES = 4 * 1024 * 1024 * 1024
 export const SYNC_FORWARD_BYTES_PER_DAY = 1024 * 1024 * 1024

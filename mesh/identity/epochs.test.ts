@@ -313,6 +313,29 @@ describe('keeping the keys in order', () => {
     expect((await keysOfAlice.current('mesh')).id).not.toBe(before.id)
   })
 
+  test('a key that a device makes beside its removal does not count, one that another makes unheard does', async () => {
+    const { alice, bob, keysOfAlice } = await pair()
+    const carol = await addPerson(alice, await createTestDevice(random, 'carol'), 'Carol', 'member')
+    await keysOfAlice.maintain()
+    await exchangeAll([alice, bob, carol])
+    await alice.ledger.append({ type: 'revoke', device: carol.id })
+    await keysOfAlice.maintain()
+    const makes = async ({ ledger }: TestMember): Promise<EntryHash> => {
+      const sealed = [{ to: carol.id, box: random.bytes(80) }]
+      return (await ledger.append({ type: 'rotate', scope: 'mesh', generation: 2, check: random.bytes(32), sealed }))
+        .hash
+    }
+    const [hers, his] = [await makes(carol), await makes(bob)]
+    await exchangeAll([alice, bob, carol])
+    const counts = new Map(
+      alice.ledger
+        .state()
+        .epochs.get('mesh')
+        ?.map((one) => [one.id, one.counts]),
+    )
+    expect([counts.get(hers), counts.get(his), [...counts.values()].filter(Boolean).length]).toEqual([false, true, 3])
+  })
+
   test('done twice does nothing the second time', async () => {
     const { alice, bob, keysOfAlice, keysOfBob } = await pair()
     await keysOfAlice.maintain()

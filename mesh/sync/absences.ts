@@ -22,7 +22,7 @@ export async function loadAbsences(
   options: Options,
 ): Promise<Absences> {
   let seenAt: number | undefined
-  let absences: [from: number, to: number][] = []
+  let absences: readonly (readonly [from: number, to: number])[] = []
   let cancel: (() => void) | undefined
 
   const stored = await getWhole(store, KEY, log, options)
@@ -34,11 +34,13 @@ export async function loadAbsences(
     }
   }
 
+  /** With the one that is just over, of a machine that slept with this running on it: it is noted hours later. */
+  const allUntil = (now: number): readonly (readonly [from: number, to: number])[] =>
+    seenAt !== undefined && now - seenAt > SYNC_ABSENCE_MS ? [...absences, [seenAt, now]] : absences
+
   const note = (): void => {
     const now = clock.now()
-    // also of a machine that slept with this running on it
-    if (seenAt !== undefined && now - seenAt > SYNC_ABSENCE_MS) absences.push([seenAt, now])
-    absences = absences.slice(-SYNC_ABSENCES_MAX)
+    absences = allUntil(now).slice(-SYNC_ABSENCES_MAX)
     seenAt = now
     store.put(KEY, encode({ seenAt, absences })).catch((error: unknown) => {
       log.info('when this device did not run was not kept', { reason: asMeshError(error).message })
@@ -50,7 +52,7 @@ export async function loadAbsences(
   return {
     elapsedMs(since) {
       const now = clock.now()
-      const absentMs = absences.reduce(
+      const absentMs = allUntil(now).reduce(
         (sum, [from, to]) => sum + Math.max(0, Math.min(to, now) - Math.max(from, since)),
         0,
       )

@@ -10,6 +10,7 @@ import type { Chains } from './chains.ts'
 import { hasClocks } from './clock-ranges.ts'
 import { NO_ENVELOPE, openEnvelope, type Envelope } from './envelope.ts'
 import { checkContent, type KindDescriptor } from './kinds.ts'
+import type { Judged } from './may-come.ts'
 import type { Options } from './options.ts'
 import type { EpochKey, SyncPorts } from './ports.ts'
 import { scanUpdate, type UpdateEntry } from './update.ts'
@@ -35,33 +36,41 @@ export function isHeld(chains: Chains, { chain: number, head, hash }: Envelope):
 }
 
 /**
- * True when an author may begin another chain: while all devices of its person together have
- * less than a third of what is left. So who comes after a greedy one still has a share.
+ * True when an author may begin another chain: while all devices of its person that may write have together
+ * less than a third of what is left. So who comes after a greedy one still has a share, and so have the
+ * other devices of a person after one that was stolen. Of a device that may not write any more there may be
+ * as much as half of what is left: however many chains a thief began, those come that others kept before.
  */
 export function hasRoomFor(
   author: DeviceId,
-  chains: Chains,
-  { personOf }: Pick<SyncPorts['writers'], 'personOf'>,
+  { chains, name, ports: { writers } }: Pick<Judged, 'chains' | 'name'> & { readonly ports: RoomPorts },
 ): boolean {
+  const left = SYNC_CHAINS_MAX - chains.all.size
+  if (!writers.mayWrite(author, name.scope)) return chains.countOf(author) < Math.ceil(left / 2)
   if (chains.countOf(author) >= SYNC_CHAINS_PER_AUTHOR_MAX) return false
-  const person = personOf?.(author)
+  const person = writers.personOf?.(author)
+  const isTheirs = (other: DeviceId): boolean =>
+    other === author ||
+    (person !== undefined && writers.personOf?.(other) === person && writers.mayWrite(other, name.scope))
   let count = 0
-  for (const [other, ofOther] of chains.authors())
-    if (other === author || (person !== undefined && personOf?.(other) === person)) count += ofOther
-  return count < Math.ceil((SYNC_CHAINS_MAX - chains.all.size) / 3)
+  for (const [other, ofOther] of chains.authors()) if (isTheirs(other)) count += ofOther
+  return count < Math.ceil(left / 3)
+}
+
+interface RoomPorts {
+  readonly writers: Pick<SyncPorts['writers'], 'personOf' | 'mayWrite'>
 }
 
 /** Judges a verified envelope by its place among those held. Pure. */
-export function judge(envelope: Envelope, chains: Chains, waiting: Waiting, writers: SyncPorts['writers']): Judgement {
+export function judge(envelope: Envelope, state: Judged & { readonly waiting: Waiting }): Judgement {
+  const { chains, waiting } = state
   const { head } = envelope
   const chain = chains.get(envelope.chain)
   const held = chain?.sequence ?? 0
   if (isHeld(chains, envelope)) return KNOWN
   // a device that forks its chain tells different devices different things
   if (head.sequence === held) return violation('It signed two different envelopes for one place.')
-  if (chain === undefined && chains.countOf(head.author) >= SYNC_CHAINS_PER_AUTHOR_MAX)
-    return violation('It began too many chains.')
-  if (chain === undefined && !hasRoomFor(head.author, chains, writers)) return { verdict: 'refused', reason: 'full' }
+  if (chain === undefined && !hasRoomFor(head.author, state)) return { verdict: 'refused', reason: 'full' }
   if (head.sequence > held + 1) return WAITS
   if (!same(head.previous, chain?.tip ?? NO_ENVELOPE)) return violation('Its envelope does not follow the one before.')
   if (head.from !== (chain?.clock ?? 0)) return violation('Its envelope leaves a gap or goes back.')

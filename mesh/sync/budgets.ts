@@ -5,6 +5,7 @@ import {
   SYNC_BUDGET_BURST_BYTES,
   SYNC_BUDGET_BYTES_PER_DAY,
   SYNC_BUDGET_BYTES_PER_S,
+  SYNC_BUDGET_CHAIN_BYTES,
   SYNC_BUDGET_ENVELOPE_BYTES,
   SYNC_BUDGET_MAX_BYTES,
   SYNC_BUDGET_OPERATION_BYTES,
@@ -26,13 +27,16 @@ export interface KeepCost {
   readonly bytes: number
   /** Entries in it, what it erases and ends it tells: each takes memory wherever the document is open, however few bytes it has on the disk. */
   readonly operations: number
+  /** Chains it begins: what is known of each is in memory from then on, also while the document is closed. */
+  readonly chains: number
 }
 
 /**
  * What other people may make this device keep, over time: a person's devices together
  * what they send of their own, and more of what others wrote and they hand on. Whoever
  * has used theirs up is taken from later; nothing is refused for good. The own person's
- * devices pay nothing: a new one takes years of history at once.
+ * devices pay nothing: a new one takes years of history at once. It is a budget with each device: what
+ * somebody gives to several, these hand on to each other (docs/threat-model.md).
  */
 export interface Budgets {
   /** Pays for an envelope about to be kept. @returns 0 when that is done; else in how many ms to try again */
@@ -103,7 +107,7 @@ export async function loadBudgets(
   const personOf = (device: DeviceId): string => writers.personOf?.(device) ?? device
 
   return {
-    spend(author, via, { bytes, operations }) {
+    spend(author, via, { bytes, operations, chains }) {
       const sender = personOf(via)
       if (writers.personOf === undefined || sender === personOf(signer.id)) return 0
       const isOwn = sender === personOf(author)
@@ -114,7 +118,7 @@ export async function loadBudgets(
       if (waitMs > 0) return waitMs
       const cost = bytes + SYNC_BUDGET_ENVELOPE_BYTES
       // memory is taken for good and not by how fast it comes: ordinary talk keeps its pace
-      long.level -= cost + operations * SYNC_BUDGET_OPERATION_BYTES
+      long.level -= cost + operations * SYNC_BUDGET_OPERATION_BYTES + chains * SYNC_BUDGET_CHAIN_BYTES
       if (short !== undefined) short.level -= cost
       saveSoon()
       return 0

@@ -14,7 +14,9 @@ import type { ReplicaState, Staged } from './replica-state.ts'
 export async function commit(state: ReplicaState, staged: readonly Staged[], options: Options): Promise<void> {
   const [begin] = staged
   if (begin === undefined) return
-  const entries = staged.map(({ envelope, entries: known }) => logEntry(envelope, known !== undefined))
+  const entries = staged.map(({ envelope, entries: known }) =>
+    logEntry(envelope, known !== undefined && known !== 'void'),
+  )
   let first: number
   try {
     await state.late.save(options)
@@ -69,8 +71,9 @@ export function addEnvelope(
   const chain = chains.get(envelope.chain)
   if (content === undefined || chain === undefined) return
   if (content.applied(chain.number) === head.sequence - 1) {
-    if (entries !== undefined) content.add(chain, head.sequence, head.from, entries, change)
-    else if (envelope.box === undefined) content.skip(chain, head.sequence, head.from, head.count)
+    if (entries === 'void' || (entries === undefined && envelope.box === undefined))
+      content.skip(chain, head.sequence, head.from, head.count)
+    else if (entries !== undefined) content.add(chain, head.sequence, head.from, entries, change)
   }
   if (head.erases.length > 0) content.erase(head.erases, change)
 }

@@ -12,6 +12,9 @@ export interface ContentChange {
   readonly erased: Set<string>
 }
 
+/** What is in an envelope: its entries, or nothing that may be shown, for it breaks the rules. */
+export type EnvelopeContent = readonly UpdateEntry[] | 'void'
+
 /** A document's entries in memory: a Yjs document and what a person sees of it. */
 export interface Content {
   readonly visible: ReadonlyMap<string, Operation>
@@ -23,7 +26,7 @@ export interface Content {
   add(chain: Chain, sequence: number, from: number, entries: readonly UpdateEntry[], change: ContentChange): void
   /** Shows an entry whose chain is not whole up to it; it is added when its turn comes. */
   strand(entry: StoredEntry, change: ContentChange): void
-  /** The next envelope of a chain was erased whole. */
+  /** The next envelope of a chain was erased whole, or shows nothing. */
   skip(chain: Chain, sequence: number, from: number, count: number): void
   erase(ranges: readonly ClockRange[], change: ContentChange): void
   /** Entry keys that stand for an id, and those of them this author's new value makes needless. */
@@ -136,7 +139,7 @@ export function createContent(
       for (const id of view.add(entry)) change.added.add(id)
     },
     skip(chain, sequence, from, count) {
-      Y.applyUpdate(doc, encodeGap({ chain: chain.number, clock: from, count }))
+      if (count > 0) Y.applyUpdate(doc, encodeGap({ chain: chain.number, clock: from, count }))
       applied.set(chain.number, sequence)
     },
     erase,

@@ -54,7 +54,7 @@ export interface Document {
   close(): void
 }
 
-/** An author cut off for one document. */
+/** An author of whom nothing more is taken in one document, while it may write. */
 export interface Quarantine {
   readonly document: DocumentName
   readonly author: DeviceId

@@ -1,18 +1,13 @@
-import {
-  MeshError,
-  SYNC_BUDGET_DOCUMENT_BYTES,
-  SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
-  type DeviceId,
-} from '../base/index.ts'
+import { MeshError, SYNC_BUDGET_DOCUMENT_BYTES, type DeviceId } from '../base/index.ts'
 import { isHeld, judge } from './admit.ts'
+import { blame, isStopped } from './blame.ts'
 import { commit, takeBack } from './commit.ts'
+import type { EnvelopeContent } from './content.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
-import { bringerOf } from './late.ts'
 import { mayCome } from './may-come.ts'
 import type { Options } from './options.ts'
-import { examineOrQuarantine } from './replay.ts'
+import { examineForeign } from './replay.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
-import type { UpdateEntry } from './update.ts'
 
 /** What became of envelopes that were received. */
 export interface Received {
@@ -71,10 +66,11 @@ export async function takeIn(
 }
 
 /** Waiting envelopes whose turn has come. */
-function ripe({ waiting, chains, ports }: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
+function ripe(state: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
+  const { waiting } = state
   return waiting
     .all()
-    .filter(({ envelope }) => judge(envelope, chains, waiting, ports.writers).verdict !== 'waits')
+    .filter(({ envelope }) => judge(envelope, state).verdict !== 'waits')
     .flatMap(({ envelope }) => waiting.take(envelope.chain, envelope.head.sequence) ?? [])
 }
 
@@ -87,33 +83,43 @@ async function takeOne(
   batch: Batch,
   options: Options,
 ): Promise<void> {
-  const { chains, waiting, quarantines, name, ports } = state
+  const { chains, waiting } = state
   const { author } = envelope.head
   if (isHeld(chains, envelope)) {
     batch.known += 1
     return
   }
   const coming = mayCome(envelope, via, state)
-  if (quarantines.has(state.key, author) || coming === 'not' || !state.place.isOpenTo(author)) {
+  if (isStopped(state, author) || coming === 'not' || !state.place.isOpenTo(author)) {
     batch.refused += 1
     return
   }
-  if (coming === 'late' && !(await state.late.isOpenTo(author, via, options))) {
-    state.declined.note(envelope, bringerOf(via, ports.writers))
+  if (coming === 'late' && !(await isTakenLate(state, envelope, via, options))) {
+    state.declined.note(envelope, via)
     batch.refused += 1
     return
   }
-  const judgement = judge(envelope, chains, waiting, ports.writers)
-  if (judgement.verdict === 'waits') {
+  const judgement = judge(envelope, state)
+  if (judgement.verdict === 'waits' && !state.declined.isBroken(envelope.chain, via)) {
     waiting.add({ envelope, via })
     batch.waiting += 1
   } else if (judgement.verdict === 'violation') {
-    waiting.dropAuthor(author)
-    await quarantines.add(name, author, judgement.reason, options)
+    state.declined.noteBroken(envelope.chain, via)
+    await blame(state, envelope, judgement.reason, options)
     batch.refused += 1
   } else if (judgement.verdict === 'next')
     await stage(state, { envelope, via, isLate: coming === 'late' }, batch, options)
   else batch.refused += 1
+}
+
+/** The ends that such an author tells count for nothing: they take nobody's place among what is late. */
+async function isTakenLate(
+  { late }: ReplicaState,
+  { head }: Envelope,
+  via: DeviceId,
+  options: Options,
+): Promise<boolean> {
+  return head.ends === undefined && (await late.isOpenTo(head.author, via, options))
 }
 
 async function stage(
@@ -128,17 +134,14 @@ async function stage(
   // of what was erased nothing is left to take memory, but who erased it, again and again perhaps, is
   // remembered; so are ends, also of chains that do not exist
   const operations = (envelope.box === undefined ? 0 : count) + erases.length + ends.length
-  const delayMs = state.budgets.spend(envelope.head.author, via, { bytes, operations })
+  const chains = state.chains.get(envelope.chain) === undefined ? 1 : 0
+  const delayMs = state.budgets.spend(envelope.head.author, via, { bytes, operations, chains })
   if (delayMs > 0) {
     batch.delayMs = Math.max(batch.delayMs, delayMs)
     state.waiting.add({ envelope, via })
     return
   }
-  const outcome = await contentOf(state, envelope, options)
-  if (outcome === 'refused') {
-    batch.refused += 1
-    return
-  }
+  const entries = await contentOf(state, envelope, options)
   if (isLate) batch.late += 1
   const uncount = isLate ? state.late.count(envelope.head.author, via, envelope.bytes.byteLength) : undefined
   const takeOut = state.chains.take(envelope, 0)
@@ -146,23 +149,24 @@ async function stage(
     takeOut()
     uncount?.()
   }
-  batch.staged.push({ envelope, entries: outcome, via, undo })
+  batch.staged.push({ envelope, entries, via, undo })
 }
 
-/** What is in an envelope, when it is to be shown and can be read; undefined when it is only kept. */
+/**
+ * What is in an envelope, when it is to be shown and can be read; undefined when it is only kept. One that
+ * breaks the rules is kept too, as by all who cannot read it or have the document closed.
+ */
 async function contentOf(
   state: ReplicaState,
   envelope: Envelope,
   options: Options,
-): Promise<readonly UpdateEntry[] | undefined | 'refused'> {
+): Promise<EnvelopeContent | undefined> {
   const { content, ports, name } = state
   if (content === undefined || envelope.box === undefined) return undefined
   const epoch = ports.keyring.get(name.scope, envelope.head.epoch)
-  if (epoch !== undefined) return (await examineOrQuarantine(state, envelope, epoch, options)) ?? 'refused'
-  // under a key that nobody gave this reader: kept, within the author's share
-  const { author } = envelope.head
-  const kept = (state.unreadableBytes.get(author) ?? 0) + envelope.bytes.byteLength
-  if (kept > SYNC_WAITING_PER_AUTHOR_MAX_BYTES) return 'refused'
-  state.unreadableBytes.set(author, kept)
-  return undefined
+  if (epoch === undefined) return undefined
+  const examined = await examineForeign(envelope, epoch, state, options)
+  if (examined.reason === undefined) return examined.entries
+  await blame(state, envelope, examined.reason, options)
+  return 'void'
 }

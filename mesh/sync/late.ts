@@ -1,9 +1,11 @@
 import * as z from 'zod/mini'
 import {
+  asId,
   asMeshError,
   getWhole,
   SYNC_LATE_ALONE_FACTOR,
   SYNC_LATE_BYTES,
+  SYNC_LATE_DEVICES_OF_PERSON,
   SYNC_LATE_ENVELOPES,
   SYNC_LATE_MS,
   type DeviceId,
@@ -17,9 +19,10 @@ import type { SyncPorts } from './ports.ts'
 /**
  * What a document still takes of authors who may not write any more and whose chains nobody told the end
  * of: what they wrote before, and only a device without rights kept. Nobody can tell it from what they
- * write since, so it is bounded: so much of each author from each person that brings it, and only for a
- * while after this device heard that they may not write. Who brings what was made since uses up nobody
- * else's share.
+ * write since, so it is bounded: so much of each author from each device that brings it, a few times that
+ * from all of a person, and only for a while after this device heard that they may not write. Who brings
+ * what was made since uses up nobody else's share: a helper that a thief had write it not that of another
+ * one of the same person, which has what was written before.
  */
 export interface LateComings {
   /** True when another envelope of the author may come from there. @throws MeshError of the store */
@@ -32,7 +35,7 @@ export interface LateComings {
   save(options: Options): Promise<void>
 }
 
-/** What came of one author by one person. */
+/** What came of one author by one device. */
 interface Taken {
   readonly author: DeviceId
   readonly by: string
@@ -46,17 +49,14 @@ const saved = z.array(
   z.object({ author: deviceId, by: text(160), envelopes: whole(), bytes: whole(), isNew: z.boolean() }),
 )
 
-/** Whose share it is that something comes by this device. */
-export function bringerOf(via: DeviceId, { personOf }: Pick<SyncPorts['writers'], 'personOf'>): string {
-  return personOf?.(via) ?? via
-}
-
 /** What came late of one document. */
 export function createLateComings(
   document: { readonly key: string; readonly scope: ScopeId; readonly hasAny: (author: DeviceId) => boolean },
   { store, log, writers, absences }: Pick<SyncPorts, 'store' | 'log' | 'writers'> & { readonly absences: Absences },
 ): LateComings {
   const byAuthor = new Map<DeviceId, Map<string, Taken>>()
+  // an earlier version counted by person
+  const personOf = (by: string): string => writers.personOf?.(asId<DeviceId>(by)) ?? by
   let isLoaded = false
   let isChanged = false
 
@@ -83,18 +83,28 @@ export function createLateComings(
 
   const takenOf = (author: DeviceId, via: DeviceId): Taken => {
     const ofAuthor = byAuthor.get(author)
-    const by = bringerOf(via, writers)
     const [first] = ofAuthor?.values() ?? []
     const isNew = first?.isNew ?? !document.hasAny(author)
-    return ofAuthor?.get(by) ?? { author, by, envelopes: 0, bytes: 0, isNew }
+    return ofAuthor?.get(via) ?? { author, by: via, envelopes: 0, bytes: 0, isNew }
+  }
+
+  /** What came of an author by all devices of a person. */
+  const takenBy = (person: string, author: DeviceId): Pick<Taken, 'envelopes' | 'bytes'> => {
+    const sum = { envelopes: 0, bytes: 0 }
+    for (const { by, envelopes, bytes } of byAuthor.get(author)?.values() ?? []) {
+      if (personOf(by) !== person) continue
+      sum.envelopes += envelopes
+      sum.bytes += bytes
+    }
+    return sum
   }
 
   const mayBeOpenTo = (author: DeviceId, via: DeviceId): boolean => {
     const end = writers.endOf?.(author, document.scope)
     if (end !== undefined && absences.elapsedMs(end.at) >= SYNC_LATE_MS) return false
-    const { envelopes, bytes, isNew } = takenOf(author, via)
-    const factor = isNew && end?.isAlone === true ? SYNC_LATE_ALONE_FACTOR : 1
-    return envelopes < SYNC_LATE_ENVELOPES * factor && bytes < SYNC_LATE_BYTES * factor
+    const taken = takenOf(author, via)
+    const factor = taken.isNew && end?.isAlone === true ? SYNC_LATE_ALONE_FACTOR : 1
+    return isWithin(taken, factor) && isWithin(takenBy(personOf(via), author), factor * SYNC_LATE_DEVICES_OF_PERSON)
   }
 
   return {
@@ -122,6 +132,10 @@ export function createLateComings(
       isChanged = false
     },
   }
+}
+
+function isWithin({ envelopes, bytes }: Pick<Taken, 'envelopes' | 'bytes'>, factor: number): boolean {
+  return envelopes < SYNC_LATE_ENVELOPES * factor && bytes < SYNC_LATE_BYTES * factor
 }
 
 /** Forgets what came late of a document that is gone. @throws MeshError of the store */

@@ -54,7 +54,8 @@ export async function showStranded(state: ReplicaState, options: Options): Promi
   for (const logged of stranded) {
     const { chain, head } = logged.envelope
     if (content.applied(chain) >= head.sequence) continue
-    const entries = (await readEntries(state, logged, options)) ?? []
+    const entries = await readEntries(state, logged, options)
+    if (entries === undefined || entries === 'void') continue
     entries.forEach(({ bytes }, index) => {
       const clock = head.from + index
       if (chains.erasersOf(chain, clock, 1) !== undefined) return

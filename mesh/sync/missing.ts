@@ -15,11 +15,14 @@ interface Place {
   readonly chain: Chain
   readonly sequence: number
   readonly position: number
+  /** It tells ends, and they count. */
+  readonly isFirst: boolean
 }
 
 /**
  * The envelopes a device lacks of the chains it takes, oldest in the log first, so that it can take each:
- * an author erases its own alone. Before them go the chains that tell ends of others, by which it judges those.
+ * an author erases its own alone. Before them go the chains in which those who may write now tell ends of others, by
+ * which it judges those; the ends of others count for nothing, and nobody moves a chain forward by them.
  * `lastOf` says up to which sequence it has a chain; undefined for none of the rest. What it does not lack
  * is not read, and little of the rest before it is asked for: a question costs what its answer brings.
  * In the document's turn.
@@ -45,12 +48,13 @@ export function isAnyMissing({ chains }: ReplicaState, lastOf: (chain: number) =
 
 /** The next place of each chain, the oldest last. */
 function createLine(
-  { chains }: ReplicaState,
+  { chains, ports, name }: ReplicaState,
   lastOf: (chain: number) => number | undefined,
 ): { take(count: number): Place[] } {
   const placeAt = (chain: Chain, sequence: number): Place | undefined => {
     const position = chain.positions[sequence - 1]
-    return position === undefined ? undefined : { chain, sequence, position }
+    const isFirst = tellsEnds(chain) && ports.writers.mayWrite(chain.author, name.scope)
+    return position === undefined ? undefined : { chain, sequence, position, isFirst }
   }
   const line = [...chains.all.values()]
     .flatMap((chain) => placeAt(chain, (lastOf(chain.number) ?? chain.sequence) + 1) ?? [])
@@ -85,8 +89,8 @@ function createLine(
   }
 }
 
-function orderOf({ chain, position }: Place): number {
-  return tellsEnds(chain) ? position - Number.MAX_SAFE_INTEGER : position
+function orderOf({ position, isFirst }: Place): number {
+  return isFirst ? position - Number.MAX_SAFE_INTEGER : position
 }
 
 /** Places that lie close together. */

@@ -25,7 +25,8 @@ const EVERYWHERE = `${PREFIX}everywhere/`
 const EARLIER_KEY = 'sync/quarantines'
 
 /**
- * Authors cut off, each for one document. Survives a restart; only a person lifts it. Who
+ * Authors of whom nothing more is taken, each for one document. Survives a restart; only a person lifts it,
+ * and it counts only while they may write. Who
  * was cut off for so many that there is no place left is cut off for every document: nobody
  * gets away with one thing by doing it again and again.
  */

@@ -1,7 +1,7 @@
 import type { ReadEntry } from '../base/index.ts'
 import { examine, violationOf } from './admit.ts'
 import { addEnvelope } from './commit.ts'
-import type { ContentChange } from './content.ts'
+import type { ContentChange, EnvelopeContent } from './content.ts'
 import { openEnvelope, type Envelope } from './envelope.ts'
 import { readLogEntry, type LoggedEnvelope } from './log-entry.ts'
 import type { Options } from './options.ts'
@@ -14,8 +14,8 @@ const AT_ONCE = 256
 
 /**
  * Brings the content up to what the log holds and this device has keys for. Content
- * that was never looked at goes through the decoder now; its author is quarantined
- * when it breaks the rules.
+ * that was never looked at goes through the decoder now. What breaks the rules shows
+ * nothing, and takes nothing else with it: what is shown follows from the envelopes alone.
  */
 export async function replay(state: ReplicaState, log: readonly ReadEntry[], options: Options): Promise<ContentChange> {
   const change: ContentChange = { added: new Set(), erased: new Set() }
@@ -55,23 +55,24 @@ async function readContent(
   state: ReplicaState,
   logged: LoggedEnvelope,
   options: Options,
-): Promise<readonly UpdateEntry[] | undefined> {
+): Promise<EnvelopeContent | undefined> {
   const { chain, head } = logged.envelope
   if (state.content === undefined || state.content.applied(chain) >= head.sequence) return undefined
   return readEntries(state, logged, options)
 }
 
-/** The entries of an envelope of the log; undefined where it is hollow, there is no key, or its author broke the rules. */
+/** What is in an envelope of the log; undefined where it is hollow, or there is no key. */
 export async function readEntries(
   state: ReplicaState,
   { checked, envelope }: LoggedEnvelope,
   options: Options,
-): Promise<readonly UpdateEntry[] | undefined> {
-  const { name, ports } = state
+): Promise<EnvelopeContent | undefined> {
+  const { name, ports, kind } = state
   const epoch = ports.keyring.get(name.scope, envelope.head.epoch)
   if (envelope.box === undefined || epoch === undefined) return undefined
   if (checked) return trusted(envelope, epoch)
-  return examineOrQuarantine(state, envelope, epoch, options)
+  const content = await examineForeign(envelope, epoch, { kind, ports }, options)
+  return content.reason === undefined ? content.entries : 'void'
 }
 
 async function trusted(envelope: Envelope, epoch: EpochKey): Promise<UpdateEntry[]> {
@@ -79,22 +80,21 @@ async function trusted(envelope: Envelope, epoch: EpochKey): Promise<UpdateEntry
   return structs.flatMap(({ entry }) => entry ?? [])
 }
 
-/** The entries of a foreign envelope, or undefined when its author broke the rules and was cut off. */
-export async function examineOrQuarantine(
-  state: ReplicaState,
+/**
+ * The entries of a foreign envelope, or the reason why it breaks the rules: by itself alone, so that
+ * all who can open it say the same, whenever they do.
+ */
+export async function examineForeign(
   envelope: Envelope,
   epoch: EpochKey,
+  { kind, ports }: Pick<ReplicaState, 'kind' | 'ports'>,
   options: Options,
-): Promise<readonly UpdateEntry[] | undefined> {
-  const { author } = envelope.head
-  if (state.quarantines.has(state.key, author)) return undefined
+): Promise<{ readonly entries: readonly UpdateEntry[]; readonly reason?: undefined } | { readonly reason: string }> {
   try {
-    return await examine(envelope, epoch, state.kind, state.ports, options)
+    return { entries: await examine(envelope, epoch, kind, ports, options) }
   } catch (error) {
     const reason = violationOf(error, options)
     if (reason === undefined) throw error
-    state.waiting.dropAuthor(author)
-    await state.quarantines.add(state.name, author, reason, options)
-    return undefined
+    return { reason }
   }
 }

@@ -1,7 +1,7 @@
 import type { DeviceId, EventHub } from '../base/index.ts'
 import type { Budgets } from './budgets.ts'
 import type { Chains } from './chains.ts'
-import type { Content } from './content.ts'
+import type { Content, EnvelopeContent } from './content.ts'
 import type { DeclinedChains } from './declined.ts'
 import type { DocumentChange, DocumentName } from './document.ts'
 import type { DocumentLog } from './document-log.ts'
@@ -13,7 +13,6 @@ import type { LogGrowth } from './log-growth.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
-import type { UpdateEntry } from './update.ts'
 import type { Waiting } from './waiting.ts'
 
 /** A document's place among those this device keeps: taken by its first envelope. */
@@ -48,8 +47,6 @@ export interface ReplicaState {
   readonly changes: EventHub<DocumentChange>
   /** While somebody has the document open. */
   content: Content | undefined
-  /** By author: what came since the keys last changed and cannot be read, while the document is open. */
-  readonly unreadableBytes: Map<DeviceId, number>
   /** Last place in the log that is accounted for. */
   lastPosition: number
   /** Size of the last snapshot of the content, and of that of the heads. */
@@ -68,8 +65,8 @@ export interface ReplicaState {
 /** An envelope taken in, not durable yet. */
 export interface Staged {
   readonly envelope: Envelope
-  /** Its entries, when they are known and looked at. */
-  readonly entries: readonly UpdateEntry[] | undefined
+  /** What is in it, when that is known and looked at. */
+  readonly entries: EnvelopeContent | undefined
   readonly via: DeviceId
   readonly undo: () => void
 }

@@ -1,4 +1,11 @@
-import { asMeshError, createEvents, MeshError, SYNC_BUDGET_OPERATION_BYTES, type DeviceId } from '../base/index.ts'
+import {
+  asMeshError,
+  createEvents,
+  MeshError,
+  SYNC_BUDGET_CHAIN_BYTES,
+  SYNC_BUDGET_OPERATION_BYTES,
+  type DeviceId,
+} from '../base/index.ts'
 import type { Absences } from './absences.ts'
 import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
@@ -215,7 +222,10 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     },
     isOpen: () => users > 0,
     weight: () =>
-      state.chains.liveCount() * SYNC_BUDGET_OPERATION_BYTES + state.log.rewrittenBytes() + state.unforgotten.bytes,
+      state.chains.liveCount() * SYNC_BUDGET_OPERATION_BYTES +
+      state.chains.all.size * SYNC_BUDGET_CHAIN_BYTES +
+      state.log.rewrittenBytes() +
+      state.unforgotten.bytes,
     isDamaged,
     idle: turns.idle,
   }
@@ -270,7 +280,6 @@ async function loadState(
       ports.log.error('a listener of a document failed', { error })
     }),
     content: undefined,
-    unreadableBytes: new Map(),
     lastPosition: heads.lastPosition ?? through,
     snapshotBytes: 0,
     indexBytes: index?.bytes.byteLength ?? 0,
@@ -300,7 +309,6 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
 async function readBlocked(state: ReplicaState): Promise<void> {
   const { content, chains, ports, name, log } = state
   if (content === undefined) return
-  state.unreadableBytes.clear()
   let first: number | undefined
   for (const chain of chains.all.values()) {
     const position = chain.positions[content.applied(chain.number)]

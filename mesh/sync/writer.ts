@@ -31,6 +31,9 @@ interface OwnChain {
 /** What an envelope of this device is to hold: a piece of a change, or ends of others' chains. */
 type Told = Piece & { readonly ends?: readonly EnvelopePlace[] }
 
+/** What this device wrote itself is known. */
+type OwnStaged = Staged & { readonly entries: readonly UpdateEntry[] }
+
 /**
  * A writer with a chain of its own, begun at its first write and whenever the key is
  * another, or what is held of the chain is less than was signed. Ends are told in a
@@ -51,12 +54,12 @@ export function createWriter(state: ReplicaState): Writer {
     return begun
   }
 
-  const seal = async (piece: Told, epoch: EpochKey, options: Options): Promise<Staged> => {
+  const seal = async (piece: Told, epoch: EpochKey, options: Options): Promise<OwnStaged> => {
     const mine = chainFor(piece.ends === undefined ? 'entries' : 'ends', epoch)
     const { run, chain: number } = mine
     const chain = state.chains.get(number)
     // what no other device would take is not acknowledged here
-    if (chain === undefined && !hasRoomFor(ports.signer.id, state.chains, ports.writers))
+    if (chain === undefined && !hasRoomFor(ports.signer.id, state))
       throw new MeshError('too-large', 'This device has begun to write here too often for the others to take more.')
     const from = chain?.clock ?? 0
     const entries: UpdateEntry[] = piece.values.map((bytes, index) => ({ key: entryKey(number, from + index), bytes }))
@@ -87,7 +90,7 @@ export function createWriter(state: ReplicaState): Writer {
     if (!ports.writers.mayWrite(ports.signer.id, name.scope))
       throw new MeshError('unauthorized', 'This device may read here, not write.')
     const epoch = await ports.keyring.current(name.scope, options)
-    const staged: Staged[] = []
+    const staged: OwnStaged[] = []
     try {
       for (const piece of pieces) staged.push(await seal(piece, epoch, options))
     } catch (error) {
@@ -102,7 +105,7 @@ export function createWriter(state: ReplicaState): Writer {
       own.clear()
       throw error
     }
-    return staged.flatMap(({ entries }) => entries?.map((entry) => entry.key) ?? [])
+    return staged.flatMap(({ entries }) => entries.map((entry) => entry.key))
   }
 
   const setAll = async (

@@ -10,7 +10,15 @@ export interface BackdatedStep {
   readonly bytes?: Uint8Array
   readonly erases?: readonly ClockRange[]
   readonly ends?: readonly EnvelopePlace[]
+  /** Its box does not open with the key it names. */
+  readonly isBroken?: boolean
 }
+
+type Seal = EpochKey['key']['seal']
+const breaking =
+  (seal: Seal): Seal =>
+  (plain, _context, random) =>
+    seal(plain, new Uint8Array([1]), random)
 
 /**
  * A new chain under a key that its author held: readable, well-signed, and dated as it likes. What a
@@ -23,25 +31,27 @@ export async function backdatedChain(
     readonly document: DocumentName
     readonly epoch: EpochKey
     readonly at: number
+    /** Of a chain that is there already, for other envelopes in its places. */
+    readonly run?: Uint8Array
   },
 ): Promise<{ readonly chain: number; readonly envelopes: Uint8Array[] }> {
   const { ports, document, epoch, at } = given
   const place = {
     document: documentKey(document),
     author: ports.signer.id,
-    run: ports.random.bytes(16),
+    run: given.run ?? ports.random.bytes(16),
     epoch: epoch.id,
   }
   const chain = chainOf(place)
   const envelopes: Uint8Array[] = []
   let from = 0
   let previous = NO_ENVELOPE
-  for (const { bytes, erases = [], ends } of steps) {
+  for (const { bytes, erases = [], ends, isBroken = false } of steps) {
     const entries = bytes === undefined ? [] : [{ key: entryKey(chain, from), bytes }]
     const { bytes: sealed, hash } = await sealEnvelope(
       { ...place, sequence: envelopes.length + 1, from, count: entries.length, at, previous, erases, ends },
       encodeEntries(KINDS.operations.root, chain, from, entries),
-      epoch.key,
+      isBroken ? { ...epoch.key, seal: breaking(epoch.key.seal) } : epoch.key,
       ports,
     )
     envelopes.push(sealed)

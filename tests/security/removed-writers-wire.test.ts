@@ -1,7 +1,15 @@
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
-import { asId, silentLogger, SYNC_LATE_MS, type Clock, type DocumentId, type ScopeId } from '../../mesh/base/index.ts'
+import {
+  asId,
+  silentLogger,
+  SYNC_LATE_MS,
+  SYNC_SEEN_EVERY_MS,
+  type Clock,
+  type DocumentId,
+  type ScopeId,
+} from '../../mesh/base/index.ts'
 import { createEpochs, loadDeviceKey, loadLedger, loadSealingKey, roomScope } from '../../mesh/identity/index.ts'
 import type { FrameStream } from '../../mesh/net/stream.ts'
 import { documentKey, type DocumentName, type EpochKey } from '../../mesh/sync/index.ts'
@@ -21,15 +29,25 @@ afterEach(async () => {
   for (const one of running.splice(0)) await one.stop()
 })
 
-/** A clock that runs as ours does, and may be put forward. */
+/** A clock that runs as ours does, and may be put forward: a device notes meanwhile, as often as it does, that it runs. */
 function forwardClock(): Clock & { forward(ms: number): void } {
   let ahead = 0
+  const notes = new Set<() => void>()
   return {
     now: () => systemClock.now() + ahead,
     monotonic: () => systemClock.monotonic(),
-    schedule: (delayMs, run) => systemClock.schedule(delayMs, run),
+    schedule(delayMs, run) {
+      if (delayMs !== SYNC_SEEN_EVERY_MS) return systemClock.schedule(delayMs, run)
+      notes.add(run)
+      return () => notes.delete(run)
+    },
     forward(ms) {
-      ahead += ms
+      for (let left = ms; left > 0; left -= SYNC_SEEN_EVERY_MS) {
+        ahead += Math.min(left, SYNC_SEEN_EVERY_MS)
+        const due = [...notes]
+        notes.clear()
+        for (const note of due) note()
+      }
     },
   }
 }

@@ -4,6 +4,7 @@ import {
   SYNC_LATE_BYTES,
   SYNC_LATE_ENVELOPES,
   SYNC_LATE_MS,
+  SYNC_SEEN_EVERY_MS,
   type DeviceId,
 } from '../../mesh/base/index.ts'
 import type { Document, EpochKey } from '../../mesh/sync/index.ts'
@@ -129,6 +130,25 @@ describe('what was written before a removal', () => {
     world.network.partition()
     await pass(world)
     for (const index of [0, 1]) expect(wordsOf(await (world.peers[index] as SyncPeer).open(ROOM), mallory)).toBe(1)
+  })
+
+  test('is not lost to a machine that slept for two months, and its days go on from there', async () => {
+    const given = await scene('slept for two months')
+    const { world, peers } = given
+    const [alice, bob, keeper, mallory] = peers
+    world.network.partition([idOf(alice), idOf(bob)], [idOf(keeper), idOf(mallory)])
+    await (await mallory.open(ROOM)).write([{ bytes: new Uint8Array([5]) }])
+    await world.calm()
+    await mallory.stop()
+    await remove(world, mallory)
+    world.clock.jumpWallClock(SYNC_LATE_MS * 2)
+    world.network.partition()
+    await pass(world)
+    for (const peer of [alice, bob]) expect(wordsOf(await peer.open(ROOM), mallory)).toBe(1)
+    await world.clock.advanceAsync(SYNC_LATE_MS + SYNC_SEEN_EVERY_MS)
+    await writeOn(world, given, says(1))
+    await pass(world)
+    for (const peer of [alice, bob]) expect(wordsOf(await peer.open(ROOM), mallory)).toBe(1)
   })
 
   test('comes whole to a device that joins long after, however much it is, and in one go', async () => {

@@ -168,6 +168,22 @@ test('a removed device gets nothing newer', async () => {
   expect(laptop.chats.get(late)).toBe(undefined)
 })
 
+test('what a device wrote that was given older keys when it came, and was removed since, is on one that comes later', async () => {
+  const laptop = await withChats(await start('Laptop'))
+  const chat = await talk(laptop, 'one', 'two')
+  // the key of the chats is there before the phone is, and is given to it
+  const phone = await withChats(await start('Phone'))
+  await join(phone, laptop)
+  await shows(phone, chat, ['one', 'two'])
+  await talk(phone, 'three', 'four', chat)
+  await shows(laptop, chat, ['one', 'two', 'three', 'four'])
+  await laptop.mesh.remove(phone.mesh.self)
+  await stop(phone)
+  const tablet = await withChats(await start('Tablet'))
+  await join(tablet, laptop)
+  await shows(tablet, chat, ['one', 'two', 'three', 'four'])
+})
+
 test('a deleted chat is gone everywhere, also from a helper, and an import brings it back to all', async () => {
   const helper = await start('Desktop')
   const laptop = await withChats(await start('Laptop'))

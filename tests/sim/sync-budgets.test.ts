@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   SYNC_BUDGET_BURST_BYTES,
   SYNC_BUDGET_BYTES_PER_S,
+  SYNC_BUDGET_CHAIN_BYTES,
   SYNC_BUDGET_OPERATION_BYTES,
   SYNC_ENDS_MAX,
   SYNC_OPERATIONS_MAX,
@@ -9,8 +10,9 @@ import {
   type DeviceId,
 } from '../../mesh/base/index.ts'
 import { encode } from '../../mesh/wire/index.ts'
-import type { Document } from '../../mesh/sync/index.ts'
+import { documentKey, type Document } from '../../mesh/sync/index.ts'
 import { backdatedChain, type BackdatedStep } from '../kit/removed-writer.ts'
+import { forgeChain } from '../kit/sync-forge.ts'
 import { createSyncWorld, ROOM, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
 const fill = (count: number, size: number): { bytes: Uint8Array }[] =>
@@ -92,6 +94,21 @@ test('many operations in few bytes are taken from a member as far as what they t
   expect(of(document, mallory)).toBe(of(flood, mallory))
   await world.stop()
 }, 120_000)
+
+test('chains of one small envelope each cost a member what is known of each, and make a room weigh as much', async () => {
+  const { world, alice, mallory } = await scene('chains')
+  const left = 64 * 1024
+  await alice.store.put('sync/budgets', encode([[mallory.documents.self, left, world.clock.now()]]))
+  const here = await world.restart(0, { online: false })
+  const replica = await here.documents.adopt(ROOM, {})
+  const before = replica.weight()
+  const chains = Array.from({ length: 60 }, () => forgeChain([{}], mallory.ports, documentKey(ROOM)))
+  const { stored, delayMs } = await replica.receive((await Promise.all(chains)).flat(), mallory.documents.self, {})
+  expect(delayMs).toBeGreaterThan(0)
+  expect(stored.length).toBeLessThanOrEqual(1 + left / SYNC_BUDGET_CHAIN_BYTES)
+  expect(replica.weight() - before).toBeGreaterThanOrEqual(stored.length * SYNC_BUDGET_CHAIN_BYTES)
+  await world.stop()
+})
 
 test.each([
   ['ends of chains that do not exist', 'ends'],

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { MeshError, messageOf, randomInt, SYNC_LATE_MS, type DeviceId, type Random } from '../../mesh/base/index.ts'
+import { entryPlace } from '../../mesh/sync/kinds.ts'
 import { createProgress, type Progress } from '../../mesh/sync/serving.ts'
 import type { EpochKey } from '../../mesh/sync/index.ts'
 import { backdatedChain, type BackdatedStep } from '../kit/removed-writer.ts'
 import { createSyncWorld, pick, ROOM, stateOf, type SyncPeer, type SyncWorld } from '../kit/sync-world.ts'
 
 // Devices write, part and are removed in any order. Those that were removed write on with the keys they
-// had, and tell ends of each other; whoever is linked may be handed it, in whatever order.
+// had, and tell ends of each other; whoever is linked may be handed it, in whatever order. Some were in the
+// hands of a thief before, who broke the rules while they might still write. Some have the document open.
 
 const SEEDS = Number(process.env['PLEXUS_SEEDS'] ?? (process.env['PLEXUS_TEST_FULL'] === '1' ? 1_000 : 4))
 const STEPS = 60
@@ -25,6 +27,12 @@ class History {
   readonly #random: Random
   readonly #sent = new Map<string, Progress>()
   readonly #keys = new Map<number, EpochKey>()
+  /** What those wrote who were removed, in time, and did not erase. */
+  readonly #words = new Set<string>()
+  /** A chain of one who stays. */
+  #foreign: number | undefined
+  /** The chains they are in: also what only the one that keeps has of these comes. */
+  readonly #honest = new Set<number>()
   /** How far somebody who stays held a chain when its author was removed. */
   readonly #owed = new Map<number, number>()
   readonly #air: Flight[] = []
@@ -44,6 +52,7 @@ class History {
 
   async run(): Promise<void> {
     for (let step = 0; step < STEPS; step++) await this.#step()
+    for (const index of [3, 4]) await this.#remove(index)
     // what was written before is the same everywhere, however late it comes
     await this.#settle()
     const before = await this.#expectSame()
@@ -74,6 +83,8 @@ class History {
     if (chance === 3) await (await this.peer(pick(random, STAYING)).documents.adopt(ROOM, {})).compact({})
     if (chance === 4) await this.world.restart(pick(random, STAYING), { online: false })
     if (chance === 5) await this.world.scopes.rotate('mesh')
+    if (chance === 6) await this.#steal(3 + randomInt(random, 2))
+    if (chance === 7) await this.peer(randomInt(random, 2)).open(ROOM)
     if (chance > 35) await this.#remove(3 + (chance % 2))
   }
 
@@ -81,10 +92,16 @@ class History {
     const peer = this.peer(index)
     const document = await peer.open(ROOM)
     const count = 1 + randomInt(this.#random, 4)
-    await document.write(Array.from({ length: count }, () => ({ bytes: this.#random.bytes(8) })))
+    const ids = await document.write(Array.from({ length: count }, () => ({ bytes: this.#random.bytes(8) })))
+    const chain = entryPlace(ids[0] ?? '')?.chain
+    if (index < KEEPER) this.#foreign = chain
+    else if (chain !== undefined) this.#honest.add(chain)
+    for (const id of index > KEEPER ? ids : []) this.#words.add(id)
     if (randomInt(this.#random, 4) === 0) {
       const own = [...document.operations()].filter(([, { author }]) => author === peer.documents.self)
-      await document.erase([pick(this.#random, own)[0]])
+      const [id] = pick(this.#random, own)
+      await document.erase([id])
+      this.#words.delete(id)
     }
     document.close()
   }
@@ -96,21 +113,41 @@ class History {
     this.#removed.add(index)
     for (const staying of STAYING)
       for (const [chain, sequence] of (await this.peer(staying).documents.adopt(ROOM, {})).vector())
-        this.#owed.set(chain, Math.max(this.#owed.get(chain) ?? 0, sequence))
+        if (staying !== KEEPER || this.#honest.has(chain))
+          this.#owed.set(chain, Math.max(this.#owed.get(chain) ?? 0, sequence))
     this.world.scopes.revoke(peer.documents.self, 'mesh')
     await this.world.scopes.rotate('mesh')
     await this.world.clock.advanceAsync(randomInt(this.#random, 60_000))
   }
 
-  /** A new chain, dated long ago: words, erasings of what it wrote, ends of whatever another removed one wrote. */
+  /** Before anybody knows of it, it breaks the rules at whom it is linked with. */
+  async #steal(index: number): Promise<void> {
+    if (this.#removed.has(index)) return
+    this.#keys.set(index, await this.peer(index).ports.keyring.current(ROOM.scope, {}))
+    await this.#writeOn(index)
+  }
+
+  /**
+   * A new chain, dated long ago: words, erasings of what others wrote, boxes that do not open, ends of
+   * whatever another removed one wrote.
+   */
   async #writeOn(index: number): Promise<void> {
     const { ports } = this.peer(index)
     const epoch = this.#keys.get(index) as EpochKey
+    const foreign = this.#foreign
+    const breaks = (): Partial<BackdatedStep> =>
+      pick<Partial<BackdatedStep>>(this.#random, [
+        {},
+        {},
+        { isBroken: true },
+        foreign === undefined ? {} : { erases: [{ chain: foreign, clock: 0, count: 1 }] },
+      ])
     const others = this.#chains.filter(({ author }) => author !== index)
     const steps = Array.from({ length: 1 + randomInt(this.#random, 3) }, (): BackdatedStep => {
       const ends = others.slice(-4).map(({ chain }) => ({ chain, sequence: 1_000 }))
       return {
         bytes: this.#random.bytes(8),
+        ...breaks(),
         ...(ends.length > 0 && randomInt(this.#random, 3) === 0 ? { ends } : {}),
       }
     })
@@ -177,11 +214,21 @@ class History {
       [0, 1].map(async (index) => JSON.stringify(stateOf(await this.peer(index).open(ROOM)))),
     )
     expect(states[1] === states[0]).toBe(true)
-    expect(new Set(await this.#digests()).size).toBe(1)
-    expect(STAYING.flatMap((index) => this.peer(index).documents.quarantined())).toEqual([])
+    const [mine, other, kept] = await this.#digests()
+    expect(other).toBe(mine)
     const replica = await this.peer(0).documents.adopt(ROOM, {})
+    const keeper = await this.peer(KEEPER).documents.adopt(ROOM, {})
+    // ends that one told who was removed since are kept, and taken by nobody
+    if (kept !== mine)
+      for (const [chain, sequence] of replica.vector()) expect(keeper.heldOf(chain)).toBeGreaterThanOrEqual(sequence)
     for (const [chain, sequence] of this.#owed) expect(replica.heldOf(chain)).toBeGreaterThanOrEqual(sequence)
-    return JSON.stringify([...(await this.peer(0).open(ROOM)).operations().keys()].sort())
+    const shown = (await this.peer(0).open(ROOM)).operations()
+    for (const word of this.#words) {
+      const place = replica.placeOf(word)
+      const isOwed = place !== undefined && place.sequence <= (this.#owed.get(place.chain) ?? 0)
+      if (isOwed) expect(shown.has(word)).toBe(true)
+    }
+    return JSON.stringify([...shown.keys()].sort())
   }
 }
 

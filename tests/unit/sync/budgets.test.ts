@@ -16,7 +16,9 @@ const MALLORY = 'mallory' as DeviceId
 /** What one operation takes in an open room was measured: Yjs, the view, the room's document and its fold. */
 const HEAP_BYTES_PER_OPERATION = 1_500
 /** A short message: its place and its text, in one envelope with its head and signature. */
-const MESSAGE: KeepCost = { bytes: 650, operations: 2 }
+const MESSAGE: KeepCost = { bytes: 650, operations: 2, chains: 0 }
+/** What is known of a chain of one envelope was measured after a start. */
+const HEAP_BYTES_PER_CHAIN = 1_533
 
 async function scene(): Promise<{ budgets: Budgets; clock: VirtualClock }> {
   const clock = createVirtualClock()
@@ -50,7 +52,7 @@ test('ten thousand messages of somebody come in as fast as their bytes let them'
 })
 
 test('of the smallest operations a person brings no more than fit into memory, in a day of trying', async () => {
-  const smallest: KeepCost = { bytes: SYNC_OPERATIONS_MAX * 80, operations: SYNC_OPERATIONS_MAX }
+  const smallest: KeepCost = { bytes: SYNC_OPERATIONS_MAX * 80, operations: SYNC_OPERATIONS_MAX, chains: 0 }
   const world = await scene()
   const hour = send(world, smallest, Infinity, 60 * 60_000)
   expect(hour.count * SYNC_OPERATIONS_MAX * HEAP_BYTES_PER_OPERATION).toBeLessThan(1.1 * SYNC_BUDGET_MAX_BYTES)
@@ -58,4 +60,9 @@ test('of the smallest operations a person brings no more than fit into memory, i
   expect((hour.count + day.count) * SYNC_OPERATIONS_MAX * HEAP_BYTES_PER_OPERATION).toBeLessThan(
     1.6 * SYNC_BUDGET_MAX_BYTES,
   )
+})
+
+test('nor of chains of one empty envelope each', async () => {
+  const { count } = send(await scene(), { bytes: 271, operations: 0, chains: 1 }, Infinity, 24 * 60 * 60_000)
+  expect(count * HEAP_BYTES_PER_CHAIN).toBeLessThan(1.6 * SYNC_BUDGET_MAX_BYTES)
 })
