@@ -56,4 +56,9 @@ export {
   type SayOptions,
   type StoredOperation,
   type Taken,
+  createVersions,
+  noChange,
+  type Version,
+  type VersionChange,
+  type Versions,
 } from './rooms/index.ts'

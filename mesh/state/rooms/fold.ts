@@ -32,6 +32,13 @@ export interface MessageNode extends Linked<MessageNode> {
   readonly slot: number
 }
 
+/** Words of a message that is here, or that an answer is hidden, came or went. */
+export interface SaidChange {
+  readonly node: MessageNode
+  readonly entry: RoomEntry<RoomOperationOf<'text' | 'hide'>>
+  readonly isThere: boolean
+}
+
 /** What changed since it was last asked. */
 export interface FoldChange {
   /** Messages that came, went, or had something said about them. */
@@ -42,6 +49,8 @@ export interface FoldChange {
   readonly ancestry: boolean
   /** Devices whose read marks are others now. */
   readonly marksOf: ReadonlySet<DeviceId>
+  /** What was said about messages, one after the other. */
+  readonly said: readonly SaidChange[]
 }
 
 /** What could not be used. Nothing of it hides anything else. */
@@ -109,6 +118,13 @@ export function createRoomFold(): RoomFold {
   let placesChanged = false
   let ancestryChanged = false
   let marksOf = new Set<DeviceId>()
+  let said: SaidChange[] = []
+
+  const noteSaid = (target: MessageId, entry: RoomEntry, isThere: boolean): void => {
+    const { op } = entry.operation
+    const node = op === 'text' || op === 'hide' ? links.node(target) : undefined
+    if (node !== undefined) said.push({ node, entry: entry as SaidChange['entry'], isThere })
+  }
 
   const about = (id: MessageId): Map<string, RoomEntry<About>> => {
     let entries = aboutOf.get(id)
@@ -198,6 +214,7 @@ export function createRoomFold(): RoomFold {
       case 'text':
       case 'delete':
         about(operation.message).set(entry.id, entry as RoomEntry<About>)
+        noteSaid(operation.message, entry, true)
         touched.add(operation.message)
         return
       case 'route':
@@ -206,6 +223,7 @@ export function createRoomFold(): RoomFold {
       case 'stop':
       case 'hide':
         about(operation.answer).set(entry.id, entry as RoomEntry<About>)
+        noteSaid(operation.answer, entry, true)
         touched.add(operation.answer)
         return
       case 'name':
@@ -276,6 +294,7 @@ export function createRoomFold(): RoomFold {
       const target = 'message' in operation ? operation.message : 'answer' in operation ? operation.answer : undefined
       if (target === undefined) return
       aboutOf.get(target)?.delete(id)
+      noteSaid(target, entry, false)
       touched.add(target)
     },
     entry: (id) => known.get(id),
@@ -291,11 +310,12 @@ export function createRoomFold(): RoomFold {
     health: () => ({ corruptOperations, newerOperations }),
     takeChange() {
       settle()
-      const change = { touched, places: placesChanged, ancestry: ancestryChanged, marksOf }
+      const change = { touched, places: placesChanged, ancestry: ancestryChanged, marksOf, said }
       touched = new Set()
       placesChanged = false
       ancestryChanged = false
       marksOf = new Set()
+      said = []
       return change
     },
   }

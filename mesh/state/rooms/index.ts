@@ -32,3 +32,4 @@ export {
   type RoomView,
   type SayOptions,
 } from './rooms.ts'
+export { createVersions, noChange, type Version, type VersionChange, type Versions } from './versions.ts'

@@ -109,7 +109,11 @@ export function createLinks<Node extends Linked<Node>>(): Links<Node> {
       isTangled = false
       for (const [parent, child] of unbelieved)
         if (nodes.get(parent.id) === parent && nodes.get(child.id) === child) link(parent, child)
-      unbelieved = settleLevels(nodes.values(), (node) => node.parents).unbelieved
+      unbelieved = settleLevels(
+        nodes.values(),
+        (node) => node.parents,
+        ({ id }) => id,
+      ).unbelieved
       for (const [parent, child] of unbelieved) unlink(parent, child)
       return true
     },

@@ -82,8 +82,10 @@ function placed<Entry extends Successor>(entries: readonly Entry[]): PlacedEntry
   const steps = entries.map((entry) => ({ id: entry.id, order: entry.operation.order, level: 0, entry }))
   if (!entries.some(({ operation }) => operation.after !== undefined)) return steps
   const byId = new Map(steps.map((step) => [step.id, step]))
-  settleLevels(steps, ({ id, entry }) =>
-    (entry.operation.after ?? []).flatMap((seen) => (seen === id ? [] : (byId.get(seen) ?? []))),
+  settleLevels(
+    steps,
+    ({ id, entry }) => (entry.operation.after ?? []).flatMap((seen) => (seen === id ? [] : (byId.get(seen) ?? []))),
+    ({ id }) => id,
   )
   return steps
 }
