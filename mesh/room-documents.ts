@@ -54,6 +54,25 @@ export async function weighRoom(
   return replica?.weight() ?? 0
 }
 
+/** The room whose document it is. */
+export function roomOf({ id, kind, scope }: DocumentName): RoomId | undefined {
+  const room = asId<RoomId>(id)
+  return kind === 'operations' && scope === asId<ScopeId>(roomScope(room)) ? room : undefined
+}
+
+/** Another text whenever the document of a room holds something else, or can be read with other keys; empty: there is none. */
+export async function versionOfRoom(
+  documents: Documents,
+  room: RoomId,
+  keys: number,
+  options: Cancellable = {},
+): Promise<string> {
+  const key = documentKey(nameOf(room))
+  if (!documents.holds(key)) return ''
+  const replica = await documents.replica(key, options)
+  return replica === undefined ? '' : `${replica.digest()} ${String(keys)}`
+}
+
 function nameOf(room: RoomId): DocumentName {
   return { id: asId<DocumentId>(room), kind: 'operations', scope: asId<ScopeId>(roomScope(room)) }
 }

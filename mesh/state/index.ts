@@ -45,6 +45,7 @@ export {
   type RoomItem,
   type RoomLine,
   type RoomMessage,
+  type RoomNews,
   type RoomRecord,
   type RoomRule,
   type Rooms,

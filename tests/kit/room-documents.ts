@@ -7,6 +7,7 @@ import {
   type DeviceId,
   type ErrorCode,
   type EventHub,
+  type EventSource,
   type Random,
 } from '../../mesh/base/index.ts'
 import {
@@ -49,6 +50,10 @@ export interface RoomNetwork {
   /** Nobody is parted any more. */
   join(): void
   readonly waiting: number
+  /** Something came into a replica, open or not. */
+  readonly came: EventSource<{ readonly to: DeviceId; readonly author: DeviceId }>
+  /** Another text whenever a replica holds something else. */
+  version(device: DeviceId): string
 }
 
 interface Replica {
@@ -77,6 +82,8 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
     throw error
   }
 
+  const came = createEvents<{ readonly to: DeviceId; readonly author: DeviceId }>(raise)
+
   const send = (from: Replica, act: (to: Replica) => void): void => {
     for (const to of replicas.values()) {
       if (to === from) continue
@@ -93,6 +100,7 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
     if (to.erased.has(version.entry)) return
     const change = noChange()
     to.versions.add(id, version, change)
+    if (change.added.size > 0) came.emit({ to: to.device, author: version.author })
     if (change.added.size > 0)
       emit(to, { added: [...change.added], erased: [...change.erased], author: version.author })
     send(to, (other) => {
@@ -188,6 +196,11 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
   return {
     get waiting() {
       return letters.length
+    },
+    came,
+    version(device) {
+      const { versions, erased } = replicas.get(device) ?? fresh(device)
+      return versions.standing.size === 0 ? '' : `${String(versions.standing.size)} ${String(erased.size)}`
     },
     document(device) {
       const replica = replicas.get(device) ?? fresh(device)

@@ -24,6 +24,7 @@ export {
   type RoomItem,
   type RoomLine,
   type RoomMessage,
+  type RoomNews,
   type RoomRecord,
   type Rooms,
   type RoomSeam,
