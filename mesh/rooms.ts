@@ -9,7 +9,7 @@ import {
   type Store,
 } from './base/index.ts'
 import type { Ask } from './ask.ts'
-import { authorize, roomScope, type Member, type Membership } from './identity/index.ts'
+import { authorize, roomScope, scopeOf, type Member, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { createRoomDirectory } from './room-directory.ts'
 import { openRoomDocument, roomOf, versionOfRoom, weighRoom } from './room-documents.ts'
@@ -56,8 +56,9 @@ export async function createMeshRooms(
     if (room === undefined) return
     news.emit({ room, by: new Set(envelopes.map(({ head }) => personOfDevice(head.author))) })
   })
-  epochs.changes.subscribe(() => {
-    news.emit({ room: null, by: new Set() })
+  epochs.changes.subscribe(({ scope }) => {
+    const about = scopeOf(scope)
+    if (about.kind !== 'person') news.emit({ room: about.kind === 'room' ? about.room : null, by: new Set() })
   })
   const personOfDevice = (device: DeviceId): PersonId | undefined => membership.state().devices.get(device)?.person
   /** How many of its keys this device has. */

@@ -162,3 +162,27 @@ test('of two operations of a chat under one id the same counts on all devices, a
     expect([await take(0), await take(1)]).toEqual([rest, rest])
   })
 })
+
+test('pieces of two operations of a chat under one id are never put together', async () => {
+  await withThief('pieces of two', CHAT_NAME, async ({ world, newId, sign, give }) => {
+    const id = newId()
+    const pieces = (of: readonly string[]): BackdatedStep[] =>
+      of.map((text, n) => ({ bytes: encode({ i: id, n, of: of.length, o: new TextEncoder().encode(text) }) }))
+    const [one, other] = [await sign(...pieces(['a', 'b', 'c'])), await sign(...pieces(['x', 'y', 'z']))]
+    const part = ({ envelopes }: { readonly envelopes: Uint8Array[] }, count: number) => ({
+      envelopes: envelopes.slice(0, count),
+    })
+    await give(0, part(one, 1), part(other, 2), one, other)
+    await give(1, part(other, 1), part(one, 2), other, one)
+    for (const { documents, ports } of world.peers.slice(0, 2)) {
+      const place = { scope: SCOPE, prefix: 'chat-aaaaaaaaaaaa-', keys: '' }
+      const placeChanges = createEvents<void>(() => undefined)
+      const self = ports.signer.id
+      const chats = createChatDocuments({ self, documents, log: silentLogger, place: () => place, placeChanges })
+      const document = await chats.open(CHAT, {})
+      const whole = [...document.entries()].map(({ bytes }) => new TextDecoder().decode(bytes))
+      expect(whole.sort()).toEqual(['abc', 'xyz'])
+      document.close()
+    }
+  })
+})

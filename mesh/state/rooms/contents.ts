@@ -1,9 +1,8 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
 import type { Route } from '../../route/index.ts'
 import { joinParts } from './answer-text.ts'
-import type { MessageNode, RoomEntry } from './fold.ts'
+import type { MessageNode, RoomEntry, Said } from './fold.ts'
 import type { Attachment, Mention, RoomOperation, RoomOperationOf } from './operations.ts'
-import type { Said } from './last-said.ts'
 
 /** Port: whose a device is. Undefined: nobody's that is known here. */
 export type PersonOf = (device: DeviceId) => PersonId | undefined

@@ -165,7 +165,8 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
       problem,
     })
     open.set(room, opened)
-    if (document.isDamaged?.() === true) problem(partlyDamaged())
+    // to whoever opens it, and not at each look for the list
+    if (document.isDamaged?.() === true && !visited.has(room)) problem(partlyDamaged())
     await opened.endAbandoned().catch((error: unknown) => {
       problem(asMeshError(error, 'storage-failed'))
     })
@@ -296,7 +297,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
     }
     const endNews = ports.news?.subscribe(({ room, by }) => {
       if (room === null) addAll()
-      else if (!open.has(room)) catchingUp.add(room, by)
+      else if (!open.has(room)) catchingUp.add(room, by.size > 0 ? by : [recordOf(room)?.createdBy])
     })
     addAll()
     return () => {

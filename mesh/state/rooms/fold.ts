@@ -32,10 +32,13 @@ export interface MessageNode extends Linked<MessageNode> {
   readonly slot: number
 }
 
-/** Words of a message that is here, or that an answer is hidden, came or went. */
+/** Words of a message, or that an answer is hidden: of those that count the last is right. */
+export type Said = RoomEntry<RoomOperationOf<'text' | 'hide'>>
+
+/** It came or went, about a message that is here. */
 export interface SaidChange {
   readonly node: MessageNode
-  readonly entry: RoomEntry<RoomOperationOf<'text' | 'hide'>>
+  readonly entry: Said
   readonly isThere: boolean
 }
 
@@ -163,7 +166,7 @@ export function createRoomFold(): RoomFold {
   const noteSaid = (target: MessageId, entry: RoomEntry, isThere: boolean): void => {
     const { op } = entry.operation
     const node = op === 'text' || op === 'hide' ? links.node(target) : undefined
-    if (node !== undefined) said.push({ node, entry: entry as SaidChange['entry'], isThere })
+    if (node !== undefined) said.push({ node, entry: entry as Said, isThere })
   }
 
   const about = (id: MessageId): Map<string, RoomEntry<About>> => {

@@ -1,10 +1,6 @@
 import { isSamePerson, type PersonOf } from './contents.ts'
-import type { MessageNode, RoomEntry, SaidChange } from './fold.ts'
-import type { RoomOperationOf } from './operations.ts'
+import type { MessageNode, RoomEntry, Said, SaidChange } from './fold.ts'
 import { aheadIn, createSuccession, lastOf, type Succession } from './succession.ts'
-
-/** Words of a message, or that an answer is hidden: of those that count the last is right. */
-export type Said = RoomEntry<RoomOperationOf<'text' | 'hide'>>
 
 /** Of what was said about each message, what is right. */
 export interface LastSaid {

@@ -197,10 +197,11 @@ export interface Once extends Cancellable {
   readonly key?: string | undefined
 }
 
-/** Something came into the document of a room, of these people; or null: keys came, with which more can be read. */
+/** The document of a room, or of any, holds more that can be read. */
 export interface RoomNews {
   readonly room: RoomId | null
-  readonly by: Iterable<PersonId | undefined>
+  /** Whose words came; nobody's: only keys did. */
+  readonly by: ReadonlySet<PersonId | undefined>
 }
 
 /** What a message may carry beside its text. */

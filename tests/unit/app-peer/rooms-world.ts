@@ -83,7 +83,7 @@ export async function openRoomsWorld(seed = 1): Promise<RoomsWorld> {
       news: {
         subscribe: (listener) =>
           news.subscribe(({ room, to, author }) => {
-            if (to === self) listener({ room, by: [DEVICES[author as unknown as keyof typeof DEVICES].id] })
+            if (to === self) listener({ room, by: new Set([DEVICES[author as unknown as keyof typeof DEVICES].id]) })
           }),
       },
       ask() {
