@@ -59,10 +59,11 @@ export function createVersions(): Versions {
     return made
   }
 
-  /** Which one counts, or that it is alone, may be another now. */
-  const stand = (id: string, { first }: Rivals, change: VersionChange): void => {
+  /** Nobody hears of one that came or went and does not count. */
+  const stand = (id: string, { first }: Rivals, change: VersionChange, company: 'as before' | 'other'): void => {
     const [version] = first.items
-    if (version !== undefined) standing.set(id, version)
+    if (version === undefined || (version === standing.get(id) && company === 'as before')) return
+    standing.set(id, version)
     change.erased.add(id)
     change.added.add(id)
   }
@@ -81,7 +82,7 @@ export function createVersions(): Versions {
       const several = rivalsOf(id, known)
       several.all.set(version.entry, version)
       several.first.add(version)
-      stand(id, several, change)
+      stand(id, several, change, several.all.size === 2 ? 'other' : 'as before')
     },
     remove(entry, change) {
       const id = idOf.get(entry)
@@ -98,7 +99,7 @@ export function createVersions(): Versions {
       several.all.delete(entry)
       several.first.remove(version)
       if (several.all.size === 1) rivals.delete(id)
-      stand(id, several, change)
+      stand(id, several, change, several.all.size === 1 ? 'other' : 'as before')
     },
     isAlone: (id) => standing.has(id) && !rivals.has(id),
     allOf(id) {
