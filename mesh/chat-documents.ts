@@ -15,7 +15,7 @@ import {
   type ScopeId,
 } from './base/index.ts'
 import type { ChatDocument, ChatDocuments, ChatEntry } from './state/index.ts'
-import { documentKey, type Document, type DocumentName, type Documents } from './sync/index.ts'
+import { documentKey, entryPlace, type Document, type DocumentName, type Documents } from './sync/index.ts'
 import { bytes, decode, encode, text, whole } from './wire/index.ts'
 
 /** Largest operation of a chat in pieces: 16 MiB of the longest answer, and its piece that is not full. */
@@ -124,10 +124,13 @@ export function createChatDocuments(ports: ChatDocumentsPorts): ChatDocuments {
   }
 }
 
-/** Pieces of one operation, as far as they came. */
-interface Pieces {
+/** A piece of an operation: the n-th of so many. */
+interface Piece {
+  readonly id: string
+  readonly author: DeviceId
+  readonly n: number
   readonly of: number
-  readonly parts: Map<number, Uint8Array>
+  readonly bytes: Uint8Array
 }
 
 interface ChatDocumentPorts {
@@ -138,14 +141,18 @@ interface ChatDocumentPorts {
 }
 
 function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPorts): ChatDocument {
-  /** By author and id: nobody puts anything in the place of another's. */
+  /**
+   * By the entry, or by the entry the first piece has: who writes several under one id has all of
+   * them here, and which counts follows from what they are.
+   */
   const whole = new Map<string, ChatEntry>()
-  const pieces = new Map<string, Pieces>()
-  const placeOf = new Map<string, string>()
+  /** Of each that is not whole its parts, by the place of the first. */
+  const pieces = new Map<string, Map<string, Map<number, Uint8Array>>>()
+  const held = new Map<string, { readonly id: string; readonly place: string }>()
 
   const takeIn = (key: string): void => {
     const stored = shared.operations().get(key)
-    if (stored === undefined || placeOf.has(key)) return
+    if (stored === undefined || held.has(key)) return
     const { author } = stored
     try {
       const {
@@ -157,9 +164,9 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
         maxBytes: SYNC_OPERATION_MAX_BYTES,
         what: 'An entry of a chat',
       })
-      const place = `${author} ${id}`
-      placeOf.set(key, place)
-      if (whole.has(place)) return
+      const place = n === undefined || of === undefined ? key : placeOfFirst(key, n)
+      if (place === undefined) return
+      held.set(key, { id, place })
       if (n === undefined || of === undefined) whole.set(place, { id, bytes: o, author })
       else joinPieces(place, { id, author, n, of, bytes: o })
     } catch (error) {
@@ -167,23 +174,24 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
     }
   }
 
-  const joinPieces = (place: string, piece: ChatEntry & { readonly n: number; readonly of: number }): void => {
-    const { id, author, n, of } = piece
-    const known = pieces.get(place) ?? { of, parts: new Map<number, Uint8Array>() }
-    if (known.of !== of || n >= of || known.parts.has(n)) return
-    pieces.set(place, known)
-    known.parts.set(n, piece.bytes)
-    if (known.parts.size < of) return
-    whole.set(place, { id, author, bytes: joined([...known.parts].sort(([a], [b]) => a - b).map(([, part]) => part)) })
-    pieces.delete(place)
+  const joinPieces = (first: string, { id, author, n, of, bytes: part }: Piece): void => {
+    if (n >= of) return
+    const begun = pieces.get(first) ?? new Map<string, Map<number, Uint8Array>>()
+    const parts = begun.get(`${id} ${String(of)}`) ?? new Map<number, Uint8Array>()
+    pieces.set(first, begun.set(`${id} ${String(of)}`, parts))
+    parts.set(n, part)
+    if (parts.size < of) return
+    const inOrder = [...parts].sort(([a], [b]) => a - b).map(([, bytesOf]) => bytesOf)
+    whole.set(first, { id, author, bytes: joined(inOrder) })
+    pieces.delete(first)
   }
 
   const forget = (key: string): void => {
-    const place = placeOf.get(key)
-    if (place === undefined) return
-    placeOf.delete(key)
-    whole.delete(place)
-    pieces.delete(place)
+    const known = held.get(key)
+    if (known === undefined) return
+    held.delete(key)
+    whole.delete(known.place)
+    pieces.delete(known.place)
   }
 
   for (const key of shared.operations().keys()) takeIn(key)
@@ -203,8 +211,8 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
       )
     },
     async eraseOwn(but, options) {
-      const own = [...placeOf].flatMap(([key, place]) =>
-        shared.operations().get(key)?.author === self && place !== `${self} ${but}` ? [key] : [],
+      const own = [...held].flatMap(([key, { id }]) =>
+        shared.operations().get(key)?.author === self && id !== but ? [key] : [],
       )
       if (own.length > 0) await shared.erase(own, options)
       return own.length > 0
@@ -215,6 +223,12 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
       shared.close()
     },
   }
+}
+
+/** The pieces of one operation lie one after the other in what their author signed. */
+function placeOfFirst(key: string, n: number): string | undefined {
+  const place = entryPlace(key)
+  return place === undefined || place.clock < n ? undefined : `pieces ${String(place.chain)} ${String(place.clock - n)}`
 }
 
 function inPieces(id: string, operation: Uint8Array): z.input<typeof entrySchema>[] {

@@ -10,8 +10,23 @@ import {
 } from './base/index.ts'
 import { roomScope } from './identity/index.ts'
 import { decodeRoomEntry, encodeRoomEntry } from './room-entries.ts'
-import { isEntryIdOf, type DocumentChange, type RoomDocument, type StoredOperation } from './state/index.ts'
-import { documentKey, type Document, type DocumentName, type Documents, type Syncer } from './sync/index.ts'
+import {
+  createVersions,
+  isEntryIdOf,
+  noChange,
+  type DocumentChange,
+  type RoomDocument,
+  type StoredOperation,
+} from './state/index.ts'
+import {
+  documentKey,
+  entryPlace,
+  type Document,
+  type DocumentName,
+  type Documents,
+  type Replica,
+  type Syncer,
+} from './sync/index.ts'
 
 interface Cancellable {
   readonly signal?: AbortSignal | undefined
@@ -39,6 +54,25 @@ export async function weighRoom(
   return replica?.weight() ?? 0
 }
 
+/** The room whose document it is. */
+export function roomOf({ id, kind, scope }: DocumentName): RoomId | undefined {
+  const room = asId<RoomId>(id)
+  return kind === 'operations' && scope === asId<ScopeId>(roomScope(room)) ? room : undefined
+}
+
+/** Another text whenever the document of a room holds something else, or can be read with other keys; empty: there is none. */
+export async function versionOfRoom(
+  documents: Documents,
+  room: RoomId,
+  keys: number,
+  options: Cancellable = {},
+): Promise<string> {
+  const key = documentKey(nameOf(room))
+  if (!documents.holds(key)) return ''
+  const replica = await documents.replica(key, options)
+  return replica === undefined ? '' : `${replica.digest()} ${String(keys)}`
+}
+
 function nameOf(room: RoomId): DocumentName {
   return { id: asId<DocumentId>(room), kind: 'operations', scope: asId<ScopeId>(roomScope(room)) }
 }
@@ -53,65 +87,50 @@ export async function openRoomDocument(
   const shared = await ports.documents.open(name.id, name, options)
   try {
     const holdersOf = await ports.syncer.holders(name, options)
-    return createRoomDocument(ports, shared, name, holdersOf)
+    const replica = await ports.documents.replica(documentKey(name), options)
+    return createRoomDocument(ports, { shared, replica, name, holdersOf })
   } catch (error) {
     shared.close()
     throw error
   }
 }
 
-interface HeldOperation extends StoredOperation {
-  /** The entry of the document it came in. */
-  readonly entry: string
+interface SharedParts {
+  readonly shared: Document
+  readonly replica: Replica | undefined
+  readonly name: DocumentName
+  readonly holdersOf: (entry: string) => readonly DeviceId[]
 }
 
-function createRoomDocument(
-  ports: DocumentPorts,
-  shared: Document,
-  name: DocumentName,
-  holdersOf: (entry: string) => readonly DeviceId[],
-): RoomDocument {
+function createRoomDocument(ports: DocumentPorts, { shared, replica, name, holdersOf }: SharedParts): RoomDocument {
   const { self, syncer, log } = ports
   const onListenerError = (error: unknown): void => {
     log.error('a listener of a room’s document failed', { error })
   }
   const changes = createEvents<DocumentChange>(onListenerError)
   const heard = createEvents<void>(onListenerError)
-  const operations = new Map<string, HeldOperation>()
-  const idOf = new Map<string, string>()
+  const versions = createVersions()
   const documentName = documentKey(name)
   let isPresent = false
 
-  const takeIn = (key: string, stored: StoredOperation | undefined): string | undefined => {
-    if (stored === undefined) return undefined
+  const takeIn = (entry: string, stored: StoredOperation | undefined, change = noChange()): void => {
+    if (stored === undefined) return
     try {
       const { id, operation } = decodeRoomEntry(stored.bytes)
       // an id of another author's would push that author's own operation out
-      if (!isEntryIdOf(id, stored.author) || operations.has(id)) return undefined
-      operations.set(id, { bytes: operation, author: stored.author, at: stored.at, entry: key })
-      idOf.set(key, id)
-      return id
+      if (!isEntryIdOf(id, stored.author)) return
+      versions.add(id, { bytes: operation, author: stored.author, at: stored.at, entry }, change)
     } catch (error) {
       log.warn('an entry of a room could not be read', { author: stored.author, error: asMeshError(error).message })
-      return undefined
     }
   }
 
-  const forget = (key: string): string | undefined => {
-    const id = idOf.get(key)
-    if (id === undefined) return undefined
-    idOf.delete(key)
-    operations.delete(id)
-    return id
-  }
-
-  for (const [key, stored] of shared.operations()) takeIn(key, stored)
+  for (const [entry, stored] of shared.operations()) takeIn(entry, stored)
   const endDocument = shared.changes.subscribe(({ added, erased, author }) => {
-    changes.emit({
-      added: added.flatMap((key) => takeIn(key, shared.operations().get(key)) ?? []),
-      erased: erased.flatMap((key) => forget(key) ?? []),
-      author,
-    })
+    const change = noChange()
+    for (const entry of erased) versions.remove(entry, change)
+    for (const entry of added) takeIn(entry, shared.operations().get(entry), change)
+    changes.emit({ added: [...change.added], erased: [...change.erased], author })
   })
   const endReceipts = syncer.received.subscribe((key) => {
     if (key === documentName) changes.emit({ added: [], erased: [], author: self })
@@ -121,7 +140,16 @@ function createRoomDocument(
   })
 
   return {
-    operations: () => operations,
+    operations: () => versions.standing,
+    isOneWrite(first, second) {
+      if (!versions.isAlone(first) || !versions.isAlone(second)) return false
+      const [one, other] = [versions.standing.get(first), versions.standing.get(second)]
+      const [before, after] = [entryPlace(one?.entry ?? ''), entryPlace(other?.entry ?? '')]
+      if (before === undefined || before.chain !== after?.chain || before.clock + 1 !== after.clock) return false
+      const envelopeOf = ({ entry = '' }: { readonly entry?: string } = {}): number | undefined =>
+        replica?.placeOf(entry)?.sequence
+      return envelopeOf(one) === envelopeOf(other)
+    },
     async write(given, options = {}) {
       await shared.write(
         given.map(({ id, bytes: operation }) => ({ bytes: encodeRoomEntry({ id, operation }) })),
@@ -129,13 +157,14 @@ function createRoomDocument(
       )
     },
     async erase(id, options = {}) {
-      const held = operations.get(id)
-      if (held !== undefined) await shared.erase([held.entry], options)
+      // all there are under it, so that none comes in its place
+      const entries = versions.allOf(id).map(({ entry }) => entry)
+      if (entries.length > 0) await shared.erase(entries, options)
     },
     changes,
     isDamaged: () => shared.isDamaged(),
     durableOn(id) {
-      const held = operations.get(id)
+      const held = versions.standing.get(id)
       return new Set(held === undefined ? [] : holdersOf(held.entry))
     },
     awareness: {

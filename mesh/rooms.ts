@@ -5,16 +5,17 @@ import {
   type Logger,
   type PersonId,
   type Random,
+  type RoomId,
   type Store,
 } from './base/index.ts'
 import type { Ask } from './ask.ts'
-import { authorize, type Member, type Membership } from './identity/index.ts'
+import { authorize, roomScope, scopeOf, type Member, type Membership } from './identity/index.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { createRoomDirectory } from './room-directory.ts'
-import { openRoomDocument, weighRoom } from './room-documents.ts'
+import { openRoomDocument, roomOf, versionOfRoom, weighRoom } from './room-documents.ts'
 import type { MeshRooms, RoomDevice, RoomPerson } from './rooms-types.ts'
 import type { Sharing } from './sharing.ts'
-import { createRooms, type RoomArchives } from './state/index.ts'
+import { createRooms, type RoomArchives, type RoomNews } from './state/index.ts'
 import type { Views } from './views.ts'
 
 interface RoomsPorts {
@@ -46,12 +47,33 @@ export async function createMeshRooms(
   membership.changes.subscribe(() => {
     changes.emit()
   })
+  const news = createEvents<RoomNews>((error) => {
+    log.error('a listener of rooms failed', { error })
+  })
+  const { documents } = sharing
+  documents.changes.subscribe(({ replica, from, envelopes }) => {
+    const room = from === self ? undefined : roomOf(replica.name)
+    if (room === undefined) return
+    news.emit({ room, by: new Set(envelopes.map(({ head }) => personOfDevice(head.author))) })
+  })
+  epochs.changes.subscribe(({ scope }) => {
+    const about = scopeOf(scope)
+    if (about.kind !== 'person') news.emit({ room: about.kind === 'room' ? about.room : null, by: new Set() })
+  })
+  const personOfDevice = (device: DeviceId): PersonId | undefined => membership.state().devices.get(device)?.person
+  /** How many of its keys this device has. */
+  const keysOf = (room: RoomId): number =>
+    (membership.state().epochs.get(roomScope(room)) ?? []).filter(
+      ({ id }) => epochs.get(roomScope(room), id) !== undefined,
+    ).length
   const rooms = await createRooms(
     {
       ...{ self, store, clock, random, log },
       directory: createRoomDirectory(membership, epochs),
       openDocument: (room, cancel) => openRoomDocument({ ...sharing, self, log }, room, cancel),
       weigh: (room, cancel) => weighRoom(sharing, room, cancel),
+      version: (room, cancel) => versionOfRoom(documents, room, keysOf(room), cancel),
+      news,
       ask: (request, cancel) => ports.ask(request, cancel),
     },
     options,

@@ -48,9 +48,10 @@ interface TabWants {
 }
 
 /**
- * The newest rooms are open whether a tab looks at them or not: the list tells their
- * names and what is unread, and a search looks into them. Some hundred kB each; larger
- * ones within bounds of all of them, for it is others who fill rooms.
+ * The newest rooms are open whether a tab looks at them or not: a search looks into them,
+ * and the list tells at once what comes. Some hundred kB each; larger ones within bounds of
+ * all of them, for it is others who fill rooms. What comes into the others the list tells
+ * too, in turns: how many rooms somebody makes changes nothing of what is told of the rest.
  */
 const KEPT_OPEN_MAX = 32
 
@@ -194,6 +195,7 @@ export function createOwnRooms(ports: OwnRoomsPorts): OwnRooms {
     if (mesh !== undefined) {
       const { rooms } = mesh
       ends = [
+        rooms.rooms.keepCurrent(ROOM_KEPT_OPEN_MAX_BYTES),
         rooms.rooms.changes.subscribe((change) => {
           if (change.room === null) bringAbout()
           changes.emit(change)

@@ -390,7 +390,7 @@ export const SYNC_BUDGET_BYTES_PER_DAY = 128 * 1024 * 1024
 export const SYNC_BUDGET_ENVELOPE_BYTES = 256
 export const SYNC_BUDGET_DOCUMENT_BYTES = 4_096
 /** What an operation takes in memory where its document is open, beside its bytes: counted in what lasts. */
-export const SYNC_BUDGET_OPERATION_BYTES = 1_536
+export const SYNC_BUDGET_OPERATION_BYTES = 2_048
 /** What is counted for each chain that an author begins: what it takes in memory on every device from then on. */
 export const SYNC_BUDGET_CHAIN_BYTES = 1_536
 /** What they may hand on of others: all in all and each day, in bytes. */

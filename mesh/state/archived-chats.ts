@@ -80,10 +80,8 @@ export async function takeChat(
   const before = decodeOperation(kept).kind === 'corrupt' ? undefined : kept
   const fresh = chat.log.filter((bytes) => {
     check(bytes, chat.id)
-    const name = nameOf(bytes)
-    const isNew = !known.has(name)
-    known.add(name)
-    return isNew
+    // under one id several may lie in its log, of which the last is right
+    return !known.has(nameOf(bytes))
   })
   if (fresh.length > 0) await store.append(chatLog(chat.id), fresh, options)
   const deleted = before === undefined ? undefined : tombstoneIn(before)

@@ -1,7 +1,7 @@
 import { CHAT_AFTER_MAX, CHAT_ORDER_MAX } from '../base/index.ts'
 import { markIn, markOf } from './entry-id.ts'
 import { createOrdersSeen, latestOrder, levelAfter, settleLevels, type Leveled } from './levels.ts'
-import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
+import { decodeOperation, encodeOperation, type Operation, type OperationOf } from './operations.ts'
 
 /** An operation of a chat, and how far it is known whose it is. */
 export interface ChatOperation {
@@ -17,7 +17,7 @@ export interface ChatOperation {
  * them: by level, by `order`, then by id. What came first does not count.
  */
 export interface ChatOperations {
-  /** Under an id that is taken only the original is taken in, in place of one that was handed on. */
+  /** Under an id that is taken only an original is taken in, see {@link givesWay}. */
   add(operation: ChatOperation): void
   inOrder(): readonly ChatOperation[]
   /** Another number after each that was taken in. */
@@ -32,6 +32,28 @@ export interface ChatOperations {
 export interface ChatPlace {
   readonly order: number
   readonly after: readonly string[]
+}
+
+/**
+ * True where what is known under an id gives way to what comes: a copy to the original, and an original to
+ * one that comes after it in the log. For that is put there where its device signed several, and the document
+ * says which counts. Where an id bears no mark nobody can tell whose it is: what is there stays.
+ */
+export function givesWay(
+  known: { readonly isCarried: boolean } | undefined,
+  to: { readonly isCarried: boolean },
+  id: string,
+): boolean {
+  if (known === undefined) return true
+  return !to.isCarried && (known.isCarried || markIn(id) !== undefined)
+}
+
+/** An operation that says whether there is the chat. */
+export type Life = OperationOf<'chat' | 'deleted'>
+
+/** True for what stands in the record of a chat, and in no log: under the id of such a one another may be said too. */
+export function isLife(operation: Operation): operation is Life {
+  return operation.op === 'chat' || operation.op === 'deleted'
 }
 
 /** The place of an operation in its chat. */
@@ -81,29 +103,44 @@ interface Step extends Leveled {
 /** Gives operations their levels, by what they name of each other as seen. */
 export function settleOperations<Each extends Leveled & { readonly operation: Operation }>(all: readonly Each[]): void {
   if (!all.some(({ operation }) => operation.after !== undefined)) return
-  const byId = new Map(all.map((one) => [one.operation.id, one]))
-  settleLevels(all, ({ operation }) =>
-    (operation.after ?? []).flatMap((id) => (id === operation.id ? [] : (byId.get(id) ?? []))),
+  const byId = new Map<string, Each>()
+  for (const one of all) if (!byId.has(one.operation.id) || !isLife(one.operation)) byId.set(one.operation.id, one)
+  settleLevels(
+    all,
+    ({ operation }) => (operation.after ?? []).flatMap((id) => (id === operation.id ? [] : (byId.get(id) ?? []))),
+    ({ operation }) => operation.id,
   )
 }
+
+/** In place of the id of the one that says whether there is the chat. */
+const LIFE = ''
 
 /** None yet. */
 export function createChatOperations(): ChatOperations {
   const byId = new Map<string, Step>()
   const orders = createOrdersSeen()
-  /** Named as seen, here or not. */
-  const named = new Set<string>()
   let sorted: Step[] = []
   let given: ChatOperation[] = []
   let isSorted = true
+  let isStale = false
   let greatest = -Infinity
   let version = 0
 
   const compare = (a: Step, b: Step): number =>
-    a.level - b.level || compareOperations(a.made.operation, b.made.operation)
+    a.level - b.level ||
+    compareOperations(a.operation, b.operation) ||
+    Number(isLife(b.operation)) - Number(isLife(a.operation))
+  /** Named as seen, here or not. */
+  const named = new Set<string>()
+  const seenAs = (id: string): Step | undefined => {
+    const life = byId.get(LIFE)
+    return byId.get(id) ?? (life?.operation.id === id ? life : undefined)
+  }
 
   const settled = (): readonly Step[] => {
     if (isSorted) return sorted
+    if (isStale) sorted = [...byId.values()]
+    isStale = false
     settleOperations(sorted)
     sorted.sort(compare)
     given = sorted.map(({ made }) => made)
@@ -116,7 +153,7 @@ export function createChatOperations(): ChatOperations {
     let level = 0
     for (const id of made.operation.after ?? []) {
       named.add(id)
-      const seen = byId.get(id)
+      const seen = seenAs(id)
       if (seen !== undefined) level = Math.max(level, levelAfter(order, seen))
     }
     return { made, operation: made.operation, order, level }
@@ -132,17 +169,23 @@ export function createChatOperations(): ChatOperations {
     },
     add(made) {
       const { id } = made.operation
-      const known = byId.get(id)
-      if (known !== undefined && (made.isCarried || !known.made.isCarried)) return
+      const key = isLife(made.operation) ? LIFE : id
+      const known = byId.get(key)
+      if (key !== LIFE && !givesWay(known?.made, made, id)) return
       version += 1
       const wasNamed = named.has(id)
       const step = stepOf(made)
-      byId.set(id, step)
+      byId.set(key, step)
       orders.add(step.order)
       greatest = Math.max(greatest, step.order)
-      if (known !== undefined) sorted = sorted.filter((one) => one !== known)
+      // sorted anew when somebody looks, and not for each of many
+      if (known !== undefined) {
+        isStale = true
+        isSorted = false
+        return
+      }
       const last = sorted.at(-1)
-      if (known !== undefined || wasNamed || (last !== undefined && compare(last, step) > 0)) isSorted = false
+      if (wasNamed || (last !== undefined && compare(last, step) > 0)) isSorted = false
       sorted.push(step)
       if (isSorted) given.push(made)
     },
@@ -155,7 +198,7 @@ export function createChatOperations(): ChatOperations {
     },
     nextLife(nowMs, life) {
       const order = byId.size === 0 ? nowMs : Math.min(Math.max(nowMs, greatest + 1), CHAT_ORDER_MAX)
-      const last = byId.get(life)
+      const last = seenAs(life)
       return { order, after: last !== undefined && last.order >= order ? [life] : [] }
     },
   }

@@ -9,12 +9,22 @@ import {
   type Store,
 } from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
-import { asMade, carriedBy, compareOperations, createLogOrder, orderOf, settleOperations } from './chat-operations.ts'
+import {
+  asMade,
+  carriedBy,
+  compareOperations,
+  createLogOrder,
+  givesWay,
+  isLife,
+  orderOf,
+  settleOperations,
+  type Life,
+} from './chat-operations.ts'
 import { getChatRecord } from './chat-record.ts'
 import { isEntryIdOf, markIn } from './entry-id.ts'
 import { chatKey, chatLog, draftPrefix } from './keys.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
-import { decodeOperation, encodeOperation, type Operation, type OperationOf } from './operations.ts'
+import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
 
 /** An entry of a chat's document: an operation under its own id, and who is proven to have written it there. */
 export interface ChatEntry {
@@ -48,6 +58,8 @@ export interface ChatLogState {
   inLogOrder: ReturnType<typeof createLogOrder>
   readonly operations: Map<string, Held>
   sequence: number
+  /** Of all that was read of it, what gave way to another since among it. */
+  count: number
   sizeBytes: number
   /** Something was refused already, and told. */
   refused: boolean
@@ -56,7 +68,7 @@ export interface ChatLogState {
 /** Nothing of the log was read yet. */
 export function startReading(chat: ChatId): ChatLogState {
   const inLogOrder = createLogOrder()
-  return { chat, life: '', inLogOrder, operations: new Map(), sequence: 0, sizeBytes: 0, refused: false }
+  return { chat, life: '', inLogOrder, operations: new Map(), sequence: 0, count: 0, sizeBytes: 0, refused: false }
 }
 
 interface Held {
@@ -86,7 +98,7 @@ export interface Reconciled {
   readonly refused?: MeshError | undefined
 }
 
-type Life = OperationOf<'chat' | 'deleted'>
+type Fresh = { readonly id: string; readonly bytes: Uint8Array; readonly isCarried: boolean }
 
 const arrivals = new WeakMap<ChatEntry, Arrival | 'skipped'>()
 
@@ -101,7 +113,7 @@ export async function reconcileChat(
   { document: shared, held }: { readonly document: ChatDocument; readonly held: ChatLogState },
   options: Cancellable,
 ): Promise<Reconciled> {
-  const { store } = ports
+  const { store, self } = ports
   const { chat } = held
   const record = await getChatRecord(ports, chat, options)
   const here = record === undefined ? undefined : lifeIn(record, chat)
@@ -110,18 +122,24 @@ export async function reconcileChat(
     held.operations.clear()
     held.inLogOrder = createLogOrder()
     held.sequence = 0
+    held.count = 0
     held.sizeBytes = 0
   }
   const entries = [...shared.entries()]
-  const came = entries.flatMap((entry) => arrivalOf(entry, held, ports) ?? [])
-  const lives = came.flatMap(({ operation, entry }) => (isLife(operation) ? [{ operation, bytes: entry.bytes }] : []))
-  if (here !== undefined && record !== undefined) lives.push({ operation: here, bytes: record })
-  const last = lastLife(lives)
+  const all = entries.flatMap((entry) => arrivalOf(entry, held, ports) ?? [])
+  const came = rightful(all.filter(({ operation }) => !isLife(operation)))
+  const lives = new Map<string, Lived>()
+  if (here !== undefined && record !== undefined) lives.set(here.id, { operation: here, bytes: record })
+  for (const { operation, entry, isOriginal } of rightful(all.filter((one) => isLife(one.operation))).values())
+    if (isLife(operation) && (isOriginal || !lives.has(operation.id)))
+      lives.set(operation.id, { operation, bytes: entry.bytes })
+  const last = lastLife([...lives.values()])
   // operations of a chat that nobody made yet, as far as this device knows: its making is on its way
   if (last === undefined) return { toDocument: false, toStore: false }
+  const isNew = last.bytes !== record && (record === undefined || digestOf(last.bytes) !== digestOf(record))
 
   if (last.operation.op === 'deleted') {
-    const toStore = last.operation.id !== here?.id
+    const toStore = isNew
     if (toStore) await store.put(chatKey(chat), last.bytes, options)
     await dropContent(store, chat, options)
     // who has the chat has to hear of it before its words are gone
@@ -134,7 +152,6 @@ export async function reconcileChat(
 
   const fresh = await readFresh(ports, held, options)
   const { taken, refused } = await takeArrivals(ports, came, held, options)
-  const isNew = last.operation.id !== here?.id
   if (isNew || taken) {
     const now = await getChatRecord(ports, chat, options)
     const life = now && lifeIn(now, chat)
@@ -146,10 +163,15 @@ export async function reconcileChat(
   const toDocument = await writeMissing(
     shared,
     entries,
-    [{ id: last.operation.id, bytes: last.bytes }, ...fresh],
+    [{ id: last.operation.id, bytes: last.bytes }, ...fresh.filter((one) => !isOutdated(one, came.get(one.id), self))],
     options,
   )
   return { toDocument, toStore: isNew || taken, refused }
+}
+
+/** True for what gives way to what another device signed under its id. */
+function isOutdated({ bytes }: Fresh, right: Arrival | undefined, self: DeviceId): boolean {
+  return right?.isOriginal === true && right.entry.author !== self && right.digest !== digestOf(bytes)
 }
 
 /** Forgets what a deleted chat held. */
@@ -163,8 +185,9 @@ async function readFresh(
   { store }: ReconcilePorts,
   held: ChatLogState,
   options: Cancellable,
-): Promise<{ readonly id: string; readonly bytes: Uint8Array; readonly isCarried: boolean }[]> {
-  const fresh = []
+): Promise<readonly Fresh[]> {
+  /** By id: what is no longer right is not handed on. */
+  const fresh = new Map<string, Fresh>()
   for (const { sequence, bytes } of await store.readLog(chatLog(held.chat), held.sequence, options)) {
     held.sequence = sequence
     const decoded = decodeOperation(bytes)
@@ -176,42 +199,53 @@ async function readFresh(
     const { id } = made.operation
     const inner =
       placed.op === 'carried' ? placed.bytes : placed === decoded.operation ? bytes : encodeOperation(placed)
-    const known = held.operations.get(id)
-    if (known !== undefined && (made.isCarried || !known.isCarried)) continue
-    held.operations.set(id, { digest: digestOf(inner), isCarried: made.isCarried })
+    held.count += 1
     held.sizeBytes += inner.byteLength
-    fresh.push({ id, bytes: inner, isCarried: made.isCarried })
+    if (!givesWay(held.operations.get(id), made, id)) continue
+    held.operations.set(id, { digest: digestOf(inner), isCarried: made.isCarried })
+    fresh.set(id, { id, bytes: inner, isCarried: made.isCarried })
   }
-  return fresh
+  return [...fresh.values()]
 }
 
-/** Appends to the log what it lacks. Under an id that is taken only the original comes, in place of what was handed on. */
+/**
+ * Of what came under each id what may count: of originals that of the smallest digest, where the device that
+ * wrote them signed several; else the first copy.
+ */
+function rightful(came: readonly Arrival[]): ReadonlyMap<string, Arrival> {
+  const byId = new Map<string, Arrival>()
+  for (const arrival of came) {
+    const { id } = arrival.operation
+    const other = byId.get(id)
+    const isBetter =
+      other === undefined ||
+      (arrival.isOriginal && (!other.isOriginal || (markIn(id) !== undefined && arrival.digest < other.digest)))
+    if (isBetter) byId.set(id, arrival)
+  }
+  return byId
+}
+
+/** Appends to the log what it lacks. Under an id that is taken only the original comes, in place of what was there. */
 async function takeArrivals(
   { store, log }: ReconcilePorts,
-  came: readonly Arrival[],
+  came: ReadonlyMap<string, Arrival>,
   held: ChatLogState,
   options: Cancellable,
 ): Promise<{ readonly taken: boolean; readonly refused?: MeshError | undefined }> {
-  const wanted = new Map<string, Arrival>()
-  for (const arrival of came) {
+  const wanted: Arrival[] = []
+  for (const arrival of came.values()) {
     const { operation, digest, isOriginal } = arrival
-    if (isLife(operation)) continue
     const known = held.operations.get(operation.id)
-    const other = wanted.get(operation.id)
-    if (known !== undefined && (known.digest === digest || !isOriginal || !known.isCarried)) continue
-    if (other === undefined || (isOriginal && !other.isOriginal)) wanted.set(operation.id, arrival)
+    if (known?.digest === digest) continue
+    if (givesWay(known, { isCarried: !isOriginal }, operation.id)) wanted.push(arrival)
   }
-  if (wanted.size === 0) return { taken: false }
+  if (wanted.length === 0) return { taken: false }
   const entries: Uint8Array[] = []
   let refused: MeshError | undefined
   let sizeBytes = held.sizeBytes
-  for (const { entry, operation, isOriginal } of [...wanted.values()].sort((a, b) =>
-    compareOperations(a.operation, b.operation),
-  )) {
-    if (
-      held.operations.size + entries.length >= CHAT_OPERATIONS_MAX ||
-      sizeBytes + entry.bytes.byteLength > CHAT_MAX_BYTES
-    ) {
+  wanted.sort((a, b) => compareOperations(a.operation, b.operation))
+  for (const { entry, operation, isOriginal } of wanted) {
+    if (held.count + entries.length >= CHAT_OPERATIONS_MAX || sizeBytes + entry.bytes.byteLength > CHAT_MAX_BYTES) {
       refused = tooLarge(held)
       break
     }
@@ -270,10 +304,6 @@ function arrivalOf(entry: ChatEntry, { chat }: ChatLogState, { self, log }: Reco
   const arrival = { entry, operation, digest: digestOf(bytes), isOriginal }
   arrivals.set(entry, arrival)
   return arrival
-}
-
-function isLife(operation: Operation): operation is Life {
-  return operation.op === 'chat' || operation.op === 'deleted'
 }
 
 interface Lived {

@@ -70,6 +70,7 @@ interface OpenChat {
   readonly id: ChatId
   /** The id of the operation in its record; empty where that cannot be read. */
   readonly life: string
+  record: Uint8Array | undefined
   readonly operations: ChatOperations
   readonly inLogOrder: ReturnType<typeof createLogOrder>
   /** Folded when somebody looks. */
@@ -153,19 +154,25 @@ export async function createChats(
     const life = operation?.id ?? ''
     const known = open.get(chat)
     // made anew by another device: its log may have begun anew too
-    if (known?.life === life) return known
-    const added = emptyChat(chat, life)
+    if (known?.life === life) {
+      // its maker signed several under one id, and another one counts now
+      if (!isSameRecord(known.record, record)) take(known, operation)
+      known.record = record
+      return known
+    }
+    const added = emptyChat(chat, life, record)
     take(added, operation)
     open.set(chat, added)
     return added
   }
 
-  const emptyChat = (id: ChatId, life: string): OpenChat => {
+  const emptyChat = (id: ChatId, life: string, record: Uint8Array | undefined): OpenChat => {
     const operations = createChatOperations()
     let folded: { readonly version: number; readonly tree: ChatTree } | undefined
     return {
       id,
       life,
+      record,
       operations,
       inLogOrder: createLogOrder(),
       get tree() {
@@ -227,13 +234,14 @@ export async function createChats(
 
   const refreshOne = async (id: ChatId): Promise<void> => {
     const record = await getChatRecord({ store, log }, id, { signal })
+    const before = open.get(id)?.operations.version
     const chat = record === undefined ? undefined : openChat(id, record)
     const deleted = record === undefined || isTombstone(record)
     if (chat === undefined || deleted) {
       if (forget(id)) changes.emit({ chat: null, stored: false })
       return
     }
-    const grew = await catchUp(chat)
+    const grew = (await catchUp(chat)) || chat.operations.version !== before
     const drafts = draftsFrom(await store.list(draftPrefix(id), { signal })).get(id) ?? new Map<MessageId, DraftText>()
     const wrote = !sameDrafts(chat.drafts, drafts)
     chat.drafts = drafts
@@ -603,6 +611,10 @@ export async function createChats(
         return unbegun
       }),
   }
+}
+
+function isSameRecord(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a?.length === b?.length && a?.every((byte, index) => byte === b?.[index]) === true)
 }
 
 function isTombstone(record: Uint8Array | undefined): boolean {

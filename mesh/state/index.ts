@@ -45,6 +45,7 @@ export {
   type RoomItem,
   type RoomLine,
   type RoomMessage,
+  type RoomNews,
   type RoomRecord,
   type RoomRule,
   type Rooms,
@@ -56,4 +57,9 @@ export {
   type SayOptions,
   type StoredOperation,
   type Taken,
+  createVersions,
+  noChange,
+  type Version,
+  type VersionChange,
+  type Versions,
 } from './rooms/index.ts'

@@ -19,13 +19,15 @@ export function levelAfter(order: number, seen: Pick<Leveled, 'order' | 'level'>
 
 /**
  * Gives everything its level anew, in time in proportion. Who claims to have seen what has seen
- * them lies: links within a circle are not believed, and are given back. Nobody honest is in one,
- * for an id cannot be named before it was made.
+ * them lies: of the links within a circle those are not believed, and are given back, that go to
+ * an id which sorts later. Ids begin with the time, so what honest authors saw is nearly always
+ * believed still, also where somebody erased what they had seen and put a liar under its id.
  * @param seenBy what the author of this one had seen
  */
 export function settleLevels<Node extends Leveled>(
   nodes: Iterable<Node>,
   seenBy: (node: Node) => Iterable<Node>,
+  idOf: (node: Node) => string,
 ): { readonly unbelieved: readonly (readonly [seen: Node, by: Node])[] } {
   // Tarjan: a circle is closed after everything that those in it had seen
   const visits = new Map<Node, Visit<Node>>()
@@ -39,10 +41,12 @@ export function settleLevels<Node extends Leveled>(
     return visit
   }
   const close = (circle: ReadonlySet<Node>): void => {
-    for (const node of circle) {
+    // what is believed within it goes to earlier ids: they have their levels before
+    const inOrder = circle.size === 1 ? circle : [...circle].sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
+    for (const node of inOrder) {
       node.level = 0
       for (const seen of seenBy(node)) {
-        if (circle.has(seen)) unbelieved.push([seen, node])
+        if (circle.has(seen) && idOf(seen) >= idOf(node)) unbelieved.push([seen, node])
         else node.level = Math.max(node.level, levelAfter(node.order, seen))
       }
     }

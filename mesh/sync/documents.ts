@@ -28,7 +28,10 @@ export interface StoredEvent {
   /** Who sent it, or this device. */
   readonly from: DeviceId
   /** What others sent. */
-  readonly envelopes: readonly { readonly chain: number; readonly head: Pick<EnvelopeHead, 'sequence' | 'ends'> }[]
+  readonly envelopes: readonly {
+    readonly chain: number
+    readonly head: Pick<EnvelopeHead, 'author' | 'sequence' | 'ends'>
+  }[]
 }
 
 /** Every document this device keeps. */

@@ -5,6 +5,8 @@ import type { ChatDocuments, ChatEntry } from '../../mesh/state/index.ts'
 export interface TestChatDocuments extends ChatDocuments {
   /** Puts an entry in as another device of the person would, without asking this one. */
   plant(chat: ChatId, entry: Omit<ChatEntry, 'author'>): void
+  /** Takes back one of those this device wrote under an id, picked by the random source, where it wrote several. */
+  takeBackOne(chat: ChatId, id: string): void
   /** An entry of another device lies on this disk. */
   plantAs(author: DeviceId, chat: ChatId, entry: Omit<ChatEntry, 'author'>): void
   /** Chats whose documents were opened since the device started, one after the other. */
@@ -140,6 +142,13 @@ export function createChatNetwork(random: Random): ChatNetwork {
         },
         plant(chat, entry) {
           write(replica, chat, entry)
+          replica.changes.emit(chat)
+        },
+        takeBackOne(chat, under) {
+          const own = [...docOf(replica, chat)].filter(([, entry]) => entry.author === id && entry.id === under)
+          const [key] = own[randomInt(random, Math.max(1, own.length))] ?? []
+          if (key === undefined || own.length < 2) return
+          erase(replica, chat, key)
           replica.changes.emit(chat)
         },
         plantAs(author, chat, entry) {

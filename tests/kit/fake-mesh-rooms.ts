@@ -15,6 +15,7 @@ export const NO_ROOMS: MeshRooms = {
     open: notHere,
     close: () => Promise.resolve(),
     weigh: () => Promise.resolve(0),
+    keepCurrent: () => () => undefined,
     get: () => undefined,
     say: notHere,
     edit: notHere,

@@ -7,9 +7,17 @@ import {
   type DeviceId,
   type ErrorCode,
   type EventHub,
+  type EventSource,
   type Random,
 } from '../../mesh/base/index.ts'
-import type { DocumentChange, RoomDocument, StoredOperation } from '../../mesh/state/index.ts'
+import {
+  createVersions,
+  noChange,
+  type DocumentChange,
+  type RoomDocument,
+  type Version,
+  type Versions,
+} from '../../mesh/state/index.ts'
 
 /** Something on its way from one replica to another. */
 interface Letter {
@@ -23,8 +31,10 @@ export interface TestDocument extends RoomDocument {
   readonly device: DeviceId
   /** Every write and erasure fails with this code until called with undefined. */
   failWrites(code: Extract<ErrorCode, 'storage-full' | 'storage-failed'> | undefined): void
-  /** Puts an operation in as another member's device would, without asking this one. */
+  /** Puts an operation in as another member's device would, without asking this one; also under an id that is taken. */
   plant(id: string, bytes: Uint8Array, at: number): void
+  /** Takes back one of the operations that were put in under an id, picked by the random source; the others stay. */
+  takeBackOne(id: string): void
 }
 
 /** Replicas of one room's document over a network that loses nothing and keeps no order. */
@@ -40,11 +50,16 @@ export interface RoomNetwork {
   /** Nobody is parted any more. */
   join(): void
   readonly waiting: number
+  /** Something came into a replica, open or not. */
+  readonly came: EventSource<{ readonly to: DeviceId; readonly author: DeviceId }>
+  /** Another text whenever a replica holds something else. */
+  version(device: DeviceId): string
 }
 
 interface Replica {
   readonly device: DeviceId
-  readonly operations: Map<string, StoredOperation>
+  readonly versions: Versions
+  /** Entries that were erased. */
   readonly erased: Set<string>
   readonly receipts: Map<string, Set<DeviceId>>
   readonly presence: Map<DeviceId, { bytes: Uint8Array; at: number }>
@@ -61,10 +76,13 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
   const letters: Letter[] = []
   const parted = new Set<string>()
   let presenceTold = 0
+  let writes = 0
   const pair = (a: DeviceId, b: DeviceId): string => [a, b].sort().join(' ')
   const raise = (error: unknown): never => {
     throw error
   }
+
+  const came = createEvents<{ readonly to: DeviceId; readonly author: DeviceId }>(raise)
 
   const send = (from: Replica, act: (to: Replica) => void): void => {
     for (const to of replicas.values()) {
@@ -77,13 +95,14 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
     if (!replica.closed) replica.changes.emit(change)
   }
 
-  const receive = (to: Replica, id: string, stored: StoredOperation): void => {
+  const receive = (to: Replica, id: string, version: Version): void => {
     // an erasure may overtake what it erases
-    if (to.erased.has(id)) return
-    if (!to.operations.has(id)) {
-      to.operations.set(id, stored)
-      emit(to, { added: [id], erased: [], author: stored.author })
-    }
+    if (to.erased.has(version.entry)) return
+    const change = noChange()
+    to.versions.add(id, version, change)
+    if (change.added.size > 0) came.emit({ to: to.device, author: version.author })
+    if (change.added.size > 0)
+      emit(to, { added: [...change.added], erased: [...change.erased], author: version.author })
     send(to, (other) => {
       const holders = other.receipts.get(id) ?? new Set()
       other.receipts.set(id, holders.add(to.device))
@@ -91,19 +110,49 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
     })
   }
 
-  const store = (replica: Replica, entries: readonly (readonly [string, StoredOperation])[]): void => {
-    for (const [id, stored] of entries) replica.operations.set(id, stored)
-    for (const [id, stored] of entries) {
+  const forget = (at: Replica, entries: readonly string[], author: DeviceId): void => {
+    const change = noChange()
+    for (const entry of entries) {
+      at.erased.add(entry)
+      at.versions.remove(entry, change)
+    }
+    if (change.erased.size > 0) emit(at, { added: [...change.added], erased: [...change.erased], author })
+  }
+
+  const erase = (replica: Replica, entries: readonly string[]): void => {
+    forget(replica, entries, replica.device)
+    send(replica, (to) => {
+      forget(to, entries, replica.device)
+    })
+  }
+
+  /** What is written together has the same first part of its entries, and stands there in its order. */
+  const store = (
+    replica: Replica,
+    operations: readonly { readonly id: string; readonly bytes: Uint8Array }[],
+    at: number,
+  ): void => {
+    const write = (writes++).toString(36).padStart(6, '0')
+    // which of two is first must not hang on when they were written
+    const place = `${String(randomInt(random, 10))}${write}`
+    const change = noChange()
+    const versions = operations.map(({ id, bytes }, index) => {
+      const version = { bytes, author: replica.device, at, entry: `${place}-${String(index).padStart(4, '0')}` }
+      replica.versions.add(id, version, change)
+      return [id, version] as const
+    })
+    for (const [id, version] of versions) {
       send(replica, (to) => {
-        receive(to, id, stored)
+        receive(to, id, version)
       })
     }
+    emit(replica, { added: [...change.added], erased: [...change.erased], author: replica.device })
   }
 
   const fresh = (device: DeviceId): Replica => {
     const replica: Replica = {
       device,
-      operations: new Map(),
+      versions: createVersions(),
       erased: new Set(),
       receipts: new Map(),
       presence: new Map(),
@@ -115,9 +164,9 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
     }
     // who comes later gets what the others have, from each of them
     for (const other of replicas.values()) {
-      for (const [id, stored] of other.operations) {
-        letters.push({ from: other.device, to: device, deliver: () => receive(replica, id, stored) })
-      }
+      for (const id of other.versions.standing.keys())
+        for (const version of other.versions.allOf(id))
+          letters.push({ from: other.device, to: device, deliver: () => receive(replica, id, version) })
     }
     replicas.set(device, replica)
     return replica
@@ -148,6 +197,11 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
     get waiting() {
       return letters.length
     },
+    came,
+    version(device) {
+      const { versions, erased } = replicas.get(device) ?? fresh(device)
+      return versions.standing.size === 0 ? '' : `${String(versions.standing.size)} ${String(erased.size)}`
+    },
     document(device) {
       const replica = replicas.get(device) ?? fresh(device)
       replica.closed = false
@@ -155,28 +209,26 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
       replica.presenceChanges = createEvents<void>(raise)
       return {
         device,
-        operations: () => replica.operations,
+        operations: () => replica.versions.standing,
+        isOneWrite(first, second) {
+          const { standing, isAlone } = replica.versions
+          const [write, index] = standing.get(first)?.entry.split('-') ?? []
+          const next = `${String(write)}-${String(Number(index) + 1).padStart(4, '0')}`
+          return isAlone(first) && isAlone(second) && standing.get(second)?.entry === next
+        },
         async write(operations, options = {}) {
           await Promise.resolve()
           check(replica, options.signal)
-          const at = clock.now()
-          store(
-            replica,
-            operations.map(({ id, bytes }) => [id, { bytes, author: device, at }] as const),
-          )
-          emit(replica, { added: operations.map(({ id }) => id), erased: [], author: device })
+          store(replica, operations, clock.now())
         },
         async erase(id, options = {}) {
           await Promise.resolve()
           check(replica, options.signal)
-          if (replica.operations.get(id)?.author !== device) throw new MeshError('unauthorized', 'Not your own.')
-          replica.operations.delete(id)
-          replica.erased.add(id)
-          emit(replica, { added: [], erased: [id], author: device })
-          send(replica, (to) => {
-            to.erased.add(id)
-            if (to.operations.delete(id)) emit(to, { added: [], erased: [id], author: device })
-          })
+          if (replica.versions.standing.get(id)?.author !== device) throw new MeshError('unauthorized', 'Not your own.')
+          erase(
+            replica,
+            replica.versions.allOf(id).map(({ entry }) => entry),
+          )
         },
         changes: { subscribe: (listener) => replica.changes.subscribe(listener) },
         durableOn: (id) => replica.receipts.get(id) ?? new Set(),
@@ -202,8 +254,12 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
           replica.fault = code
         },
         plant(id, bytes, at) {
-          store(replica, [[id, { bytes, author: device, at }]])
-          emit(replica, { added: [id], erased: [], author: device })
+          store(replica, [{ id, bytes }], at)
+        },
+        takeBackOne(id) {
+          const all = replica.versions.allOf(id)
+          const version = all[randomInt(random, Math.max(1, all.length))]
+          if (version !== undefined) erase(replica, [version.entry])
         },
       }
     },

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
 import { isMeshError, randomInt, type ChatId, type MessageId, type Random } from '../../mesh/base/index.ts'
+import { entryId } from '../../mesh/state/entry-id.ts'
 import type { Chats } from '../../mesh/state/index.ts'
-import { openChatScene, type ChatDevice } from '../kit/chat-devices.ts'
+import { encodeOperation, type Operation } from '../../mesh/state/operations.ts'
+import { openChatScene, type ChatDevice, type ChatScene } from '../kit/chat-devices.ts'
 import { pick } from '../kit/sync-world.ts'
 import { figures } from '../unit/state/scene.ts'
 
@@ -10,6 +12,7 @@ const SEEDS = Number(process.env['PLEXUS_SEEDS'] ?? (FULL ? 2_000 : 200))
 const STEPS = FULL ? 60 : 14
 /** Two that are close, and one whose clock is an hour behind. */
 const CLOCKS = [0, 40, -3_600_000]
+const THIEF = 2
 
 /** Words that were said in chats that were deleted, and the chats themselves. */
 interface Deleted {
@@ -72,10 +75,40 @@ async function act(chats: Chats, random: Random, step: string, deleted: Deleted)
   }
 }
 
+/**
+ * A stolen device with software of its own: several things under one id, or one of them taken back.
+ * @param told its ids, and whether the chat itself is made under them
+ */
+function lie({ documents, random, clock, devices }: ChatScene, told: Map<string, boolean>, step: number): void {
+  const [thief, device] = [documents[THIEF], devices[THIEF]]
+  const chat = device?.chats.list()[0]?.id
+  if (thief === undefined || device === undefined || chat === undefined) return
+  const known = [...told.keys()]
+  if (known.length > 0 && randomInt(random, 3) === 0) {
+    thief.takeBackOne(chat, pick(random, known))
+    return
+  }
+  const isLife = randomInt(random, 5) === 0
+  const alike = known.filter((one) => told.get(one) === isLife)
+  const id =
+    alike.length > 0 && randomInt(random, 2) === 0 ? pick(random, alike) : entryId(clock.now(), random, device.self)
+  told.set(id, isLife)
+  const message = pick(random, known.length > 0 ? known : [id]) as MessageId
+  const happening = pick<Partial<Operation>>(random, [
+    { op: 'say', message, parent: null, text: `lie ${String(step)}` },
+    { op: 'title', title: `lie ${String(step)}` },
+    { op: 'answer', message, parent: message },
+    { op: 'show', message },
+  ])
+  const order = clock.now() + randomInt(random, 3) * 3_600_000
+  const operation = { v: 1, id, at: clock.now(), order, chat, ...(isLife ? { op: 'chat' } : happening) } as Operation
+  thief.plant(chat, { id, bytes: encodeOperation(operation) })
+}
+
 /** What all devices must agree on. */
-function shown(devices: readonly ChatDevice[]): unknown[] {
+function shown(devices: readonly ChatDevice[], but: ReadonlySet<ChatId> = new Set()): unknown[] {
   return devices.map(({ chats }) => {
-    const list = chats.list()
+    const list = chats.list().filter(({ id }) => !but.has(id))
     return list.map(({ id }) => ({ list: { ...chats.get(id) }, tree: stored(chats, id) }))
   })
 }
@@ -90,11 +123,12 @@ const alike = (given: unknown): unknown =>
     }),
   )
 
-async function play(seed: number): Promise<void> {
+async function play(seed: number, isHostile: boolean): Promise<void> {
   const scene = await openChatScene(`chats ${String(seed)}`, CLOCKS)
   const { random, network, clock, devices } = scene
   const deleted: Deleted = { chats: new Set(), words: new Map() }
   const ids = devices.map(({ self }) => self)
+  const told = new Map<string, boolean>()
   for (let step = 0; step < STEPS; step++) {
     const index = randomInt(random, devices.length)
     const what = randomInt(random, 12)
@@ -111,15 +145,18 @@ async function play(seed: number): Promise<void> {
         if (!isMeshError(error, 'usage')) throw error
       }
     }
+    if (isHostile && randomInt(random, 2) === 0) lie(scene, told, step)
     if (randomInt(random, 6) === 0) await scene.calm()
     clock.advance(randomInt(random, 3))
   }
   network.partition()
   await scene.calm()
-  const [first, ...others] = shown(devices)
+  // the thief may make again what was deleted: who was there when it was has dropped its words, others not
+  const [first, ...others] = shown(devices, isHostile ? deleted.chats : undefined)
   for (const other of others) expect(alike(other), `seed ${String(seed)}`).toEqual(alike(first))
   for (const { chats, store, problems } of devices) {
     expect(problems).toEqual([])
+    if (isHostile) continue
     for (const chat of deleted.chats) expect(chats.get(chat), `seed ${String(seed)}`).toBe(undefined)
     const said = [...store.data.logs].flatMap(([name, entries]) =>
       name.startsWith('chats/') ? entries.map(({ bytes }) => Buffer.from(bytes).toString()) : [],
@@ -141,6 +178,10 @@ test(
   `devices of one person that are apart, restart and meet again show the same chats, ${String(SEEDS)} times over`,
   { timeout: FULL ? 600_000 : 120_000 },
   async () => {
-    for (let seed = 0; seed < SEEDS; seed++) await play(seed)
+    for (let seed = 0; seed < SEEDS; seed++) await play(seed, false)
   },
 )
+
+test('also beside a stolen one that signs several things under one id and takes them back', async () => {
+  for (let seed = 0; seed < SEEDS / 4; seed++) await play(seed, true)
+})

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import type { RoomId } from '../../mesh/base/index.ts'
+import type { MessageId, RoomId } from '../../mesh/base/index.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
 import { until } from '../kit/wait.ts'
 
@@ -16,6 +16,11 @@ afterEach(async () => {
 
 const textsOf = (peer: TestPeer, room: RoomId): string[] =>
   (peer.mesh.rooms.rooms.get(room)?.items ?? []).flatMap((item) => (item.kind === 'message' ? [item.text] : []))
+
+const editedOf = (peer: TestPeer, room: RoomId): string[] =>
+  (peer.mesh.rooms.rooms.get(room)?.items ?? []).flatMap((item) =>
+    item.kind === 'message' && item.edited ? [item.text] : [],
+  )
 
 async function enter(peer: TestPeer, room: RoomId): Promise<void> {
   await until(() => peer.mesh.rooms.rooms.list().some((one) => one.id === room), {
@@ -49,6 +54,12 @@ test('people of two devices talk in a room, and one who was away reads what was 
   await until(() => textsOf(again, room).length === 3, { what: 'what was written meanwhile' })
   expect(textsOf(again, room)).toEqual(['Who has the key?', 'I do.', 'Leave it under the stone.'])
   expect(textsOf(alice, room)).toEqual(textsOf(again, room))
+
+  expect([alice, again].map((peer) => editedOf(peer, room))).toEqual([[], []])
+  const [own] = again.mesh.rooms.rooms.get(room)?.items.filter((item) => item.kind === 'message' && item.own) ?? []
+  await again.mesh.rooms.rooms.edit(room, own?.id as MessageId, 'I do not.')
+  await until(() => textsOf(alice, room).includes('I do not.'), { what: 'other words' })
+  expect([alice, again].map((peer) => editedOf(peer, room))).toEqual([['I do not.'], ['I do not.']])
 })
 
 test('a person who is not in a room holds none of its words, and who is removed reads nothing that is written later', async () => {

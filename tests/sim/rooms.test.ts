@@ -68,7 +68,7 @@ async function act(scene: RoomScene, member: RoomMember, random: Random, step: n
   }
 }
 
-/** What software of a member's own may write: any place, any id that bears its mark, once, and what it likes as seen. */
+/** What software of a member's own may write: any place, any id that bears its mark, several times, and what it likes as seen. */
 function lie(scene: RoomScene, member: RoomMember, random: Random, step: number): void {
   const messages = member.messages()
   const known = [...member.document.operations().keys()]
@@ -86,17 +86,30 @@ function lie(scene: RoomScene, member: RoomMember, random: Random, step: number)
     [newId()]: { op: 'name', order, name: 'Owned', after: some(known) },
     [newId()]: { op: 'rule', order, rule: 'when-asked', after: some(known) },
     [newId()]: { op: 'hide', order, answer, hidden: randomInt(random, 2) === 0, after: some(known) },
+    [newId()]: { op: 'text', order, message: pickOwn(member, random) ?? one, text: `words ${String(step)}` },
   }
-  for (const [id, happening] of Object.entries(lies))
-    if (randomInt(random, 2) === 0 && !member.document.operations().has(id))
-      member.document.plant(id, encodeRoomOperation(happening), scene.clock.now())
+  const own = [...member.document.operations()].filter(([, { author }]) => author === member.device)
+  for (const [fresh, happening] of Object.entries(lies)) {
+    if (randomInt(random, 2) === 0) continue
+    // under an id that is taken too: others may have answered what stood there
+    const [taken] = own[randomInt(random, Math.max(1, own.length))] ?? []
+    const id = taken !== undefined && taken > 'zz' && randomInt(random, 2) === 0 ? taken : fresh
+    member.document.plant(id, encodeRoomOperation(happening), scene.clock.now())
+  }
+}
+
+function pickOwn(member: RoomMember, random: Random): MessageId | undefined {
+  const own = member.messages().filter(({ device }) => device === member.device)
+  return own[randomInt(random, Math.max(1, own.length))]?.id
 }
 
 /** What a liar wrote: it may take it back. */
 async function takeBack(member: RoomMember, random: Random): Promise<void> {
   const own = [...member.document.operations()].filter(([id, { author }]) => author === member.device && id > 'zz')
   const [id] = own[randomInt(random, Math.max(1, own.length))] ?? []
-  if (id !== undefined) await member.document.erase(id)
+  if (id === undefined) return
+  if (randomInt(random, 2) === 0) await member.document.erase(id)
+  else member.document.takeBackOne(id)
 }
 
 /** Everybody who writes on is right and stands last, whatever was claimed before. */

@@ -87,7 +87,7 @@ export const ANSWERING: Shape<Answering, 'changes' | 'live' | 'liveIn'> = {
 }
 
 /** Rooms: open ones are told to the tabs that want them; what is done is done where the peer is. */
-export const ROOMS: Shape<Rooms, keyof RoomsReading | 'weigh' | 'stopAll'> = {
+export const ROOMS: Shape<Rooms, keyof RoomsReading | 'weigh' | 'keepCurrent' | 'stopAll'> = {
   // told as news of rooms
   self: { kind: 'own' },
   list: { kind: 'own' },
@@ -114,6 +114,7 @@ export const ROOMS: Shape<Rooms, keyof RoomsReading | 'weigh' | 'stopAll'> = {
   read: { kind: 'call', args: [r.roomId], value: r.lines },
   // asked by the tab that keeps them open
   weigh: { kind: 'own' },
+  keepCurrent: { kind: 'own' },
   // rooms end with the mesh they are of
   stopAll: { kind: 'own' },
 }

@@ -8,9 +8,10 @@ import {
   type RoomId,
 } from '../../base/index.ts'
 import { cutParts } from './answer-text.ts'
-import { answerContent, isSamePerson, messageContent, type PersonOf } from './contents.ts'
+import { answerContent, isSamePerson, messageContent, type ContentPorts, type PersonOf } from './contents.ts'
 import type { StoredOperation } from './document.ts'
 import { createRoomFold, type MessageNode, type RoomFold } from './fold.ts'
+import { createLastSaid } from './last-said.ts'
 import type { Imported, RoomHappening } from './operations.ts'
 import type { RoomHistory } from './rooms.ts'
 
@@ -45,6 +46,11 @@ export interface ReauthorPorts {
   newId(): string
 }
 
+/** Whether words were changed is not taken along. */
+const contentPorts = (personOf: PersonOf): ContentPorts => {
+  const said = createLastSaid(personOf)
+  return { personOf, isOneWrite: () => true, lastSaid: (node) => said.of(node) }
+}
 const UNFINISHED = { code: 'aborted', message: 'This answer was not finished when it was exported.' } as const
 
 /**
@@ -126,7 +132,7 @@ function named(name: string): string {
 }
 
 function isGone(node: MessageNode, personOf: PersonOf): boolean {
-  return node.head.operation.op === 'say' && messageContent(node, personOf).state !== 'here'
+  return node.head.operation.op === 'say' && messageContent(node, contentPorts(personOf)).state !== 'here'
 }
 
 function headOf(
@@ -151,7 +157,7 @@ function headOf(
 
 function aboutOf(node: MessageNode, id: MessageId, order: number, personOf: PersonOf): RoomHappening[] {
   if (node.head.operation.op === 'say') {
-    const { text, attachments, mentions } = messageContent(node, personOf)
+    const { text, attachments, mentions } = messageContent(node, contentPorts(personOf))
     // people of another mesh are nobody here
     const kept = mentions.filter((mention) => mention === 'ai')
     return [
@@ -162,7 +168,7 @@ function aboutOf(node: MessageNode, id: MessageId, order: number, personOf: Pers
       },
     ]
   }
-  const { text, route, end, hiddenBy } = answerContent(node)
+  const { text, route, end, hiddenBy } = answerContent(node, contentPorts(personOf))
   const happenings: RoomHappening[] = cutParts(text, ROOM_PART_MAX_LENGTH).map((part) => ({
     ...{ op: 'part', answer: id },
     ...part,

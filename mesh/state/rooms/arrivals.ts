@@ -198,7 +198,7 @@ export function findLate(
       if (anchor === undefined || arrival.batch < anchor.batch) anchor = arrival
       continue
     }
-    const { at } = message.head
+    const at = claimedAt(message)
     const inserted = anchor !== undefined && anchor.batch < arrival.batch && isSettled(anchor, arrival)
     const inTouch = arrival.live && hasWithin(inTouchAt, at + LATE_AFTER_MS, arrival.at - LATE_AFTER_MS)
     if (inserted || inTouch) {
@@ -209,7 +209,16 @@ export function findLate(
 }
 
 function isFresh(message: MessageNode, arrival: Arrival): boolean {
-  return arrival.at - message.head.at < LATE_AFTER_MS
+  return arrival.at - claimedAt(message) < LATE_AFTER_MS
+}
+
+/**
+ * When its author says it was written, by its date or by its place, whichever is earlier: who dates it now and
+ * places it among what was said before puts it there all the same. What was imported keeps its place, and is
+ * shown as that.
+ */
+function claimedAt({ head: { at, operation } }: MessageNode): number {
+  return operation.imported === undefined ? Math.min(at, operation.order) : at
 }
 
 function isSettled(anchor: Arrival, arrival: Arrival): boolean {

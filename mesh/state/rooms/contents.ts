@@ -1,12 +1,14 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
 import type { Route } from '../../route/index.ts'
 import { joinParts } from './answer-text.ts'
-import type { MessageNode, RoomEntry } from './fold.ts'
+import type { MessageNode, RoomEntry, Said } from './fold.ts'
 import type { Attachment, Mention, RoomOperation, RoomOperationOf } from './operations.ts'
-import { aheadIn, lastOf } from './succession.ts'
 
 /** Port: whose a device is. Undefined: nobody's that is known here. */
 export type PersonOf = (device: DeviceId) => PersonId | undefined
+
+/** Port: see `RoomDocument.isOneWrite`. */
+export type IsOneWrite = (first: string, second: string) => boolean
 
 /** What counts of everything said about a message of a person. */
 export interface MessageContent {
@@ -45,10 +47,18 @@ function ofKind<Name extends RoomOperation['op']>(
   return entries as RoomEntry<RoomOperationOf<Name>>[]
 }
 
+/** What a content is told by. */
+export interface ContentPorts {
+  readonly personOf: PersonOf
+  readonly isOneWrite: IsOneWrite
+  /** See `LastSaid.of`. */
+  lastSaid(node: MessageNode): Said | undefined
+}
+
 /** The message as it stands: the last words of its author's person, unless that person deleted it. */
-export function messageContent(node: MessageNode, personOf: PersonOf): MessageContent {
+export function messageContent(node: MessageNode, { personOf, isOneWrite, lastSaid }: ContentPorts): MessageContent {
   const byAuthor = (author: DeviceId): boolean => isSamePerson(author, node.head.author, personOf)
-  const text = lastOf(ofKind(node, 'text', byAuthor))
+  const text = lastSaid(node) as RoomEntry<RoomOperationOf<'text'>> | undefined
   const isDeleted = ofKind(node, 'delete', byAuthor).length > 0
   if (isDeleted || text === undefined) {
     const state = isDeleted ? 'deleted' : 'coming'
@@ -60,19 +70,24 @@ export function messageContent(node: MessageNode, personOf: PersonOf): MessageCo
     text: operation.text,
     mentions: operation.mentions ?? [],
     attachments: operation.attachments ?? [],
-    // the first words carry the place of the message itself
-    edited: operation.order !== node.order,
+    // the first words came with the message itself: any others may be of after it was answered. Nobody but
+    // who imported a message can have other words for it, and all of it is what they say
+    edited: operation.order !== node.order || (!isImported(node) && !isOneWrite(node.id, text.id)),
     textId: text.id,
   }
 }
 
+function isImported({ head }: MessageNode): boolean {
+  return head.operation.imported !== undefined
+}
+
 /** The answer as it stands. Its text and end are written by the device that began it and by no other. */
-export function answerContent(node: MessageNode): AnswerContent {
+export function answerContent(node: MessageNode, { lastSaid }: Pick<ContentPorts, 'lastSaid'>): AnswerContent {
   const byWriter = (author: DeviceId): boolean => author === node.head.author
   const anyone = (): boolean => true
   const end = firstId(ofKind(node, 'end', byWriter))?.operation
   const stop = ofKind(node, 'stop', anyone)
-  const hide = lastOf(ofKind(node, 'hide', anyone))
+  const hide = lastSaid(node) as RoomEntry<RoomOperationOf<'hide'>> | undefined
   return {
     text: joinParts(ofKind(node, 'part', byWriter).map((entry) => entry.operation)),
     route: firstId(ofKind(node, 'route', byWriter))?.operation.route,
@@ -82,32 +97,19 @@ export function answerContent(node: MessageNode): AnswerContent {
   }
 }
 
-/** What other words for this message have to name, so that they come after all that count. */
-export function textsAhead(node: MessageNode, order: number, personOf: PersonOf): string[] {
-  return aheadIn(
-    ofKind(node, 'text', (author) => isSamePerson(author, node.head.author, personOf)),
-    order,
-  )
-}
-
-/** What hiding this answer, or showing it, has to name, so that it comes after all that was said of that. */
-export function hidesAhead(node: MessageNode, order: number): string[] {
-  return aheadIn(
-    ofKind(node, 'hide', () => true),
-    order,
-  )
-}
-
 /** Own operations that hold text of a deleted message, or earlier words of an edited one. */
-export function textToErase(node: MessageNode, self: DeviceId, personOf: PersonOf): string[] {
-  const kept = messageContent(node, personOf).textId
+export function textToErase(node: MessageNode, self: DeviceId, kept: string | undefined): string[] {
   return ofKind(node, 'text', (author) => author === self)
     .map((entry) => entry.id)
     .filter((id) => id !== kept)
 }
 
 function firstStop(stops: readonly RoomEntry<RoomOperationOf<'stop'>>[]): RoomEntry | undefined {
-  return [...stops].sort((a, b) => a.operation.order - b.operation.order || (a.id < b.id ? -1 : 1))[0]
+  const isBefore = (a: (typeof stops)[number], b: (typeof stops)[number]): boolean =>
+    a.operation.order < b.operation.order || (a.operation.order === b.operation.order && a.id < b.id)
+  let first: (typeof stops)[number] | undefined
+  for (const stop of stops) if (first === undefined || isBefore(stop, first)) first = stop
+  return first
 }
 
 function firstId<Entry extends RoomEntry>(entries: readonly Entry[]): Entry | undefined {

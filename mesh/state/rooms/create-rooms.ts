@@ -7,6 +7,7 @@ import {
   wholeRecords,
   type Clock,
   type DeviceId,
+  type EventSource,
   type Logger,
   type PersonId,
   type Random,
@@ -16,12 +17,13 @@ import {
 import type { AskEvent, AskRequest } from '../../route/index.ts'
 import { decode, encode } from '../../wire/index.ts'
 import { openArrivals } from './arrivals.ts'
+import { createCatchingUp } from './catching-up.ts'
 import type { RoomDirectory } from './directory.ts'
 import type { RoomDocument } from './document.ts'
 import { SUMMARY_AFTER_MS, SUMMARY_MAX_BYTES } from './limits.ts'
 import { cleanRoomName } from './operations.ts'
 import { checkName, createOpenRoom, type OpenRoom } from './open-room.ts'
-import type { RoomChange, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
+import type { RoomChange, RoomNews, RoomRecord, Rooms, RoomSummary } from './rooms.ts'
 import { createRoomArchives, type RoomArchives } from './room-archives.ts'
 import { createSearches, type SearchText } from './search.ts'
 
@@ -40,16 +42,24 @@ export interface RoomsPorts {
   openDocument(room: RoomId, options?: Cancellable): Promise<RoomDocument>
   /** See {@link Rooms.weigh}. Default: nothing weighs anything. */
   weigh?(room: RoomId, options?: Cancellable): Promise<number>
+  /** Another text whenever the document of a room holds, or this device can read, something else; empty: there is none. Default: always empty. */
+  version?(room: RoomId, options?: Cancellable): Promise<string>
+  /** What came into documents, open or not. Default: nobody tells. */
+  readonly news?: EventSource<RoomNews> | undefined
   /** Asks the best device, as `Mesh.ask`. */
   ask(request: AskRequest, options: { readonly signal: AbortSignal }): AsyncIterable<AskEvent>
 }
 
-type Remembered = Pick<RoomSummary, 'name' | 'unread' | 'last' | 'updatedAt'>
+/** @property version what it was made from; an earlier version of Plexus did not say */
+type Remembered = Pick<RoomSummary, 'name' | 'unread' | 'last' | 'updatedAt'> & {
+  readonly version?: string | undefined
+}
 
 const summarySchema = z.object({
   name: z.string(),
   unread: z.number(),
   updatedAt: z.number(),
+  version: z.optional(z.string()),
   last: z.optional(z.object({ person: z.optional(z.string()), ai: z.boolean(), excerpt: z.string() })),
 })
 const PREFIX = 'rooms/'
@@ -74,6 +84,8 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   const closing = new Map<RoomId, Promise<void>>()
   /** Rooms to be closed once their answers ended; opening one again takes that back. */
   const leaving = new Set<RoomId>()
+  /** Rooms that are open only to be looked at; opening one for anything else takes that back. */
+  const visited = new Set<RoomId>()
   /** Rooms to be written into the list, and the timer for it. */
   const dirty = new Map<RoomId, () => void>()
   const searches = createSearches(clock)
@@ -112,14 +124,18 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
   const remember = async (room: RoomId): Promise<void> => {
     dirty.get(room)?.()
     dirty.delete(room)
+    if (!open.has(room)) return
+    // before it is looked at: what comes meanwhile is found later
+    const version = ports.version === undefined ? undefined : await ports.version(room)
     const view = open.get(room)?.view()
     if (view === undefined) return
     const { name, unread, last, updatedAt } = view
-    const before = JSON.stringify(remembered.get(room))
-    const next: Remembered = { name, unread, last, updatedAt }
-    if (before === JSON.stringify(next)) return
+    const before = remembered.get(room)
+    const next: Remembered = { name, unread, last, updatedAt, version }
+    const isToldAlready = JSON.stringify(before && { ...before, version }) === JSON.stringify(next)
+    if (isToldAlready && before?.version === version) return
     remembered.set(room, next)
-    changes.emit({ room: null })
+    if (!isToldAlready) changes.emit({ room: null })
     await store.put(summaryKey(room), encode(next))
   }
 
@@ -149,7 +165,8 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
       problem,
     })
     open.set(room, opened)
-    if (document.isDamaged?.() === true) problem(partlyDamaged())
+    // to whoever opens it, and not at each look for the list
+    if (document.isDamaged?.() === true && !visited.has(room)) problem(partlyDamaged())
     await opened.endAbandoned().catch((error: unknown) => {
       problem(asMeshError(error, 'storage-failed'))
     })
@@ -239,10 +256,54 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
 
   /** What the list shows of a room that was written into while it may not be open. */
   const lookAgain = async (room: RoomId): Promise<void> => {
-    const wasOpen = open.has(room)
-    await opened(room)
-    await remember(room)
-    if (!wasOpen) await close(room)
+    if (open.has(room) || opening.has(room)) {
+      await opened(room)
+      await remember(room)
+      return
+    }
+    visited.add(room)
+    try {
+      await opened(room)
+      await remember(room)
+    } finally {
+      // who opened it meanwhile has it now
+      if (visited.delete(room)) await close(room)
+    }
+  }
+
+  /** True where the document of a room that is not open holds what the list does not tell. */
+  const isBehind = async (room: RoomId): Promise<boolean> => {
+    if (open.has(room) || recordOf(room) === undefined) return false
+    const version = (await ports.version?.(room)) ?? ''
+    return version !== '' && version !== remembered.get(room)?.version
+  }
+
+  const lookIfBehind = async (room: RoomId, maxBytes: number): Promise<boolean> => {
+    try {
+      if (!(await isBehind(room)) || ((await ports.weigh?.(room)) ?? 0) > maxBytes) return false
+      await lookAgain(room)
+      return true
+    } catch (error) {
+      // opening it says why, to whoever does
+      log.info('the list does not tell what is new in a room', { room, error: asMeshError(error).code })
+      return true
+    }
+  }
+
+  const keepCurrent = (maxBytes: number): (() => void) => {
+    const catchingUp = createCatchingUp({ clock, look: (room) => lookIfBehind(room, maxBytes) })
+    const addAll = (): void => {
+      for (const { id, createdBy } of directory.list()) if (!open.has(id)) catchingUp.add(id, [createdBy])
+    }
+    const endNews = ports.news?.subscribe(({ room, by }) => {
+      if (room === null) addAll()
+      else if (!open.has(room)) catchingUp.add(room, by.size > 0 ? by : [recordOf(room)?.createdBy])
+    })
+    addAll()
+    return () => {
+      endNews?.()
+      catchingUp.stop()
+    }
   }
 
   return {
@@ -262,12 +323,15 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
       throwIfAborted(signal)
       const given = checkName(name)
       const room = await directory.create({ people, history, signal })
+      visited.delete(room)
       const found = await opened(room, { signal })
       await found.rename(given, { signal })
       await remember(room)
       return room
     },
+    keepCurrent,
     async open(room, cancel = {}) {
+      visited.delete(room)
       await opened(room, cancel)
     },
     close: (room) => close(room),
@@ -292,6 +356,7 @@ export async function createRooms(ports: RoomsPorts, options: Cancellable = {}):
       return searches.search(room ?? '', newestFirst(rooms), words)
     },
     async read(room, cancel = {}) {
+      visited.delete(room)
       return (await opened(room, cancel)).lines()
     },
     stopAll,

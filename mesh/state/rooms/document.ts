@@ -9,7 +9,10 @@ export interface StoredOperation {
   readonly at: number
 }
 
-/** What happened to a document. With nothing added and nothing erased: receipts changed. */
+/**
+ * What happened to a document. With nothing added and nothing erased: receipts changed. An
+ * id among both stands for something else now: what was erased comes first.
+ */
 export interface DocumentChange {
   readonly added: readonly string[]
   readonly erased: readonly string[]
@@ -32,6 +35,11 @@ export interface DocumentAwareness {
  */
 export interface RoomDocument {
   operations(): ReadonlyMap<string, StoredOperation>
+  /**
+   * True where the second was signed directly after the first and together with it, and neither id
+   * stands for anything else: nobody could put other words there later.
+   */
+  isOneWrite(first: string, second: string): boolean
   /** All of them or none. Resolves when they are durable on this device. @throws MeshError of the Store. */
   write(
     operations: readonly { readonly id: string; readonly bytes: Uint8Array }[],

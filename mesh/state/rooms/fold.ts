@@ -1,7 +1,7 @@
-import { ROOM_MARKS_PER_DEVICE_MAX, type DeviceId, type MessageId } from '../../base/index.ts'
+import { MeshError, ROOM_MARKS_PER_DEVICE_MAX, type DeviceId, type MessageId } from '../../base/index.ts'
 import type { StoredOperation } from './document.ts'
 import { createOrdersSeen } from '../levels.ts'
-import { createLinks, type Linked } from './links.ts'
+import { createLinks, NO_LINKS, type Linked } from './links.ts'
 import { createNewest, type Newest } from './newest.ts'
 import { decodeRoomOperation, isRoomOperationId, type RoomOperation, type RoomOperationOf } from './operations.ts'
 import { comparePlaces } from './order.ts'
@@ -27,9 +27,57 @@ export interface MessageNode extends Linked<MessageNode> {
   readonly id: MessageId
   readonly head: RoomEntry<Head>
   /** Operations about it, by their ids. Whether they count is asked when it is shown. */
-  readonly about: ReadonlyMap<string, RoomEntry<About>>
+  about: ReadonlyMap<string, RoomEntry<About>>
   /** Its number on this device, for sets of messages. */
   readonly slot: number
+}
+
+/** Words of a message, or that an answer is hidden: of those that count the last is right. */
+export type Said = RoomEntry<RoomOperationOf<'text' | 'hide'>>
+
+/** It came or went, about a message that is here. */
+export interface SaidChange {
+  readonly node: MessageNode
+  readonly entry: Said
+  readonly isThere: boolean
+}
+
+/**
+ * A read mark as its bytes, read anew where it does not count: what it names takes many times as much memory,
+ * and a device may write any number of marks of which none but the newest few ever count.
+ */
+class StoredMark implements ReadMark {
+  readonly id: string
+  readonly author: DeviceId
+  readonly at: number
+  readonly #bytes: Uint8Array
+  #kept: RoomOperationOf<'read'> | undefined
+
+  constructor(id: string, { author, at, bytes }: StoredOperation, operation: RoomOperationOf<'read'>) {
+    this.id = id
+    this.#kept = operation
+    this.author = author
+    this.at = at
+    this.#bytes = bytes
+  }
+
+  get operation(): RoomOperationOf<'read'> {
+    return this.#kept ?? this.#read()
+  }
+
+  keep(): void {
+    this.#kept ??= this.#read()
+  }
+
+  letGo(): void {
+    this.#kept = undefined
+  }
+
+  #read(): RoomOperationOf<'read'> {
+    const decoded = decodeRoomOperation(this.#bytes)
+    if (decoded.kind === 'operation' && decoded.operation.op === 'read') return decoded.operation
+    throw new MeshError('bug', 'A read mark that was read is none.')
+  }
 }
 
 /** What changed since it was last asked. */
@@ -42,6 +90,8 @@ export interface FoldChange {
   readonly ancestry: boolean
   /** Devices whose read marks are others now. */
   readonly marksOf: ReadonlySet<DeviceId>
+  /** What was said about messages, one after the other. */
+  readonly said: readonly SaidChange[]
 }
 
 /** What could not be used. Nothing of it hides anything else. */
@@ -68,7 +118,7 @@ export interface RoomFold {
   /** Messages nobody has answered to yet: what the next message names as seen. */
   heads(): readonly MessageNode[]
   /** Messages that others name as seen and that are not here. */
-  missing(): ReadonlyMap<MessageId, ReadonlySet<MessageNode>>
+  missing(): Iterable<readonly [id: MessageId, by: Iterable<MessageNode>]>
   /** The setting that stands: the last in the common order. */
   setting<Name extends Setting['op']>(name: Name): RoomEntry<RoomOperationOf<Name>> | undefined
   /** What a setting of this order has to name, so that it comes after all that are here. */
@@ -87,16 +137,18 @@ export interface RoomFold {
   takeChange(): FoldChange
 }
 
+const NOTHING_SAID: MessageNode['about'] = new Map()
+
 /** See {@link RoomFold}. */
 export function createRoomFold(): RoomFold {
   const messages = createMessageList()
-  const links = createLinks<MessageNode>()
+  const links = createLinks<MessageNode>(({ head }) => head.operation.parents)
   const aboutOf = new Map<MessageId, Map<string, RoomEntry<About>>>()
   /** Where each operation that was taken in is. */
   const known = new Map<string, RoomEntry | undefined>()
   const settings = { name: createSuccession<RoomEntry<Setting>>(), rule: createSuccession<RoomEntry<Setting>>() }
   /** By device: all, and the few that count. What supersedes itself counts once: nobody has every mark walked again. */
-  const marks = new Map<DeviceId, { readonly all: Set<string>; readonly newest: Newest<ReadMark> }>()
+  const marks = new Map<DeviceId, { readonly all: Set<string>; readonly newest: Newest<StoredMark> }>()
   /** How many marks that count name a message. */
   const marked = new Map<MessageId, number>()
   const origins = new Map<string, RoomEntry<RoomOperationOf<'origin'>>>()
@@ -109,12 +161,21 @@ export function createRoomFold(): RoomFold {
   let placesChanged = false
   let ancestryChanged = false
   let marksOf = new Set<DeviceId>()
+  let said: SaidChange[] = []
+
+  const noteSaid = (target: MessageId, entry: RoomEntry, isThere: boolean): void => {
+    const { op } = entry.operation
+    const node = op === 'text' || op === 'hide' ? links.node(target) : undefined
+    if (node !== undefined) said.push({ node, entry: entry as Said, isThere })
+  }
 
   const about = (id: MessageId): Map<string, RoomEntry<About>> => {
     let entries = aboutOf.get(id)
     if (entries === undefined) {
       entries = new Map()
       aboutOf.set(id, entries)
+      const node = links.node(id)
+      if (node !== undefined) node.about = entries
     }
     return entries
   }
@@ -137,20 +198,22 @@ export function createRoomFold(): RoomFold {
     }
   }
 
-  const marksBy = (device: DeviceId): { readonly all: Set<string>; readonly newest: Newest<ReadMark> } => {
+  const marksBy = (device: DeviceId): { readonly all: Set<string>; readonly newest: Newest<StoredMark> } => {
     let own = marks.get(device)
     if (own === undefined) {
       const changed = {
-        entered: (mark: ReadMark) => {
+        entered: (mark: StoredMark) => {
+          mark.keep()
           countMarked(mark, 1)
           marksOf.add(device)
         },
-        left: (mark: ReadMark) => {
+        left: (mark: StoredMark) => {
           countMarked(mark, -1)
+          mark.letGo()
           marksOf.add(device)
         },
       }
-      const newest = createNewest<ReadMark>(ROOM_MARKS_PER_DEVICE_MAX, (a, b) => (a.id < b.id ? -1 : 1), changed)
+      const newest = createNewest<StoredMark>(ROOM_MARKS_PER_DEVICE_MAX, (a, b) => (a.id < b.id ? -1 : 1), changed)
       own = { all: new Set(), newest }
       marks.set(device, own)
     }
@@ -163,13 +226,13 @@ export function createRoomFold(): RoomFold {
       order: head.operation.order,
       level: 0,
       head,
-      children: new Set(),
-      parents: new Set(),
-      about: about(id),
+      children: NO_LINKS,
+      parents: NO_LINKS,
+      about: aboutOf.get(id) ?? NOTHING_SAID,
       slot: slots++,
     }
-    if (links.missing.has(id) || marked.has(id)) ancestryChanged = true
-    links.add(node, head.operation.parents)
+    if (links.isMissing(id) || marked.has(id)) ancestryChanged = true
+    links.add(node)
     const isLast = messages.add(node)
     // what comes last is within nobody's stretch
     if (marksWithSpans > 0 && !isLast) ancestryChanged = true
@@ -198,6 +261,7 @@ export function createRoomFold(): RoomFold {
       case 'text':
       case 'delete':
         about(operation.message).set(entry.id, entry as RoomEntry<About>)
+        noteSaid(operation.message, entry, true)
         touched.add(operation.message)
         return
       case 'route':
@@ -206,6 +270,7 @@ export function createRoomFold(): RoomFold {
       case 'stop':
       case 'hide':
         about(operation.answer).set(entry.id, entry as RoomEntry<About>)
+        noteSaid(operation.answer, entry, true)
         touched.add(operation.answer)
         return
       case 'name':
@@ -216,7 +281,8 @@ export function createRoomFold(): RoomFold {
       case 'read': {
         const { all, newest } = marksBy(entry.author)
         all.add(entry.id)
-        newest.add(entry as ReadMark)
+        newest.add(entry as StoredMark)
+        if (!newest.items.includes(entry as StoredMark)) (entry as StoredMark).letGo()
         return
       }
       case 'origin':
@@ -250,7 +316,11 @@ export function createRoomFold(): RoomFold {
         else corruptOperations += 1
         return
       }
-      const entry = { id, operation: decoded.operation, author: stored.author, at: stored.at }
+      const { operation } = decoded
+      const entry: RoomEntry =
+        operation.op === 'read'
+          ? new StoredMark(id, stored, operation)
+          : { id, operation, author: stored.author, at: stored.at }
       known.set(id, entry)
       place(entry)
     },
@@ -270,12 +340,13 @@ export function createRoomFold(): RoomFold {
       if (operation.op === 'read') {
         const { all, newest } = marksBy(entry.author)
         all.delete(id)
-        newest.remove(entry as ReadMark)
+        newest.remove(entry as StoredMark)
       }
       origins.delete(id)
       const target = 'message' in operation ? operation.message : 'answer' in operation ? operation.answer : undefined
       if (target === undefined) return
       aboutOf.get(target)?.delete(id)
+      noteSaid(target, entry, false)
       touched.add(target)
     },
     entry: (id) => known.get(id),
@@ -284,18 +355,19 @@ export function createRoomFold(): RoomFold {
       settle()
       return [...links.heads()]
     },
-    missing: () => links.missing as ReadonlyMap<MessageId, ReadonlySet<MessageNode>>,
+    missing: () => links.missing() as ReturnType<RoomFold['missing']>,
     setting: <Name extends Setting['op']>(name: Name) =>
       settings[name].last() as RoomEntry<RoomOperationOf<Name>> | undefined,
     settingsAhead: (name, order) => settings[name].ahead(order),
     health: () => ({ corruptOperations, newerOperations }),
     takeChange() {
       settle()
-      const change = { touched, places: placesChanged, ancestry: ancestryChanged, marksOf }
+      const change = { touched, places: placesChanged, ancestry: ancestryChanged, marksOf, said }
       touched = new Set()
       placesChanged = false
       ancestryChanged = false
       marksOf = new Set()
+      said = []
       return change
     },
   }

@@ -24,6 +24,7 @@ export {
   type RoomItem,
   type RoomLine,
   type RoomMessage,
+  type RoomNews,
   type RoomRecord,
   type Rooms,
   type RoomSeam,
@@ -32,3 +33,4 @@ export {
   type RoomView,
   type SayOptions,
 } from './rooms.ts'
+export { createVersions, noChange, type Version, type VersionChange, type Versions } from './versions.ts'

@@ -48,5 +48,10 @@ export const ARRIVALS_LOG_MAX = 256
 export const RECEIPTS_EVERY_MS = 2_000
 /** The list keeps what was last seen of a room this long after it changed, in ms. */
 export const SUMMARY_AFTER_MS = 1_000
+/** Rooms that are not open are looked at for the list one by one: the pause between two at least, in ms, and as a multiple of what the last took. */
+export const LIST_TURN_PAUSE_MS = 250
+export const LIST_TURN_PAUSE_FACTOR = 4
+/** The same room is looked at again no sooner than after this multiple of what it took. */
+export const LIST_TURN_REST_FACTOR = 32
 /** Largest record of a room in the list, in bytes. */
 export const SUMMARY_MAX_BYTES = 16 * 1024

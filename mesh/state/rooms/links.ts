@@ -5,10 +5,13 @@ import type { Place } from './order.ts'
 export interface Linked<Self> extends Place {
   level: number
   /** Those whose author had seen this one. */
-  readonly children: Set<Self>
+  children: ReadonlySet<Self>
   /** What its author had seen last, as far as it is here. */
-  readonly parents: Set<Self>
+  parents: ReadonlySet<Self>
 }
+
+/** Of what has none: a set of its own for each takes more memory than all the rest. */
+export const NO_LINKS: ReadonlySet<never> = new Set<never>()
 
 /**
  * Who had seen what, and the level that follows from it: a function of the set,
@@ -17,67 +20,79 @@ export interface Linked<Self> extends Place {
  * with everything that is there.
  */
 export interface Links<Node extends Linked<Node>> {
-  /** @param seen ids its author names as seen */
-  add(node: Node, seen: readonly string[]): void
+  add(node: Node): void
   remove(node: Node): void
   node(id: string): Node | undefined
   /** Those that nobody names. */
   heads(): ReadonlySet<Node>
   /** Ids that are named and not here, with those that name them. */
-  readonly missing: ReadonlyMap<string, ReadonlySet<Node>>
+  missing(): Iterable<readonly [id: string, by: Iterable<Node>]>
+  isMissing(id: string): boolean
   /** Brings levels and links up to date. True: those of what was there before may be others. */
   settle(): boolean
 }
 
-/** Nothing yet. */
-export function createLinks<Node extends Linked<Node>>(): Links<Node> {
+/** Nothing yet. @param seenBy ids that the author of this one names as seen, the same whenever it is asked */
+export function createLinks<Node extends Linked<Node>>(seenBy: (node: Node) => readonly string[]): Links<Node> {
   const nodes = new Map<string, Node>()
-  const seenBy = new Map<Node, readonly string[]>()
   const heads = new Set<Node>()
-  /** Those that name another as seen, believed or not, by the one they name. */
-  const naming = new Map<string, Set<Node>>()
-  /** Of those the ones that name what is not here. */
-  const missing = new Map<string, ReadonlySet<Node>>()
-  let unbelieved: readonly (readonly [Node, Node])[] = []
+  const missing = new Map<string, Node | Set<Node>>()
+  /** Links that are not believed, by what is said to have been seen. */
+  let unbelieved = new Map<Node, Set<Node>>()
   let isTangled = false
 
   const link = (parent: Node, child: Node): void => {
-    parent.children.add(child)
-    child.parents.add(parent)
+    parent.children = withOne(parent.children, child)
+    child.parents = withOne(child.parents, parent)
     heads.delete(parent)
   }
   const unlink = (parent: Node, child: Node): void => {
-    child.parents.delete(parent)
-    if (parent.children.delete(child) && parent.children.size === 0 && nodes.get(parent.id) === parent)
-      heads.add(parent)
+    child.parents = without(child.parents, parent)
+    if (!parent.children.has(child)) return
+    parent.children = without(parent.children, child)
+    if (parent.children.size === 0 && nodes.get(parent.id) === parent) heads.add(parent)
+  }
+  const miss = (id: string, child: Node): void => {
+    const known = missing.get(id)
+    if (known === undefined || known === child) missing.set(id, child)
+    else missing.set(id, known instanceof Set ? known.add(child) : new Set([known, child]))
+  }
+  const missNoMore = (id: string, child: Node): void => {
+    const known = missing.get(id)
+    if (known === child) missing.delete(id)
+    else if (known instanceof Set && known.delete(child) && known.size === 0) missing.delete(id)
+  }
+  const believeAll = (): void => {
+    for (const [parent, children] of unbelieved) for (const child of children) link(parent, child)
+    unbelieved = new Map()
   }
 
   return {
-    missing,
+    isMissing: (id) => missing.has(id),
+    *missing() {
+      for (const [id, naming] of missing) yield [id, naming instanceof Set ? naming : [naming]]
+    },
     node: (id) => nodes.get(id),
     heads: () => heads,
-    add(node, given) {
-      const seen = [...new Set(given)].filter((id) => id !== node.id)
+    add(node) {
       nodes.set(node.id, node)
-      seenBy.set(node, seen)
       heads.add(node)
-      for (const id of seen) {
-        const named = naming.get(id) ?? new Set()
-        naming.set(id, named.add(node))
+      for (const id of new Set(seenBy(node))) {
+        if (id === node.id) continue
         const found = nodes.get(id)
         if (found === undefined) {
-          missing.set(id, named)
+          miss(id, node)
           continue
         }
         link(found, node)
         node.level = Math.max(node.level, levelAfter(node.order, found))
       }
-      missing.delete(node.id)
-      const waiting = naming.get(node.id)
+      const waiting = missing.get(node.id)
       // whom nobody named before closes no circle
       if (waiting === undefined) return
-      if (unbelieved.length > 0) isTangled = true
-      for (const child of waiting) {
+      missing.delete(node.id)
+      if (unbelieved.size > 0) isTangled = true
+      for (const child of waiting instanceof Set ? waiting : [waiting]) {
         link(node, child)
         if (levelAfter(child.order, node) > child.level) isTangled = true
       }
@@ -85,33 +100,48 @@ export function createLinks<Node extends Linked<Node>>(): Links<Node> {
     remove(node) {
       nodes.delete(node.id)
       heads.delete(node)
-      for (const id of seenBy.get(node) ?? []) {
-        const named = naming.get(id)
-        named?.delete(node)
-        if (named?.size === 0) {
-          naming.delete(id)
-          missing.delete(id)
-        }
+      if (unbelieved.size > 0) isTangled = true
+      for (const id of seenBy(node)) {
+        missNoMore(id, node)
+        const found = nodes.get(id)
+        const lies = found && unbelieved.get(found)
+        if (found !== undefined && lies?.delete(node) === true && lies.size === 0) unbelieved.delete(found)
       }
-      seenBy.delete(node)
       for (const parent of [...node.parents]) unlink(parent, node)
-      for (const child of [...node.children]) {
+      // all who named it, believed or not
+      const naming = [...node.children, ...(unbelieved.get(node) ?? [])]
+      unbelieved.delete(node)
+      for (const child of naming) {
         unlink(node, child)
         if (child.level > 0) isTangled = true
+        miss(node.id, child)
       }
-      if (unbelieved.length > 0) isTangled = true
-      // all who named it, believed or not
-      const named = naming.get(node.id)
-      if (named !== undefined) missing.set(node.id, named)
     },
     settle() {
       if (!isTangled) return false
       isTangled = false
-      for (const [parent, child] of unbelieved)
-        if (nodes.get(parent.id) === parent && nodes.get(child.id) === child) link(parent, child)
-      unbelieved = settleLevels(nodes.values(), (node) => node.parents).unbelieved
-      for (const [parent, child] of unbelieved) unlink(parent, child)
+      believeAll()
+      const settled = settleLevels(
+        nodes.values(),
+        (node) => node.parents,
+        ({ id }) => id,
+      )
+      for (const [parent, child] of settled.unbelieved) {
+        unlink(parent, child)
+        const lies = unbelieved.get(parent) ?? new Set<Node>()
+        unbelieved.set(parent, lies.add(child))
+      }
       return true
     },
   }
+}
+
+function withOne<Node>(links: ReadonlySet<Node>, node: Node): ReadonlySet<Node> {
+  return links === NO_LINKS ? new Set([node]) : (links as Set<Node>).add(node)
+}
+
+function without<Node>(links: ReadonlySet<Node>, node: Node): ReadonlySet<Node> {
+  if (links === NO_LINKS) return links
+  ;(links as Set<Node>).delete(node)
+  return links.size === 0 ? NO_LINKS : links
 }

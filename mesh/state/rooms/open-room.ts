@@ -19,7 +19,7 @@ import type { AskEvent, AskRequest } from '../../route/index.ts'
 import { latestOrder } from '../levels.ts'
 import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
-import { hidesAhead, isSamePerson, textsAhead, textToErase, type PersonOf } from './contents.ts'
+import { isSamePerson, textToErase, type PersonOf } from './contents.ts'
 import type { DocumentChange, RoomDocument } from './document.ts'
 import { entryId, entryIdUnder } from '../entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
@@ -122,29 +122,38 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
   }
 
   const onChange = (change: DocumentChange): void => {
-    takeIn(change.added, true)
     for (const id of change.erased) fold.erase(id)
+    takeIn(change.added, true)
     if (change.author !== self) heed(change.added)
     ports.changed()
   }
 
-  /** What others ask of this device: to stop, and to take out text its person deleted elsewhere. */
+  /**
+   * What others ask of this device: to stop, and to take out text its person deleted elsewhere. What a message
+   * holds is looked at where this person wrote it, and wrote of it: others cost nothing by it.
+   */
   const heed = (ids: Iterable<string>): void => {
     // each message once, however much was said about it
     const nodes = new Set<MessageNode>()
     for (const id of ids) {
-      const operation = fold.entry(id)?.operation
+      const entry = fold.entry(id)
+      const operation = entry?.operation
       if (operation?.op === 'stop') running.get(operation.answer)?.stop()
-      if (operation?.op !== 'delete' && operation?.op !== 'text') continue
-      const node = fold.node(operation.message)
-      if (node !== undefined) nodes.add(node)
+      if (entry === undefined || (operation?.op !== 'delete' && operation?.op !== 'text')) continue
+      const node = isSamePerson(entry.author, self, personOf) ? fold.node(operation.message) : undefined
+      if (node !== undefined && isSamePerson(node.head.author, self, personOf)) nodes.add(node)
     }
     eraseText(nodes)
   }
 
+  const toErase = (node: MessageNode): string[] => {
+    const content = views.content(node)
+    return 'textId' in content ? textToErase(node, self, content.textId) : []
+  }
+
   const eraseText = (nodes: Iterable<MessageNode>): void => {
     const ids: string[] = []
-    for (const node of nodes) ids.push(...textToErase(node, self, personOf))
+    for (const node of nodes) ids.push(...toErase(node))
     if (ids.length === 0) return
     erase(ids).catch((error: unknown) => {
       // it is hidden; the next opening of the room tries again
@@ -402,8 +411,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
           mentions: options.mentions ?? content.mentions,
           attachments: options.attachments ?? content.attachments,
         })
-        await write([replacing(edited, (at) => textsAhead(node, at, personOf))], options.signal)
-        await erase(textToErase(node, self, personOf))
+        await write([replacing(edited, (at) => views.ahead(node, at))], options.signal)
+        await erase(toErase(node))
       })
     },
 
@@ -411,7 +420,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
       mutate(signal, async () => {
         const node = needOwn(message)
         await write([{ op: 'delete', order: order(), message }], signal)
-        await erase(textToErase(node, self, personOf))
+        await erase(toErase(node))
       }),
 
     ask: (message, options = {}) => mutate(options.signal, () => startAnswer(need(message, 'say'), options)),
@@ -429,7 +438,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     async hide(answer, hidden, { signal } = {}) {
       const node = need(answer, 'answer')
       await mutate(signal, () =>
-        write([replacing({ op: 'hide', order: order(), answer, hidden }, (at) => hidesAhead(node, at))], signal),
+        write([replacing({ op: 'hide', order: order(), answer, hidden }, (at) => views.ahead(node, at))], signal),
       )
     },
 

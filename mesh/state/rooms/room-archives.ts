@@ -148,5 +148,5 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
 }
 
 function operationsOf(shared: RoomDocument): ArchivedRoom['operations'] {
-  return [...shared.operations()].map(([id, stored]) => ({ id, ...stored }))
+  return [...shared.operations()].map(([id, { bytes, author, at }]) => ({ id, bytes, author, at }))
 }

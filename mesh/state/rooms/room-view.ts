@@ -7,11 +7,13 @@ import {
   isSamePerson,
   messageContent,
   type AnswerContent,
+  type ContentPorts,
   type MessageContent,
   type PersonOf,
 } from './contents.ts'
 import type { RoomDocument } from './document.ts'
 import type { MessageNode, RoomFold } from './fold.ts'
+import { createLastSaid } from './last-said.ts'
 import { RECEIPTS_FOLLOWED, SILENT_ANSWER_MS } from './limits.ts'
 import { comparePlaces } from './order.ts'
 import type { PresenceState } from './presence.ts'
@@ -59,6 +61,8 @@ export interface RoomViews {
   view(): RoomView
   /** What is known of a message, for its screen and for programs. */
   content(node: MessageNode): MessageContent | AnswerContent
+  /** What other words for this message, or hiding this answer, have to name, so that they come after all that count. */
+  ahead(node: MessageNode, order: number): string[]
   /** True when it was on a screen of this person, or was written by it. */
   isSeen(node: MessageNode): boolean
   receipts(node: MessageNode): Receipts
@@ -83,6 +87,12 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
   const ownDevices = new Map<DeviceId, boolean>()
   let late: ReadonlyMap<MessageId, Late> = new Map()
   const seen = createSeenBy(fold, personOf)
+  const said = createLastSaid(personOf)
+  const contentPorts: ContentPorts = {
+    personOf,
+    isOneWrite: (first, second) => document.isOneWrite(first, second),
+    lastSaid: (node) => said.of(node),
+  }
 
   /** Takes in what changed in the fold since the last look. */
   const catchUp = (): void => {
@@ -91,6 +101,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
       contents.delete(id)
       drawn.delete(id)
     }
+    said.note(change.said)
     if (change.ancestry) seen.forget('all')
     else seen.forget(change.marksOf)
     if (change.places)
@@ -113,7 +124,8 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
   const contentOf = (node: MessageNode): MessageContent | AnswerContent => {
     let content = contents.get(node.id)
     if (content === undefined) {
-      content = node.head.operation.op === 'say' ? messageContent(node, personOf) : answerContent(node)
+      content =
+        node.head.operation.op === 'say' ? messageContent(node, contentPorts) : answerContent(node, contentPorts)
       contents.set(node.id, content)
     }
     return content
@@ -290,9 +302,12 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
     let unread = 0
     let firstUnread: MessageId | undefined
     let last: RoomMessage | RoomAnswer | undefined
+    let updatedAt: number | undefined
     for (const item of items) {
       if (item.kind !== 'message' && item.kind !== 'answer') continue
       last = item
+      // not of the last alone: dated back it would take the room out of sight, whatever others wrote
+      updatedAt = Math.max(updatedAt ?? 0, item.writtenAt)
       if (!item.unread) continue
       unread += 1
       firstUnread ??= item.id
@@ -308,7 +323,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
         ai: last.kind === 'answer',
         excerpt: excerptFrom(last.text),
       },
-      updatedAt: last?.writtenAt ?? record.createdAt,
+      updatedAt: updatedAt ?? record.createdAt,
     }
   }
 
@@ -316,6 +331,10 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
     content(node) {
       catchUp()
       return contentOf(node)
+    },
+    ahead(node, order) {
+      catchUp()
+      return said.ahead(node, order)
     },
     isSeen(node) {
       catchUp()
@@ -348,6 +367,7 @@ export function createRoomViews(ports: ViewPorts): RoomViews {
       drawn.clear()
       deliveries.clear()
       ownDevices.clear()
+      said.forget()
       seen.forget('all')
     },
   }

@@ -197,6 +197,13 @@ export interface Once extends Cancellable {
   readonly key?: string | undefined
 }
 
+/** The document of a room, or of any, holds more that can be read. */
+export interface RoomNews {
+  readonly room: RoomId | null
+  /** Whose words came; nobody's: only keys did. */
+  readonly by: ReadonlySet<PersonId | undefined>
+}
+
 /** What a message may carry beside its text. */
 export interface SayOptions extends Cancellable {
   readonly mentions?: readonly Mention[] | undefined
@@ -231,6 +238,11 @@ export interface Rooms {
   close(room: RoomId): Promise<void>
   /** About how much memory it takes while it is open, in bytes; told without opening it. */
   weigh(room: RoomId, options?: Cancellable): Promise<number>
+  /**
+   * From now on the list tells also what came into rooms that are not open, soon after it did: each is looked
+   * at and let go of again, one at a time, those that weigh at most so much. Returns what ends it.
+   */
+  keepCurrent(maxBytes: number): () => void
   /** An open room. */
   get(room: RoomId): RoomView | undefined
   /** Writes a message. Where it addresses the AI, or the room's rule says so, the mesh is asked next. */

@@ -30,7 +30,7 @@ export function createSeenBy(fold: RoomFold, personOf: (device: DeviceId) => Per
   const covered = new Map<string, Uint8Array>()
   const read = (person: PersonId): Uint8Array => {
     const marks: Mark[] = []
-    for (const { author, operation } of fold.marks()) if (personOf(author) === person) marks.push(operation)
+    for (const mark of fold.marks()) if (personOf(mark.author) === person) marks.push(mark.operation)
     // those without exceptions are one: what any of them covers, and all above it
     marks.sort((a, b) => a.missing.length - b.missing.length)
     const key = marks

@@ -1,6 +1,6 @@
 import { ROOM_HEADS_MAX } from '../../base/index.ts'
 import { settleLevels, type Leveled } from '../levels.ts'
-import { createLinks, type Linked } from './links.ts'
+import { createLinks, NO_LINKS, type Linked } from './links.ts'
 import { createNewest, type Newest } from './newest.ts'
 import { comparePlaces, type Place } from './order.ts'
 
@@ -31,7 +31,7 @@ interface Step<Entry> extends Linked<Step<Entry>> {
 /** None yet. */
 export function createSuccession<Entry extends Successor>(): Succession<Entry> {
   const steps = new Map<Entry, Step<Entry>>()
-  const links = createLinks<Step<Entry>>()
+  const links = createLinks<Step<Entry>>(({ entry }) => entry.operation.after ?? [])
   const none = (): Newest<Step<Entry>> => createNewest<Step<Entry>>(ROOM_HEADS_MAX, comparePlaces)
   let newest = none()
   const settled = (): readonly Step<Entry>[] => {
@@ -44,9 +44,9 @@ export function createSuccession<Entry extends Successor>(): Succession<Entry> {
   return {
     add(entry) {
       const { id, operation } = entry
-      const step = { id, order: operation.order, level: 0, entry, children: new Set<Step<Entry>>(), parents: new Set<Step<Entry>>() } // prettier-ignore
+      const step: Step<Entry> = { id, order: operation.order, level: 0, entry, children: NO_LINKS, parents: NO_LINKS } // prettier-ignore
       steps.set(entry, step)
-      links.add(step, operation.after ?? [])
+      links.add(step)
       newest.add(step)
     },
     remove(entry) {
@@ -82,8 +82,10 @@ function placed<Entry extends Successor>(entries: readonly Entry[]): PlacedEntry
   const steps = entries.map((entry) => ({ id: entry.id, order: entry.operation.order, level: 0, entry }))
   if (!entries.some(({ operation }) => operation.after !== undefined)) return steps
   const byId = new Map(steps.map((step) => [step.id, step]))
-  settleLevels(steps, ({ id, entry }) =>
-    (entry.operation.after ?? []).flatMap((seen) => (seen === id ? [] : (byId.get(seen) ?? []))),
+  settleLevels(
+    steps,
+    ({ id, entry }) => (entry.operation.after ?? []).flatMap((seen) => (seen === id ? [] : (byId.get(seen) ?? []))),
+    ({ id }) => id,
   )
   return steps
 }

@@ -49,6 +49,9 @@ export async function openRoomsWorld(seed = 1): Promise<RoomsWorld> {
   const networks = new Map<RoomId, RoomNetwork>()
   const directoryChanges = createEvents<void>(() => undefined)
   const weights = new Map<RoomId, number>()
+  const news = createEvents<{ readonly room: RoomId; readonly to: DeviceId; readonly author: DeviceId }>(
+    () => undefined,
+  )
   let runs = 0
 
   const openRooms = async (name: keyof typeof DEVICES, store: Store, tab?: Tab): Promise<MeshRooms> => {
@@ -76,6 +79,13 @@ export async function openRoomsWorld(seed = 1): Promise<RoomsWorld> {
       },
       openDocument: (room) => Promise.resolve(documentOf(room, self, tab)),
       weigh: (room) => Promise.resolve(weights.get(room) ?? 0),
+      version: (room) => Promise.resolve(networkOf(room).version(self)),
+      news: {
+        subscribe: (listener) =>
+          news.subscribe(({ room, to, author }) => {
+            if (to === self) listener({ room, by: new Set([DEVICES[author as unknown as keyof typeof DEVICES].id]) })
+          }),
+      },
       ask() {
         const events = createQueue<AskEvent>(10_000)
         asks.push(events)
@@ -95,11 +105,19 @@ export async function openRoomsWorld(seed = 1): Promise<RoomsWorld> {
     }
   }
 
-  const documentOf = (room: RoomId, device: DeviceId, tab: Tab | undefined): RoomDocument => {
-    const network =
-      networks.get(room) ?? createRoomNetwork(createSeededRandom(`${room} ${String(seed)}`), browser.clock)
+  const networkOf = (room: RoomId): RoomNetwork => {
+    const known = networks.get(room)
+    if (known !== undefined) return known
+    const network = createRoomNetwork(createSeededRandom(`${room} ${String(seed)}`), browser.clock)
+    network.came.subscribe(({ to, author }) => {
+      news.emit({ room, to, author })
+    })
     networks.set(room, network)
-    const document = network.document(device)
+    return network
+  }
+
+  const documentOf = (room: RoomId, device: DeviceId, tab: Tab | undefined): RoomDocument => {
+    const document = networkOf(room).document(device)
     if (tab === undefined) return document
     return {
       ...document,

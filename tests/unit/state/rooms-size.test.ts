@@ -54,6 +54,7 @@ describe('a room of ten thousand messages and two hundred people', () => {
     }
     const document: RoomDocument = {
       operations: () => operations,
+      isOneWrite: () => true,
       write: () => Promise.resolve(),
       erase: () => Promise.resolve(),
       changes,
