@@ -226,6 +226,7 @@ export function createFakeRooms(options: FakeRoomsOptions): { port: RoomsPort; i
       change(id, { items: items(id).map((item) => ('unread' in item ? { ...item, unread: false } : item)) })
     },
     attend() {},
+    keepCurrent: () => () => undefined,
     receipts: (id, message) => {
       const found = items(id).find((item) => item.id === message)
       const delivery = found?.kind === 'message' ? found.delivery : undefined
