@@ -8,6 +8,7 @@ import {
 } from '../base/index.ts'
 import type { Chains } from './chains.ts'
 import { hasClocks } from './clock-ranges.ts'
+import type { DecodedUpdate } from './decoder.ts'
 import { NO_ENVELOPE, openEnvelope, type Envelope } from './envelope.ts'
 import { checkContent, type KindDescriptor } from './kinds.ts'
 import type { Judged } from './may-come.ts'
@@ -95,7 +96,7 @@ function judgeErasing(envelope: Envelope, chains: Chains, waiting: Waiting): Jud
 /**
  * Opens a foreign envelope and looks at everything in it. Yjs reads it in the
  * decoder's worker; what comes back are plain entries.
- * @throws MeshError `malformed`, `integrity`, `timeout`, `too-large`: its author broke the rules
+ * @throws MeshError `malformed`, `integrity`, `too-large`: its author broke the rules; `timeout`: it killed the decoder, which may be this machine's fault
  */
 export async function examine(
   envelope: Envelope,
@@ -108,13 +109,27 @@ export async function examine(
   const place = { chain, clock: head.from, count: head.count }
   const update = await openEnvelope(envelope, epoch.key)
   scanUpdate(update, place)
-  return checkContent(kind, place, await ports.decoder.decode(update, options))
+  return checkContent(kind, place, await decoded(update, ports, options))
+}
+
+/** What killed its decoder need not break a rule: the machine may have been out of breath, or of memory. */
+async function decoded(
+  update: Uint8Array,
+  { decoder }: Pick<SyncPorts, 'decoder'>,
+  options: Options,
+): Promise<DecodedUpdate> {
+  try {
+    return await decoder.decode(update, options)
+  } catch (cause) {
+    if (!isMeshError(cause, 'timeout') && !isMeshError(cause, 'too-large')) throw cause
+    throw new MeshError('timeout', `It could not be read here: ${cause.message}`, { cause })
+  }
 }
 
 /** The reason to quarantine an author, or undefined for a failure that is not its. Rethrows a cancel. */
 export function violationOf(error: unknown, { signal }: Options): string | undefined {
   throwIfAborted(signal)
-  const blamed = (['malformed', 'integrity', 'timeout', 'too-large'] as const).some((code) => isMeshError(error, code))
+  const blamed = (['malformed', 'integrity', 'too-large'] as const).some((code) => isMeshError(error, code))
   return blamed && error instanceof MeshError ? error.message : undefined
 }
 

@@ -165,8 +165,7 @@ async function contentOf(
   if (content === undefined || envelope.box === undefined) return undefined
   const epoch = ports.keyring.get(name.scope, envelope.head.epoch)
   if (epoch === undefined) return undefined
-  const examined = await examineForeign(envelope, epoch, state, options)
-  if (examined.reason === undefined) return examined.entries
-  await blame(state, envelope, examined.reason, options)
-  return 'void'
+  const found = await examineForeign(envelope, epoch, state, options)
+  if (found.content === 'void') await blame(state, envelope, found.reason, options)
+  return found.content
 }

@@ -1,4 +1,4 @@
-import type { ReadEntry } from '../base/index.ts'
+import { isMeshError, type ReadEntry } from '../base/index.ts'
 import { examine, violationOf } from './admit.ts'
 import { addEnvelope } from './commit.ts'
 import type { ContentChange, EnvelopeContent } from './content.ts'
@@ -61,18 +61,18 @@ async function readContent(
   return readEntries(state, logged, options)
 }
 
-/** What is in an envelope of the log; undefined where it is hollow, or there is no key. */
+/** What is in an envelope of the log; undefined where it is hollow, there is no key, or it could not be read this time. */
 export async function readEntries(
   state: ReplicaState,
   { checked, envelope }: LoggedEnvelope,
   options: Options,
 ): Promise<EnvelopeContent | undefined> {
-  const { name, ports, kind } = state
+  const { name, ports } = state
   const epoch = ports.keyring.get(name.scope, envelope.head.epoch)
   if (envelope.box === undefined || epoch === undefined) return undefined
   if (checked) return trusted(envelope, epoch)
-  const content = await examineForeign(envelope, epoch, { kind, ports }, options)
-  return content.reason === undefined ? content.entries : 'void'
+  const { content } = await examineForeign(envelope, epoch, state, options)
+  return content
 }
 
 async function trusted(envelope: Envelope, epoch: EpochKey): Promise<UpdateEntry[]> {
@@ -80,21 +80,37 @@ async function trusted(envelope: Envelope, epoch: EpochKey): Promise<UpdateEntry
   return structs.flatMap(({ entry }) => entry ?? [])
 }
 
+/** What came of looking into a foreign envelope. */
+type Examined =
+  /** Undefined where it could not be read this time: it holds up its chain, and is read at the next opening. */
+  | { readonly content: readonly UpdateEntry[] | undefined }
+  /** And why nothing of it is shown. */
+  | { readonly content: 'void'; readonly reason: string }
+
 /**
- * The entries of a foreign envelope, or the reason why it breaks the rules: by itself alone, so that
- * all who can open it say the same, whenever they do.
+ * Looks into a foreign envelope. Whether it breaks the rules follows from itself alone, so that all who can open
+ * it say the same, whenever they do. What kills the decoder is not held against it for good: that may have been
+ * this machine's fault.
  */
 export async function examineForeign(
   envelope: Envelope,
   epoch: EpochKey,
-  { kind, ports }: Pick<ReplicaState, 'kind' | 'ports'>,
+  { kind, ports, slow }: Pick<ReplicaState, 'kind' | 'ports' | 'slow'>,
   options: Options,
-): Promise<{ readonly entries: readonly UpdateEntry[]; readonly reason?: undefined } | { readonly reason: string }> {
+): Promise<Examined> {
+  const { author } = envelope.head
+  const over = slow.signalOf(author)
+  const signal = options.signal === undefined ? over : AbortSignal.any([options.signal, over])
   try {
-    return { entries: await examine(envelope, epoch, kind, ports, options) }
+    return { content: await examine(envelope, epoch, kind, ports, { signal }) }
   } catch (error) {
     const reason = violationOf(error, options)
-    if (reason === undefined) throw error
-    return { reason }
+    if (reason !== undefined) return { content: 'void', reason }
+    if (!isMeshError(error, 'timeout')) throw error
+    if (!over.aborted) {
+      slow.note(author)
+      ports.log.warn('an envelope could not be read here; it is tried again at the next opening', { author, error })
+    }
+    return { content: undefined }
   }
 }

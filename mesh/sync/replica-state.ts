@@ -13,6 +13,7 @@ import type { LogGrowth } from './log-growth.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
+import type { SlowReading } from './slow-reading.ts'
 import type { Waiting } from './waiting.ts'
 
 /** A document's place among those this device keeps: taken by its first envelope. */
@@ -47,6 +48,8 @@ export interface ReplicaState {
   readonly changes: EventHub<DocumentChange>
   /** While somebody has the document open. */
   content: Content | undefined
+  /** Another one at each opening. */
+  slow: SlowReading
   /** Last place in the log that is accounted for. */
   lastPosition: number
   /** Size of the last snapshot of the content, and of that of the heads. */

@@ -27,6 +27,7 @@ import type { Quarantines } from './quarantines.ts'
 import { replay } from './replay.ts'
 import type { Place, ReplicaState } from './replica-state.ts'
 import { isComplete, nextBatch, type Batch, type Progress } from './serving.ts'
+import { createSlowReading } from './slow-reading.ts'
 import { openSnapshot } from './snapshots.ts'
 import { createTelling } from './telling.ts'
 import { createTurns } from './turns.ts'
@@ -280,6 +281,7 @@ async function loadState(
       ports.log.error('a listener of a document failed', { error })
     }),
     content: undefined,
+    slow: createSlowReading(),
     lastPosition: heads.lastPosition ?? through,
     snapshotBytes: 0,
     indexBytes: index?.bytes.byteLength ?? 0,
@@ -297,6 +299,7 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
   const saved = part === undefined ? undefined : await openSnapshot(name, part.bytes, ports)
   state.snapshotBytes = part?.bytes.byteLength ?? 0
   const content = createContent(kind, chains, ports.clock, saved)
+  state.slow = createSlowReading()
   const rest = await log.read(saved === undefined || part === undefined ? 0 : part.through, options)
   await replay({ ...state, content }, rest, options)
   // a snapshot of the heads alone, made while nobody had it open, does not spare reading this again

@@ -328,7 +328,9 @@ describe('a helper that is killed', () => {
       await answer(device.page, 'done').waitFor()
       // while a helper is down the browser itself writes lines about refused connections; nothing else may be there
       expect(
-        device.errors.filter((line) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket/.test(line)),
+        device.errors.filter(
+          (line) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket/.test(line),
+        ),
       ).toEqual([])
       await device.close()
     } finally {

@@ -91,9 +91,11 @@ async function expectAccessible(page: Page, name: string): Promise<void> {
 function expectClean(device: BrowserDevice): void {
   const peer = `http://127.0.0.1:${String(helper.ports.ws)}`
   expect(device.foreignRequests([helper.url, peer])).toEqual([])
-  expect(device.errors.filter((line) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|WebSocket/.test(line))).toEqual(
-    [],
-  )
+  expect(
+    device.errors.filter(
+      (line) => !/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket/.test(line),
+    ),
+  ).toEqual([])
 }
 
 // ---- the story ----
