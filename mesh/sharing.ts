@@ -20,6 +20,7 @@ import {
   type ScopeId as LedgerScope,
 } from './identity/index.ts'
 import { isChatDocument } from './chat-documents.ts'
+import { personEverOf } from './device-people.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { openSync, type Links } from './net/index.ts'
 import { isRoomDocument } from './room-documents.ts'
@@ -165,7 +166,7 @@ function createWriters(membership: Membership): Writers {
     mayStore: (device, scope) =>
       may(device, 'store', scope) && (may(device, 'read', scope) || membership.subject(device) === 'helper-only'),
     mayExist: (name) => mayExist(membership, name),
-    personOf: (device) => membership.state().devices.get(device)?.person,
+    personOf: (device) => personEverOf(device, membership.ledger()),
     isOver(scope) {
       const known = scopeId.safeParse(scope)
       const parts = known.success ? scopeOf(known.data) : undefined
