@@ -35,7 +35,7 @@ import {
   type SyncLinks,
   type Writers,
 } from './sync/index.ts'
-import { isKeyGiven, writingEndOf } from './writing-ends.ts'
+import { isKeyGiven, writingEndIn } from './writing-ends.ts'
 
 interface SharingPorts {
   readonly store: Store
@@ -173,19 +173,11 @@ function createWriters(membership: Membership): Writers {
       const person = parts?.kind === 'person' ? membership.state().people.get(parts.person) : undefined
       return person !== undefined && person.removedAt !== null
     },
-    endOf(device, scope) {
-      const ledger = membership.ledger()
-      const state = membership.state()
-      const admission = state.devices.get(device)?.admission
-      return writingEndOf(device, {
-        self: membership.self,
-        epochs: state.epochs.get(ledgerScope(scope)) ?? [],
-        isGiven: (epoch) => isKeyGiven(device, epoch, state),
-        knewIt: (epoch) => admission !== undefined && ledger.saw(epoch, admission),
-        receivedAt: (epoch) => ledger.receivedAt(epoch),
+    endOf: (device, scope) =>
+      writingEndIn(membership.ledger(), {
+        ...{ device, scope: ledgerScope(scope), self: membership.self },
         mayWrite: (other) => may(other, 'write', scope),
-      })
-    },
+      }),
     mayHaveWritten(device, scope, epoch) {
       const state = membership.state()
       const held = state.epochs.get(ledgerScope(scope))?.find((one) => one.id === asId<EntryHash>(epoch))
