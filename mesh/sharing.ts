@@ -20,6 +20,7 @@ import {
   type ScopeId as LedgerScope,
 } from './identity/index.ts'
 import { isChatDocument } from './chat-documents.ts'
+import { personEverOf } from './device-people.ts'
 import type { KeptEpochs } from './keeping-epochs.ts'
 import { openSync, type Links } from './net/index.ts'
 import { isRoomDocument } from './room-documents.ts'
@@ -34,7 +35,7 @@ import {
   type SyncLinks,
   type Writers,
 } from './sync/index.ts'
-import { isKeyGiven, writingEndOf } from './writing-ends.ts'
+import { isKeyGiven, writingEndIn } from './writing-ends.ts'
 
 interface SharingPorts {
   readonly store: Store
@@ -165,26 +166,18 @@ function createWriters(membership: Membership): Writers {
     mayStore: (device, scope) =>
       may(device, 'store', scope) && (may(device, 'read', scope) || membership.subject(device) === 'helper-only'),
     mayExist: (name) => mayExist(membership, name),
-    personOf: (device) => membership.state().devices.get(device)?.person,
+    personOf: (device) => personEverOf(device, membership.ledger()),
     isOver(scope) {
       const known = scopeId.safeParse(scope)
       const parts = known.success ? scopeOf(known.data) : undefined
       const person = parts?.kind === 'person' ? membership.state().people.get(parts.person) : undefined
       return person !== undefined && person.removedAt !== null
     },
-    endOf(device, scope) {
-      const ledger = membership.ledger()
-      const state = membership.state()
-      const admission = state.devices.get(device)?.admission
-      return writingEndOf(device, {
-        self: membership.self,
-        epochs: state.epochs.get(ledgerScope(scope)) ?? [],
-        isGiven: (epoch) => isKeyGiven(device, epoch, state),
-        knewIt: (epoch) => admission !== undefined && ledger.saw(epoch, admission),
-        receivedAt: (epoch) => ledger.receivedAt(epoch),
+    endOf: (device, scope) =>
+      writingEndIn(membership.ledger(), {
+        ...{ device, scope: ledgerScope(scope), self: membership.self },
         mayWrite: (other) => may(other, 'write', scope),
-      })
-    },
+      }),
     mayHaveWritten(device, scope, epoch) {
       const state = membership.state()
       const held = state.epochs.get(ledgerScope(scope))?.find((one) => one.id === asId<EntryHash>(epoch))

@@ -1,6 +1,16 @@
 import { expect, test } from 'vitest'
-import { asId, type DeviceId, type EntryHash } from './base/index.ts'
-import { isKeyGiven, writingEndOf } from './writing-ends.ts'
+import { asId, type DeviceId, type EntryHash, type RoomId } from './base/index.ts'
+import { roomIdOf, roomScope, type EntryFields, type ScopeId } from './identity/index.ts'
+import {
+  addPerson,
+  createTestDevice,
+  exchangeAll,
+  foundMesh,
+  type TestDevice,
+  type TestMember,
+} from '../tests/kit/ledger.ts'
+import { createSeededRandom } from '../tests/kit/random.ts'
+import { isKeyGiven, writingEndIn, writingEndOf } from './writing-ends.ts'
 
 const device = (name: string): DeviceId => asId<DeviceId>(name)
 const [alice, bob, mallory, newcomer] = ['alice', 'bob', 'mallory', 'newcomer'].map(device) as [
@@ -17,6 +27,7 @@ const epoch = (
   id: asId<EntryHash>(`epoch-${String(generation)}`),
   scope: 'mesh' as const,
   generation,
+  by: alice,
   at: generation * 100,
   sealed: holders.map((to) => ({ to, box: new Uint8Array() })),
   counts,
@@ -28,6 +39,7 @@ const epochs = [
   epoch(2, [alice, bob, mallory]),
   epoch(1, [alice, bob]),
 ]
+const loss = { id: asId<EntryHash>('removal'), at: 250 }
 const heard = (at: number) => (): number => at
 /** What was sealed to her, and what of these was given to her later. */
 const given =
@@ -49,7 +61,8 @@ const endFor = (
   change: Partial<Parameters<typeof writingEndOf>[1]> = {},
 ): ReturnType<typeof writingEndOf> =>
   writingEndOf(mallory, {
-    ...{ self, epochs, isGiven: given(), knewIt: () => true },
+    ...{ self, epochs, isGiven: given(), knewIt: () => true, losses: [loss] },
+    ...{ knewSelf: () => self !== newcomer, saw: (key: EntryHash) => key > 'epoch-2' },
     ...{ receivedAt: heard(5_000), mayWrite: (one: DeviceId) => one !== mallory },
     ...change,
   })
@@ -88,4 +101,79 @@ test('of two keys that were made at the same time the one without it tells, and 
   const came = { isGiven: given(1, 2), knewIt: (one: EntryHash) => !one.startsWith('epoch-2'), receivedAt: seen }
   expect(endFor(alice, { ...came, epochs: [...epochs.slice(0, 1), ...before] })).toEqual(end)
   expect(endFor(alice, { ...came, epochs: before })).toBeUndefined()
+})
+
+test('a key without it that was made before its removal shuts nothing, and who says the removal again puts nothing off', () => {
+  const times = (removal: number) => (one: EntryHash) =>
+    one === loss.id ? removal : one === epochs[1]?.id ? 100 : 5_000
+  expect(endFor(alice, { receivedAt: times(4_000) })).toEqual({ at: 4_000, isAlone: false })
+  const again = { id: asId<EntryHash>('removal again'), at: 900 }
+  expect(endFor(alice, { receivedAt: times(4_000), losses: [loss, again] })).toEqual({ at: 4_000, isAlone: false })
+  // who came later goes by when it was made, as of a key
+  expect(endFor(newcomer, { losses: [{ ...loss, at: 350 }] })).toEqual({ at: 350, isAlone: false })
+  // a key that says it was sealed to nobody makes nobody alone
+  expect(endFor(alice, { epochs: [epoch(3, []), ...epochs.slice(2)].map((one) => ({ ...one, by: bob })) })).toEqual({
+    at: 5_000,
+    isAlone: false,
+  })
+})
+
+const random = createSeededRandom('writing ends')
+const DAY_MS = 24 * 60 * 60_000
+
+/** Whoever may write makes a key and seals it to these. */
+async function rotate(scope: ScopeId, by: TestMember, to: readonly TestDevice[]): Promise<void> {
+  const [newest] = by.ledger.state().epochs.get(scope) ?? []
+  const sealed = to.map(({ id }) => ({ to: id, box: random.bytes(80) }))
+  const generation = (newest?.generation ?? 0) + 1
+  await by.ledger.append({ type: 'rotate', scope, generation, check: random.bytes(32), sealed })
+}
+
+/** How a right is lost and given again. */
+const LOSSES: Readonly<Record<string, (carol: TestMember, room: RoomId) => readonly [EntryFields, EntryFields?]>> = {
+  'her removal': ({ id }) => [{ type: 'revoke', device: id }],
+  'the removal of her person': (carol) => [{ type: 'revoke', person: carol.person() }],
+  'another role': (carol) => [
+    { type: 'role', person: carol.person(), role: 'guest' },
+    { type: 'role', person: carol.person(), role: 'member' },
+  ],
+  'being taken out of a room': (carol, room) => [
+    { type: 'room-people', room, add: [], remove: [carol.person()] },
+    { type: 'room-people', room, add: [carol.person()], remove: [] },
+  ],
+}
+
+test.each(Object.keys(LOSSES))('a key that a member makes before %s shuts no days of a device', async (how) => {
+  const alice = await foundMesh(await createTestDevice(random, `alice ${how}`), random)
+  const carol = await addPerson(alice, await createTestDevice(random, `carol ${how}`), 'Carol', 'member')
+  const bob = await addPerson(alice, await createTestDevice(random, `bob ${how}`), 'Bob', 'member')
+  const all = [alice, bob, carol]
+  const people = all.map((one) => one.person())
+  const room = roomIdOf((await alice.ledger.append({ type: 'room', people, history: 'all' })).hash)
+  const scope = how.endsWith('room') ? roomScope(room) : 'mesh'
+  await exchangeAll(all)
+  await rotate(scope, alice, all)
+  await exchangeAll(all)
+  await rotate(scope, bob, [bob])
+  await exchangeAll(all)
+  const end = (): ReturnType<typeof writingEndIn> =>
+    writingEndIn(alice.ledger, {
+      ...{ device: carol.id, scope, self: alice.id },
+      mayWrite: (one) => one !== carol.id,
+    })
+  const [loss, gain] = LOSSES[how]?.(carol, room) ?? []
+  if (loss === undefined) throw new TypeError('no such loss')
+  if (gain !== undefined) {
+    // a right that was given again was not lost then
+    await alice.ledger.append(loss)
+    await alice.ledger.append(gain)
+  }
+  alice.clock.advance(31 * DAY_MS)
+  await alice.ledger.append(loss)
+  const lost = { at: alice.clock.now(), isAlone: false }
+  expect(end()).toEqual(lost)
+  alice.clock.advance(DAY_MS)
+  await rotate(scope, alice, [alice, bob])
+  if (gain !== undefined) await alice.ledger.append(loss)
+  expect(end()).toEqual(lost)
 })

@@ -350,9 +350,8 @@ export const SYNC_OFFERS_WAITING_MAX = 4_096
 export const SYNC_PROSPECT_MS = 60_000
 /** How long what a removed person left is kept by devices that never read it, in ms. */
 export const SYNC_OVER_MS = 30 * 24 * 60 * 60_000
-/** Most chains in one document, and of one author in it. */
+/** Most chains in one document; a person has no more than a quarter of what the others leave. */
 export const SYNC_CHAINS_MAX = 65_536
-export const SYNC_CHAINS_PER_AUTHOR_MAX = 16_384
 /** Most ends of chains that one envelope tells. */
 export const SYNC_ENDS_MAX = 256
 /** How long after it was heard that an author may not write any more the ends of its chains are told, by chance within these, in ms. */

@@ -1,11 +1,4 @@
-import {
-  isMeshError,
-  MeshError,
-  SYNC_CHAINS_MAX,
-  SYNC_CHAINS_PER_AUTHOR_MAX,
-  throwIfAborted,
-  type DeviceId,
-} from '../base/index.ts'
+import { isMeshError, MeshError, SYNC_CHAINS_MAX, throwIfAborted, type DeviceId } from '../base/index.ts'
 import type { Chains } from './chains.ts'
 import { hasClocks } from './clock-ranges.ts'
 import type { DecodedUpdate } from './decoder.ts'
@@ -37,25 +30,24 @@ export function isHeld(chains: Chains, { chain: number, head, hash }: Envelope):
 }
 
 /**
- * True when an author may begin another chain: while all devices of its person that may write have together
- * less than a third of what is left. So who comes after a greedy one still has a share, and so have the
- * other devices of a person after one that was stolen. Of a device that may not write any more there may be
- * as much as half of what is left: however many chains a thief began, those come that others kept before.
+ * True when an author may begin another chain. All devices that a person ever had, removed ones too, have
+ * together no more than a quarter of the places that the others leave: who lets devices in and removes them
+ * wins none by it, and who comes after a greedy one still has a share. Of what is left to its person a device
+ * may have as much as it leaves to the others, so that these have places after one that was stolen; one that
+ * may not write any more three times as much: what it wrote comes though a thief took what it could.
  */
 export function hasRoomFor(
   author: DeviceId,
   { chains, name, ports: { writers } }: Pick<Judged, 'chains' | 'name'> & { readonly ports: RoomPorts },
 ): boolean {
-  const left = SYNC_CHAINS_MAX - chains.all.size
-  if (!writers.mayWrite(author, name.scope)) return chains.countOf(author) < Math.ceil(left / 2)
-  if (chains.countOf(author) >= SYNC_CHAINS_PER_AUTHOR_MAX) return false
   const person = writers.personOf?.(author)
   const isTheirs = (other: DeviceId): boolean =>
-    other === author ||
-    (person !== undefined && writers.personOf?.(other) === person && writers.mayWrite(other, name.scope))
-  let count = 0
-  for (const [other, ofOther] of chains.authors()) if (isTheirs(other)) count += ofOther
-  return count < Math.ceil(left / 3)
+    other === author || (person !== undefined && writers.personOf?.(other) === person)
+  let ofPerson = 0
+  for (const [other, ofOther] of chains.authors()) if (isTheirs(other)) ofPerson += ofOther
+  const leftByOthers = SYNC_CHAINS_MAX - (chains.all.size - ofPerson)
+  const leftToPerson = Math.ceil(leftByOthers / 4) - ofPerson
+  return chains.countOf(author) < leftToPerson * (writers.mayWrite(author, name.scope) ? 1 : 3)
 }
 
 interface RoomPorts {
