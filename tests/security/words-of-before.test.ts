@@ -142,7 +142,8 @@ async function withChat(seed: string, work: (theft: ChatTheft) => Promise<void>)
         document.close()
         const { clock } = world
         const view = await createChats({ store, clock, random: ports.random, log: silentLogger })
-        return JSON.stringify(view.get(CHAT)).match(/account [AB]/)?.[0] ?? ''
+        const [said] = view.get(CHAT)?.path ?? []
+        return `${said?.text.slice(0, 'account A'.length) ?? ''}${said?.edited === true ? ', edited' : ''}`
       },
     })
   })
@@ -173,8 +174,9 @@ test.each([0, 1])(
     await withChat('back', async ({ world, begun, first, others, bring, join, remove, shown }) => {
       for (const index of [0, 1]) {
         await bring(index, THIEF, begun, part(first, 0, 1))
+        expect(await shown(index)).toBe('account A')
         await bring(index, THIEF, ...others, part(first, 1, 2))
-        expect(await shown(index)).toBe('account B')
+        expect(await shown(index)).toBe('account B, edited')
       }
       await remove(THIEF)
       await join(0, 1)
