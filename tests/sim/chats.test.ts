@@ -21,7 +21,12 @@ interface Deleted {
 }
 
 interface Stored {
-  readonly messages: readonly { readonly id: MessageId; readonly text: string; readonly state: string }[]
+  readonly messages: readonly {
+    readonly id: MessageId
+    readonly text: string
+    readonly state: string
+    readonly edited?: boolean
+  }[]
 }
 
 const stored = (chats: Chats, chat: ChatId): Stored => JSON.parse(chats.export(chat, 'json')) as Stored
