@@ -15,7 +15,7 @@ import {
   type ScopeId,
 } from './base/index.ts'
 import type { ChatDocument, ChatDocuments, ChatEntry } from './state/index.ts'
-import { documentKey, entryPlace, type Document, type DocumentName, type Documents } from './sync/index.ts'
+import { documentKey, entryKey, entryPlace, type Document, type DocumentName, type Documents } from './sync/index.ts'
 import { bytes, decode, encode, text, whole } from './wire/index.ts'
 
 /** Largest operation of a chat in pieces: 16 MiB of the longest answer, and its piece that is not full. */
@@ -131,6 +131,8 @@ interface Piece {
   readonly n: number
   readonly of: number
   readonly bytes: Uint8Array
+  /** The entry of the last piece. */
+  readonly last: string
 }
 
 interface ChatDocumentPorts {
@@ -150,6 +152,11 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
   const pieces = new Map<string, Map<string, Map<number, Uint8Array>>>()
   const held = new Map<string, { readonly id: string; readonly place: string }>()
 
+  const judged = (key: string, author: DeviceId): Pick<ChatEntry, 'rank' | 'mayWrite'> => ({
+    rank: () => shared.rankOf(key),
+    mayWrite: () => shared.mayWrite(author),
+  })
+
   const takeIn = (key: string): void => {
     const stored = shared.operations().get(key)
     if (stored === undefined || held.has(key)) return
@@ -167,14 +174,14 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
       const place = n === undefined || of === undefined ? key : placeOfFirst(key, n)
       if (place === undefined) return
       held.set(key, { id, place })
-      if (n === undefined || of === undefined) whole.set(place, { id, bytes: o, author })
-      else joinPieces(place, { id, author, n, of, bytes: o })
+      if (n === undefined || of === undefined) whole.set(place, { id, bytes: o, author, ...judged(key, author) })
+      else joinPieces(place, { id, author, n, of, bytes: o, last: keyOfLast(key, n, of) })
     } catch (error) {
       log.warn('an entry of a chat could not be read', { author, error: asMeshError(error).message })
     }
   }
 
-  const joinPieces = (first: string, { id, author, n, of, bytes: part }: Piece): void => {
+  const joinPieces = (first: string, { id, author, n, of, bytes: part, last }: Piece): void => {
     if (n >= of) return
     const begun = pieces.get(first) ?? new Map<string, Map<number, Uint8Array>>()
     const parts = begun.get(`${id} ${String(of)}`) ?? new Map<number, Uint8Array>()
@@ -182,7 +189,8 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
     parts.set(n, part)
     if (parts.size < of) return
     const inOrder = [...parts].sort(([a], [b]) => a - b).map(([, bytesOf]) => bytesOf)
-    whole.set(first, { id, author, bytes: joined(inOrder) })
+    // it is there when its last piece is
+    whole.set(first, { id, author, bytes: joined(inOrder), ...judged(last, author) })
     pieces.delete(first)
   }
 
@@ -229,6 +237,11 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
 function placeOfFirst(key: string, n: number): string | undefined {
   const place = entryPlace(key)
   return place === undefined || place.clock < n ? undefined : `pieces ${String(place.chain)} ${String(place.clock - n)}`
+}
+
+function keyOfLast(key: string, n: number, of: number): string {
+  const place = entryPlace(key)
+  return place === undefined ? key : entryKey(place.chain, place.clock - n + of - 1)
 }
 
 function inPieces(id: string, operation: Uint8Array): z.input<typeof entrySchema>[] {

@@ -103,13 +103,13 @@ interface SharedParts {
 }
 
 function createRoomDocument(ports: DocumentPorts, { shared, replica, name, holdersOf }: SharedParts): RoomDocument {
-  const { self, syncer, log } = ports
+  const { self, documents, syncer, log } = ports
   const onListenerError = (error: unknown): void => {
     log.error('a listener of a room’s document failed', { error })
   }
   const changes = createEvents<DocumentChange>(onListenerError)
   const heard = createEvents<void>(onListenerError)
-  const versions = createVersions()
+  const versions = createVersions((entry) => shared.rankOf(entry))
   const documentName = documentKey(name)
   let isPresent = false
 
@@ -131,6 +131,12 @@ function createRoomDocument(ports: DocumentPorts, { shared, replica, name, holde
     for (const entry of erased) versions.remove(entry, change)
     for (const entry of added) takeIn(entry, shared.operations().get(entry), change)
     changes.emit({ added: [...change.added], erased: [...change.erased], author })
+  })
+  const endRanks = documents.changes.subscribe(({ replica: other, from, envelopes }) => {
+    if (other.key !== documentName || (from !== self && !envelopes.some(({ head }) => head.ends !== undefined))) return
+    const change = noChange()
+    versions.rankAnew(change)
+    if (change.added.size > 0) changes.emit({ added: [...change.added], erased: [...change.erased], author: self })
   })
   const endReceipts = syncer.received.subscribe((key) => {
     if (key === documentName) changes.emit({ added: [], erased: [], author: self })
@@ -183,6 +189,7 @@ function createRoomDocument(ports: DocumentPorts, { shared, replica, name, holde
     },
     close() {
       endDocument()
+      endRanks()
       endReceipts()
       endPresence()
       // the room may be open elsewhere on this device: what was told there stands

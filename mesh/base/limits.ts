@@ -354,6 +354,8 @@ export const SYNC_OVER_MS = 30 * 24 * 60 * 60_000
 export const SYNC_CHAINS_MAX = 65_536
 /** Most ends of chains that one envelope tells. */
 export const SYNC_ENDS_MAX = 256
+/** So many of each author are told in the order in which they came, a chain several times where others came in between. */
+export const SYNC_ENDS_IN_ORDER_MAX = 1_024
 /** How long after it was heard that an author may not write any more the ends of its chains are told, by chance within these, in ms. */
 export const SYNC_ENDS_PAUSE_MIN_MS = 5_000
 export const SYNC_ENDS_PAUSE_MAX_MS = 30_000

@@ -10,6 +10,8 @@ export interface ChatOperation {
   readonly by: string | undefined
   /** Handed on by a device that did not make it, so `by` is that one's word. */
   readonly isCarried: boolean
+  /** This device had something else under its id first. */
+  readonly isChanged?: boolean
 }
 
 /**
@@ -98,6 +100,8 @@ export function carriedBy(device: Parameters<typeof markOf>[0], operation: Opera
 interface Step extends Leveled {
   readonly made: ChatOperation
   readonly operation: Operation
+  /** What was here under its id first. */
+  readonly first: Operation
 }
 
 /** Gives operations their levels, by what they name of each other as seen. */
@@ -110,6 +114,11 @@ export function settleOperations<Each extends Leveled & { readonly operation: Op
     ({ operation }) => (operation.after ?? []).flatMap((id) => (id === operation.id ? [] : (byId.get(id) ?? []))),
     ({ operation }) => operation.id,
   )
+}
+
+function isSame(one: Operation, other: Operation): boolean {
+  const [bytes, others] = [encodeOperation(one), encodeOperation(other)]
+  return bytes.length === others.length && bytes.every((byte, index) => byte === others[index])
 }
 
 /** In place of the id of the one that says whether there is the chat. */
@@ -148,7 +157,7 @@ export function createChatOperations(): ChatOperations {
     return sorted
   }
 
-  const stepOf = (made: ChatOperation): Step => {
+  const stepOf = (made: ChatOperation, first = made.operation): Step => {
     const order = orderOf(made.operation)
     let level = 0
     for (const id of made.operation.after ?? []) {
@@ -156,7 +165,9 @@ export function createChatOperations(): ChatOperations {
       const seen = seenAs(id)
       if (seen !== undefined) level = Math.max(level, levelAfter(order, seen))
     }
-    return { made, operation: made.operation, order, level }
+    const isChanged =
+      first !== made.operation && markIn(made.operation.id) !== undefined && !isSame(first, made.operation)
+    return { made: isChanged ? { ...made, isChanged } : made, operation: made.operation, first, order, level }
   }
 
   return {
@@ -174,7 +185,7 @@ export function createChatOperations(): ChatOperations {
       if (key !== LIFE && !givesWay(known?.made, made, id)) return
       version += 1
       const wasNamed = named.has(id)
-      const step = stepOf(made)
+      const step = stepOf(made, key === LIFE ? undefined : known?.first)
       byId.set(key, step)
       orders.add(step.order)
       greatest = Math.max(greatest, step.order)
@@ -187,7 +198,7 @@ export function createChatOperations(): ChatOperations {
       const last = sorted.at(-1)
       if (wasNamed || (last !== undefined && compare(last, step) > 0)) isSorted = false
       sorted.push(step)
-      if (isSorted) given.push(made)
+      if (isSorted) given.push(step.made)
     },
     next(nowMs) {
       const steps = settled()

@@ -31,6 +31,10 @@ export interface ChatEntry {
   readonly id: string
   readonly bytes: Uint8Array
   readonly author: DeviceId
+  /** Of several under one id the smallest is right: when it was told that it is there; Infinity: it was not, or need not be. */
+  rank?(): number
+  /** False once its author may not write any more: it may have come only now. */
+  mayWrite?(): boolean
 }
 
 /** Port: the shared document of one chat, open. */
@@ -151,7 +155,8 @@ export async function reconcileChat(
   }
 
   const fresh = await readFresh(ports, held, options)
-  const { taken, refused } = await takeArrivals(ports, came, held, options)
+  const replaceable = new Map([...came].filter(([id, arrival]) => !isRewriting(arrival, held.operations.get(id), all)))
+  const { taken, refused } = await takeArrivals(ports, replaceable, held, options)
   if (isNew || taken) {
     const now = await getChatRecord(ports, chat, options)
     const life = now && lifeIn(now, chat)
@@ -209,8 +214,8 @@ async function readFresh(
 }
 
 /**
- * Of what came under each id what may count: of originals that of the smallest digest, where the device that
- * wrote them signed several; else the first copy.
+ * Of what came under each id what may count: of originals that which was told first, where the device that
+ * wrote them may not write any more, else that of the smallest digest; where there is none the first copy.
  */
 function rightful(came: readonly Arrival[]): ReadonlyMap<string, Arrival> {
   const byId = new Map<string, Arrival>()
@@ -219,10 +224,32 @@ function rightful(came: readonly Arrival[]): ReadonlyMap<string, Arrival> {
     const other = byId.get(id)
     const isBetter =
       other === undefined ||
-      (arrival.isOriginal && (!other.isOriginal || (markIn(id) !== undefined && arrival.digest < other.digest)))
+      (arrival.isOriginal && (!other.isOriginal || (markIn(id) !== undefined && isBefore(arrival, other))))
     if (isBetter) byId.set(id, arrival)
   }
   return byId
+}
+
+/**
+ * True for what a device that may not write any more has in place of words that are here and that it took
+ * back, or that never were in the document: it may have come only now, and nobody can tell.
+ */
+function isRewriting(
+  { entry, operation: { id }, digest }: Arrival,
+  known: Held | undefined,
+  all: readonly Arrival[],
+): boolean {
+  if (known === undefined || known.isCarried || known.digest === digest || entry.mayWrite?.() !== false) return false
+  return !all.some((other) => other.operation.id === id && other.digest === known.digest)
+}
+
+function isBefore(one: Arrival, other: Arrival): boolean {
+  const [rank, otherRank] = [rankOf(one), rankOf(other)]
+  return rank === otherRank ? one.digest < other.digest : rank < otherRank
+}
+
+function rankOf({ entry }: Arrival): number {
+  return entry.rank?.() ?? Infinity
 }
 
 /** Appends to the log what it lacks. Under an id that is taken only the original comes, in place of what was there. */

@@ -22,6 +22,8 @@ export interface MessageView {
   readonly parent: MessageId | null
   readonly author: 'person' | 'ai'
   readonly text: string
+  /** Other words stood here first on this device: the device that wrote them put these in their place. */
+  readonly edited?: boolean | undefined
   readonly state: MessageState
   /** ms since 1970 */
   readonly createdAt: number

@@ -23,6 +23,8 @@ export interface TreeMessage {
   readonly children: MessageId[]
   /** Stands in for an entry that could not be read, or has not come. */
   missing: boolean
+  /** Something else stood here first: only who wrote it can have put this in its place. */
+  edited: boolean
   /** Of an answer: the mark of the device that began it; undefined: this one. */
   writer: string | undefined
 }
@@ -160,7 +162,7 @@ function place(tree: ChatTree, found: Found, id: MessageId): void {
   for (let one = line.pop(); one !== undefined; one = line.pop()) begin(tree, found, one)
 }
 
-function begin(tree: ChatTree, { begun, ended }: Found, { operation, by, isCarried }: Begun): void {
+function begin(tree: ChatTree, { begun, ended }: Found, { operation, by, isCarried, isChanged = false }: Begun): void {
   const { message: id, parent, at } = operation
   const above = operation.op === 'say' ? 'ai' : 'person'
   // messages that follow each other in a circle begin anew where it is closed
@@ -173,6 +175,7 @@ function begin(tree: ChatTree, { begun, ended }: Found, { operation, by, isCarri
     text: operation.op === 'say' ? operation.text : '',
     state: operation.op === 'say' ? 'done' : 'open',
   })
+  message.edited = isChanged
   tree.leaf = id
   if (operation.op === 'say') return
   message.writer = by
@@ -196,6 +199,7 @@ function finish(message: TreeMessage, end: Ended | undefined): void {
   if (end === undefined) return
   const { text, state, route, figures, error } = end.operation
   Object.assign(message, { text, state, route, figures, error, missing: false })
+  message.edited ||= end.isChanged === true
 }
 
 /** The end of the branch that was begun or shown last. */
@@ -221,6 +225,7 @@ function add(tree: ChatTree, message: NewMessage): TreeMessage {
     error: undefined,
     children: [],
     missing: false,
+    edited: false,
     writer: undefined,
   }
   tree.messages.set(message.id, added)

@@ -25,6 +25,7 @@ export function messageView(tree: ChatTree, message: TreeMessage, live: LiveLook
     author: message.author,
     createdAt: message.createdAt,
     siblings: siblingsOf(tree, message),
+    ...(message.edited ? { edited: true } : {}),
   }
   if (message.state === 'open') return { ...common, ...live(message) }
   const { text, state, route, figures, error } = message

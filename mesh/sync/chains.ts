@@ -6,7 +6,7 @@ import { decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/inde
 import { countBelow, hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
 import type { Vector } from './document.ts'
 import { chainOf, NO_ENVELOPE, type Envelope } from './envelope.ts'
-import { createEnds } from './ends.ts'
+import { createEnds, type Ends } from './ends.ts'
 import { createErasings, type EnvelopePlace } from './erasings.ts'
 import type { ClockRange } from './update.ts'
 
@@ -30,6 +30,8 @@ export interface Chain {
   readonly erasers: { readonly sequence: number; readonly ranges: readonly ClockRange[] }[]
   /** Of each envelope of this chain that tells ends of others, what it tells. */
   readonly ends: (readonly EnvelopePlace[])[]
+  /** When each of these was written, by its author's clock. */
+  readonly endsAt: number[]
 }
 
 /** The chains of one document. */
@@ -47,8 +49,8 @@ export interface Chains {
   erasedOf(chain: number): Clocks
   /** Entries that are not erased. */
   liveCount(): number
-  /** True when an author who counts told that this is there, or what follows it. */
-  isTold(place: EnvelopePlace, counts: (author: DeviceId) => boolean): boolean
+  /** How far devices told that they hold chains. */
+  readonly ends: Omit<Ends, 'add'>
   vector(): Vector
   /** A short name of exactly what is held; the same on two devices that hold the same. */
   digest(): string
@@ -65,7 +67,7 @@ export function createChains(): Chains {
 export function loadChains(document: string, saved: Uint8Array): Chains {
   const rows = decode(saved, savedChains, { maxBytes: Number.MAX_SAFE_INTEGER, what: 'The index of a document' })
   const all = new Map<number, Chain>()
-  for (const { epoch: epochBytes, erasers, ends, ...row } of rows) {
+  for (const { epoch: epochBytes, erasers, ends, endsAt, ...row } of rows) {
     const epoch = toHex(epochBytes)
     const number = chainOf({ document, author: row.author, run: row.run, epoch })
     all.set(number, {
@@ -73,6 +75,7 @@ export function loadChains(document: string, saved: Uint8Array): Chains {
       number,
       epoch,
       ends: ends.map((told) => told.map(([chain, sequence]) => ({ chain, sequence }))),
+      endsAt: endsAt ?? row.ats.slice(0, ends.length),
       erasers: erasers.map(([at, ranges]) => ({
         sequence: at,
         ranges: ranges.map(([chain, first, count]) => ({ chain, clock: first, count })),
@@ -119,7 +122,8 @@ function chainsOf(all: Map<number, Chain>): Chains {
   // what erases a chain that damage took was saved, and an earlier version forgot it when the chain came again
   for (const chain of all.values()) chain.erased = withClocks(chain.erased, erasings.clocksOf(chain.number))
   const ends = createEnds()
-  for (const { author, ends: told } of all.values()) for (const some of told) ends.add(author, some)
+  for (const { author, ends: told, endsAt } of all.values())
+    told.forEach((some, index) => ends.add({ by: author, at: endsAt[index] ?? 0, told: some }))
   let digest: string | undefined
   let liveCount: number | undefined
 
@@ -140,6 +144,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       erased: withClocks([], erasings.clocksOf(envelope.chain)),
       erasers: [],
       ends: [],
+      endsAt: [],
     }
     all.set(chain.number, chain)
     counts.set(author, (counts.get(author) ?? 0) + 1)
@@ -172,8 +177,11 @@ function chainsOf(all: Map<number, Chain>): Chains {
       chain.positions.push(position)
       if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
       erasings.add({ chain: chain.number, sequence: head.sequence }, head.erases)
-      const takeBackEnds = ends.add(head.author, head.ends ?? [])
-      if (head.ends !== undefined) chain.ends.push(head.ends)
+      const takeBackEnds = ends.add({ by: head.author, at: head.at, told: head.ends ?? [] })
+      if (head.ends !== undefined) {
+        chain.ends.push(head.ends)
+        chain.endsAt.push(head.at)
+      }
       const before = [...byChain(head.erases)].map(([number, ranges]) => {
         const target = all.get(number)
         const erased = target?.erased ?? []
@@ -184,7 +192,10 @@ function chainsOf(all: Map<number, Chain>): Chains {
         digest = undefined
         liveCount = undefined
         for (const { target, erased } of before) if (target !== undefined) target.erased = erased
-        if (head.ends !== undefined) chain.ends.pop()
+        if (head.ends !== undefined) {
+          chain.ends.pop()
+          chain.endsAt.pop()
+        }
         takeBackEnds()
         if (head.erases.length > 0) chain.erasers.pop()
         erasings.takeBack(head.erases)
@@ -199,7 +210,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       liveCount ??= [...all.values()].reduce((sum, { clock, erased }) => sum + clock - countBelow(erased, clock), 0)
       return liveCount
     },
-    isTold: ends.isTold,
+    ends,
     vector: () => new Map([...all.values()].map((chain) => [chain.number, chain.sequence])),
     digest() {
       digest ??= digestOf(all)
@@ -250,5 +261,7 @@ const savedChains = z.array(
     erasers: z.array(z.tuple([whole(), z.array(z.tuple([whole(), whole(), whole()]))])),
     // an earlier version knew none
     ends: z._default(z.array(z.array(z.tuple([whole(), whole()]))), []),
+    // an earlier version wrote it with each envelope alone, and ends in chains of nothing else
+    endsAt: z.optional(z.array(whole())),
   }),
 )

@@ -50,6 +50,13 @@ export interface Document {
   readonly changes: EventSource<DocumentChange>
   /** True while something of it is damaged here and did not come back from another device. */
   isDamaged(): boolean
+  /**
+   * When a device that may write first told that an operation is there, of an author who may not any more:
+   * of several that claim to be the same the smallest is the one to be believed. Infinite where nobody did.
+   */
+  rankOf(id: string): number
+  /** True while this author may write in it. */
+  mayWrite(author: DeviceId): boolean
   /** Stops keeping it in memory; it is still stored and synchronised. */
   close(): void
 }

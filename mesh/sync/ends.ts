@@ -1,43 +1,90 @@
-import type { DeviceId } from '../base/index.ts'
+import { SYNC_ENDS_MAX, type DeviceId } from '../base/index.ts'
 import type { EnvelopePlace } from './erasings.ts'
+
+/** Ends that one envelope tells. */
+export interface TellingEnvelope {
+  readonly by: DeviceId
+  /** By the teller's clock, ms since 1970. */
+  readonly at: number
+  readonly told: readonly EnvelopePlace[]
+}
 
 /** Up to where devices told that they hold chains of authors who may not write any more. */
 export interface Ends {
-  /** A device tells these. @returns what takes that back; to be called in the reverse order */
-  add(by: DeviceId, told: readonly EnvelopePlace[]): () => void
-  /** True when somebody who counts told that this is there, or what follows it. */
-  isTold(place: EnvelopePlace, counts: (by: DeviceId) => boolean): boolean
+  /** @returns what takes that back; to be called in the reverse order */
+  add(envelope: TellingEnvelope): () => void
+  /** How far somebody who counts told that the chain goes; 0 where nobody did. */
+  toldOf(chain: number, counts: (by: DeviceId) => boolean): number
+  /**
+   * When somebody who counts first told that this is there, or what follows it: by the time of the telling,
+   * and by its place in there, for who tells says first what came first. Infinite where nobody did.
+   */
+  rankOf(place: EnvelopePlace, counts: (by: DeviceId) => boolean): number
+}
+
+interface Step {
+  readonly sequence: number
+  readonly rank: number
 }
 
 /** Nobody told anything yet. */
 export function createEnds(): Ends {
-  /** By chain: the furthest that each device told. */
-  const byChain = new Map<number, Map<DeviceId, number>>()
+  /** By chain and teller, with what goes further than others and was told later: both grow. */
+  const byChain = new Map<number, Map<DeviceId, Step[]>>()
 
-  const put = (chain: number, by: DeviceId, sequence: number): void => {
-    const ofChain = byChain.get(chain) ?? new Map<DeviceId, number>()
-    byChain.set(chain, ofChain)
-    if (sequence > 0) ofChain.set(by, sequence)
-    else ofChain.delete(by)
-    if (ofChain.size === 0) byChain.delete(chain)
+  const addStep = (chain: number, by: DeviceId, step: Step): (() => void) | undefined => {
+    const tellers = byChain.get(chain) ?? new Map<DeviceId, Step[]>()
+    const steps = tellers.get(by) ?? []
+    const end = firstAt(steps, step.sequence)
+    if ((steps[end]?.rank ?? Infinity) <= step.rank) return undefined
+    let start = end
+    while (start > 0 && (steps[start - 1]?.rank ?? 0) >= step.rank) start -= 1
+    // what goes as far is told earlier now
+    const gone = steps.splice(start, end - start + Number(steps[end]?.sequence === step.sequence), step)
+    byChain.set(chain, tellers.set(by, steps))
+    return () => {
+      steps.splice(start, 1, ...gone)
+      if (steps.length === 0) tellers.delete(by)
+      if (tellers.size === 0) byChain.delete(chain)
+    }
   }
 
   return {
-    add(by, told) {
-      const before: EnvelopePlace[] = []
-      for (const { chain, sequence } of told) {
-        const known = byChain.get(chain)?.get(by) ?? 0
-        if (sequence <= known) continue
-        before.push({ chain, sequence: known })
-        put(chain, by, sequence)
-      }
+    add({ by, at, told }) {
+      const undo = told.flatMap(
+        ({ chain, sequence }, index) => addStep(chain, by, { sequence, rank: at * SYNC_ENDS_MAX + index }) ?? [],
+      )
       return () => {
-        for (const { chain, sequence } of before.reverse()) put(chain, by, sequence)
+        for (const takeBack of undo.reverse()) takeBack()
       }
     },
-    isTold({ chain, sequence }, counts) {
-      for (const [by, last] of byChain.get(chain) ?? []) if (last >= sequence && counts(by)) return true
-      return false
+    toldOf(chain, counts) {
+      let furthest = 0
+      for (const [by, steps] of byChain.get(chain) ?? []) {
+        const { sequence } = steps.at(-1) ?? { sequence: 0 }
+        if (sequence > furthest && counts(by)) furthest = sequence
+      }
+      return furthest
+    },
+    rankOf({ chain, sequence }, counts) {
+      let first = Infinity
+      for (const [by, steps] of byChain.get(chain) ?? []) {
+        const rank = steps[firstAt(steps, sequence)]?.rank ?? Infinity
+        if (rank < first && counts(by)) first = rank
+      }
+      return first
     },
   }
+}
+
+/** Where the first is that goes so far. */
+function firstAt(steps: readonly Step[], sequence: number): number {
+  let low = 0
+  let high = steps.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((steps[middle]?.sequence ?? 0) < sequence) low = middle + 1
+    else high = middle
+  }
+  return low
 }

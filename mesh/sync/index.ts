@@ -16,7 +16,7 @@ export {
 } from './document.ts'
 export { createDocuments, type Documents, type StoredEvent } from './documents.ts'
 export { documentKey } from './envelope.ts'
-export { entryPlace } from './kinds.ts'
+export { entryKey, entryPlace } from './kinds.ts'
 export { type Options } from './options.ts'
 export { type EpochKey, type Keyring, type Signer, type SyncPorts, type Writers, type WritingEnd } from './ports.ts'
 export { type Presence, type Present } from './presence.ts'

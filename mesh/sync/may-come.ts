@@ -1,5 +1,5 @@
-import type { DeviceId } from '../base/index.ts'
-import type { Chains } from './chains.ts'
+import { SYNC_ENDS_IN_ORDER_MAX, type DeviceId } from '../base/index.ts'
+import type { Chain, Chains } from './chains.ts'
 import type { DocumentName } from './document.ts'
 import type { Envelope } from './envelope.ts'
 import type { EnvelopePlace } from './erasings.ts'
@@ -30,19 +30,63 @@ export function mayCome({ head, chain }: Envelope, via: DeviceId, state: Judged)
  * True when a device that may write told that it holds this, or what follows it. What one told that may
  * not write any more counts for nothing: two that were removed would vouch for each other for ever.
  */
-export function isEndTold(place: EnvelopePlace, { chains, name, ports: { writers } }: Judged): boolean {
-  return chains.isTold(place, (by) => writers.mayWrite(by, name.scope))
+export function isEndTold({ chain, sequence }: EnvelopePlace, state: Judged): boolean {
+  return state.chains.ends.toldOf(chain, countsIn(state)) >= sequence
 }
 
-/** The ends of chains that this device holds, of authors who may not write any more, and that nobody told yet. */
+/** When a device that may write first told that this is there, see `Ends.rankOf`. */
+export function rankOf(place: EnvelopePlace, state: Judged): number {
+  return state.chains.ends.rankOf(place, countsIn(state))
+}
+
+function countsIn({ name, ports: { writers } }: Judged): (by: DeviceId) => boolean {
+  return (by) => writers.mayWrite(by, name.scope)
+}
+
+/** True where there is something to tell, see {@link untoldEnds}. */
+export function hasUntoldEnds(state: Judged): boolean {
+  return !untoldChains(state).next().done
+}
+
+/**
+ * The ends of chains that this device holds, of authors who may not write any more, and that nobody told yet.
+ * Of each author in the order in which they came here, for what was told first counts, of several things
+ * under one id: a chain is named again where others of its author came in between. Beyond
+ * {@link SYNC_ENDS_IN_ORDER_MAX} only its end is: who holds a stolen device makes no more of it than that,
+ * and what its owner wrote came before.
+ */
 export function untoldEnds(state: Judged): EnvelopePlace[] {
-  const { chains, name, ports } = state
-  const mayWrite = new Map<DeviceId, boolean>()
-  const ends: EnvelopePlace[] = []
-  for (const { number: chain, author, sequence } of chains.all.values()) {
-    const may = mayWrite.get(author) ?? ports.writers.mayWrite(author, name.scope)
-    mayWrite.set(author, may)
-    if (!may && !isEndTold({ chain, sequence }, state)) ends.push({ chain, sequence })
+  const byAuthor = new Map<DeviceId, Arrived[]>()
+  for (const { chain, told } of untoldChains(state)) {
+    const arrived = byAuthor.get(chain.author) ?? []
+    byAuthor.set(chain.author, arrived)
+    for (let sequence = told + 1; sequence <= chain.sequence; sequence++)
+      arrived.push({ chain: chain.number, sequence, position: chain.positions[sequence - 1] ?? 0 })
   }
-  return ends
+  return [...byAuthor.values()].flatMap(endsInOrder)
+}
+
+interface Arrived extends EnvelopePlace {
+  readonly position: number
+}
+
+function endsInOrder(arrived: Arrived[]): EnvelopePlace[] {
+  arrived.sort((a, b) => a.position - b.position)
+  const runs = arrived.filter(({ chain }, index) => arrived[index + 1]?.chain !== chain)
+  const last = new Map(runs.map(({ chain, sequence }) => [chain, sequence]))
+  return runs
+    .filter(({ chain, sequence }, index) => index < SYNC_ENDS_IN_ORDER_MAX || last.get(chain) === sequence)
+    .map(({ chain, sequence }) => ({ chain, sequence }))
+}
+
+function* untoldChains(state: Judged): Generator<{ readonly chain: Chain; readonly told: number }> {
+  const mayWrite = new Map<DeviceId, boolean>()
+  const counts = countsIn(state)
+  for (const chain of state.chains.all.values()) {
+    const { author, number, sequence } = chain
+    const may = mayWrite.get(author) ?? counts(author)
+    mayWrite.set(author, may)
+    const told = may ? sequence : state.chains.ends.toldOf(number, counts)
+    if (told < sequence) yield { chain, told }
+  }
 }

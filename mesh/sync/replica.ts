@@ -20,6 +20,7 @@ import { entryPlace, KINDS } from './kinds.ts'
 import { takeHeads } from './heads.ts'
 import { createLateComings } from './late.ts'
 import { addedTo } from './log-growth.ts'
+import { rankOf } from './may-come.ts'
 import { mendIfDamaged, showStranded, tellDamage } from './mending.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
@@ -55,6 +56,8 @@ export interface Replica {
   tellEnds(options: Options): Promise<void>
   /** The envelope an operation came in: its chain and its place there. */
   placeOf(operation: string): { readonly chain: number; readonly sequence: number } | undefined
+  /** When a device that may write first told that an operation is there, of an author who may not any more; see `Ends.rankOf`. */
+  rankOf(operation: string): number
   /** @throws MeshError `storage-failed`, `storage-corrupt` */
   open(options: Options): Promise<Document>
   /** Keys came: reads what could not be read before. */
@@ -167,6 +170,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       erase: (ids, how = {}) => announced(inUse(() => writer.erase(ids, how))),
       changes: state.changes,
       isDamaged,
+      rankOf: (id) => rankOfEntry(id, state),
+      mayWrite: (author) => ports.writers.mayWrite(author, name.scope),
       close() {
         if (!open) return
         open = false
@@ -194,12 +199,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
     declined: (via) => state.declined.stillDeclined(via, state),
     hasTakeable: (via) => state.declined.hasTakeable(via, state),
     tellEnds,
-    placeOf(operation) {
-      const place = entryPlace(operation)
-      const chain = place === undefined ? undefined : state.chains.get(place.chain)
-      if (place === undefined || chain === undefined || place.clock >= chain.clock) return undefined
-      return { chain: chain.number, sequence: sequenceOf(chain, place.clock) }
-    },
+    placeOf: (operation) => placeOf(operation, state),
+    rankOf: (operation) => rankOfEntry(operation, state),
     open: (how) =>
       turns.run(async () => {
         await readContent(how)
@@ -235,6 +236,18 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   if (state.damaged > 0 && state.stranded.length === 0) await settleDamage()
   telling.consider()
   return replica
+}
+
+function placeOf(operation: string, { chains }: ReplicaState): ReturnType<Replica['placeOf']> {
+  const place = entryPlace(operation)
+  const chain = place === undefined ? undefined : chains.get(place.chain)
+  if (place === undefined || chain === undefined || place.clock >= chain.clock) return undefined
+  return { chain: chain.number, sequence: sequenceOf(chain, place.clock) }
+}
+
+function rankOfEntry(operation: string, state: ReplicaState): number {
+  const place = placeOf(operation, state)
+  return place === undefined ? Infinity : rankOf(place, state)
 }
 
 async function loadState(

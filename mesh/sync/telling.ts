@@ -1,5 +1,5 @@
 import { asMeshError, randomInt, SYNC_ENDS_PAUSE_MAX_MS, SYNC_ENDS_PAUSE_MIN_MS } from '../base/index.ts'
-import { untoldEnds } from './may-come.ts'
+import { hasUntoldEnds, untoldEnds } from './may-come.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
 import type { Writer } from './writer.ts'
@@ -28,7 +28,7 @@ export function createTelling(
     !stopped.aborted &&
     state.place.isTaken() &&
     ports.writers.mayWrite(ports.signer.id, name.scope) &&
-    untoldEnds(state).length > 0
+    hasUntoldEnds(state)
 
   const stop = (): void => {
     cancel?.()

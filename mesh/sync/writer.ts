@@ -1,4 +1,4 @@
-import { MeshError, SYNC_ENDS_MAX } from '../base/index.ts'
+import { MeshError, SYNC_ENDS_MAX, SYNC_SETTING_AHEAD_MS } from '../base/index.ts'
 import { hasRoomFor } from './admit.ts'
 import { commit, takeBack } from './commit.ts'
 import { piecesOf, type Piece } from './compose.ts'
@@ -29,7 +29,7 @@ interface OwnChain {
 }
 
 /** What an envelope of this device is to hold: a piece of a change, or ends of others' chains. */
-type Told = Piece & { readonly ends?: readonly EnvelopePlace[] }
+type Told = Piece & { readonly ends?: readonly EnvelopePlace[]; readonly at?: number }
 
 /** What this device wrote itself is known. */
 type OwnStaged = Staged & { readonly entries: readonly UpdateEntry[] }
@@ -72,7 +72,7 @@ export function createWriter(state: ReplicaState): Writer {
         sequence: (chain?.sequence ?? 0) + 1,
         from,
         count: entries.length,
-        at: ports.clock.now(),
+        at: piece.at ?? ports.clock.now(),
         previous: chain?.tip ?? NO_ENVELOPE,
         erases: piece.erases,
         ends: piece.ends,
@@ -179,11 +179,21 @@ export function createWriter(state: ReplicaState): Writer {
     },
     async tell(ends, options) {
       const pieces: Told[] = []
+      const at = timeOfTelling(state)
       for (let first = 0; first < ends.length; first += SYNC_ENDS_MAX)
-        pieces.push({ values: [], erases: [], ends: ends.slice(first, first + SYNC_ENDS_MAX) })
+        pieces.push({ values: [], erases: [], ends: ends.slice(first, first + SYNC_ENDS_MAX), at: at + pieces.length })
       if (pieces.length > 0) await append(pieces, options)
     },
   }
+}
+
+/** Now, and after all that was told: clocks that are a little apart do not put what is told last before it. */
+function timeOfTelling({ chains, ports }: ReplicaState): number {
+  const now = ports.clock.now()
+  let last = now - 1
+  for (const { endsAt } of chains.all.values())
+    for (const at of endsAt) if (at > last && at <= now + SYNC_SETTING_AHEAD_MS) last = at
+  return last + 1
 }
 
 const SETTING_NAME_MAX_LENGTH = 256

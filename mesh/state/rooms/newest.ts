@@ -20,6 +20,12 @@ export function createNewest<Item extends object>(
   const older = createHeap(compare)
   const here = new Set<Item>()
 
+  /** What went is let go of once it is the greater part: it may be large, and come and go for ever. */
+  const tidy = (): void => {
+    if (older.size > TIDY_FROM && older.size > 2 * here.size)
+      older.keep((item) => here.has(item) && !items.includes(item))
+  }
+
   const enter = (item: Item): void => {
     const at = items.findIndex((one) => compare(one, item) < 0)
     items.splice(at < 0 ? items.length : at, 0, item)
@@ -43,7 +49,10 @@ export function createNewest<Item extends object>(
     remove(item) {
       if (!here.delete(item)) return
       const at = items.indexOf(item)
-      if (at < 0) return
+      if (at < 0) {
+        tidy()
+        return
+      }
       items.splice(at, 1)
       changed.left?.(item)
       for (let next = older.pop(); next !== undefined; next = older.pop()) {
@@ -55,9 +64,18 @@ export function createNewest<Item extends object>(
   }
 }
 
+const TIDY_FROM = 8
+
+interface Heap<Item> {
+  readonly size: number
+  push(item: Item): void
+  pop(): Item | undefined
+  keep(isKept: (item: Item) => boolean): void
+}
+
 /** Gives the greatest first. */
-function createHeap<Item>(compare: (a: Item, b: Item) => number): { push(item: Item): void; pop(): Item | undefined } {
-  const heap: Item[] = []
+function createHeap<Item>(compare: (a: Item, b: Item) => number): Heap<Item> {
+  let heap: Item[] = []
   const isAbove = (a: number, b: number): boolean => {
     const [one, other] = [heap[a], heap[b]]
     return one !== undefined && other !== undefined && compare(one, other) > 0
@@ -68,15 +86,25 @@ function createHeap<Item>(compare: (a: Item, b: Item) => number): { push(item: I
     heap[a] = other
     heap[b] = one
   }
+  const push = (item: Item): void => {
+    heap.push(item)
+    for (let at = heap.length - 1; at > 0;) {
+      const parent = (at - 1) >> 1
+      if (!isAbove(at, parent)) return
+      swap(at, parent)
+      at = parent
+    }
+  }
+
   return {
-    push(item) {
-      heap.push(item)
-      for (let at = heap.length - 1; at > 0;) {
-        const parent = (at - 1) >> 1
-        if (!isAbove(at, parent)) return
-        swap(at, parent)
-        at = parent
-      }
+    get size() {
+      return heap.length
+    },
+    push,
+    keep(isKept) {
+      const kept = heap.filter(isKept)
+      heap = []
+      kept.forEach(push)
     },
     pop() {
       const top = heap[0]

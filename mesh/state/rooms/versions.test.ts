@@ -35,6 +35,32 @@ describe('operations under one id', () => {
     }
   })
 
+  it('are counted by rank where they have one, also when it is another later', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const random = createSeededRandom(`ranks ${String(seed)}`)
+      const ranks = new Map<string, number>()
+      const rankOf = (entry: string): number => ranks.get(entry) ?? Infinity
+      const versions = createVersions(rankOf)
+      const here = new Set<string>()
+      for (let step = 0; step < 40; step++) {
+        const entry = `entry ${String(randomInt(random, 8))}`
+        const change = noChange()
+        const before = versions.standing.get('id')?.entry
+        if (randomInt(random, 3) === 0) {
+          ranks.set(entry, randomInt(random, 4))
+          versions.rankAnew(change)
+          expect(change.added.has('id')).toBe(before !== versions.standing.get('id')?.entry)
+        } else if (here.delete(entry)) versions.remove(entry, change)
+        else {
+          versions.add('id', version(entry), change)
+          here.add(entry)
+        }
+        const [first] = [...here].sort((a, b) => (rankOf(a) < rankOf(b) || (rankOf(a) === rankOf(b) && a < b) ? -1 : 1))
+        expect(versions.standing.get('id')?.entry).toBe(first)
+      }
+    }
+  })
+
   it('that do not count are told to nobody', () => {
     const versions = createVersions()
     for (const entry of ['a', 'b']) versions.add('id', version(entry), noChange())

@@ -15,8 +15,9 @@ export interface VersionChange {
 
 /**
  * The operations of a document by their ids. An honest device gives an id once; who signs several
- * operations under one has one of them counted, the same everywhere: that of the smallest entry, of those
- * that are there. So it follows from the set, whatever came first, and whatever is erased later.
+ * operations under one has one of them counted, the same everywhere: that which was told first where the
+ * author may not write any more, else that of the smallest entry, of those that are there. So it follows
+ * from the set, whatever came first, and whatever is erased later.
  */
 export interface Versions {
   /** Those that count. */
@@ -24,6 +25,8 @@ export interface Versions {
   add(id: string, version: Version, change: VersionChange): void
   /** The entry was erased. */
   remove(entry: string, change: VersionChange): void
+  /** Ranks may be others. */
+  rankAnew(change: VersionChange): void
   /** True where there is one under this id and no more. */
   isAlone(id: string): boolean
   /** All under this id, whether they count or not. */
@@ -37,31 +40,47 @@ export function noChange(): VersionChange {
 
 /** All versions under one id. */
 interface Rivals {
-  readonly all: Map<string, Version>
+  readonly all: Map<string, { readonly version: Version; readonly ranked: Ranked }>
   /** The one that counts. */
-  readonly first: Newest<Version>
+  first: Newest<Ranked>
 }
 
-/** Nothing yet. */
-export function createVersions(): Versions {
+/** Without what is in it: it may stay for a while after it was erased. */
+interface Ranked {
+  readonly entry: string
+  readonly rank: number
+}
+
+const firstOf = (all: Iterable<Ranked>): Newest<Ranked> => {
+  const first = createNewest<Ranked>(1, (a, b) => b.rank - a.rank || (a.entry > b.entry ? -1 : 1))
+  for (const one of all) first.add(one)
+  return first
+}
+
+/**
+ * Nothing yet.
+ * @param rankOf of an entry: the smaller goes first; Infinity for what was not told by anybody
+ */
+export function createVersions(rankOf: (entry: string) => number = () => Infinity): Versions {
   const standing = new Map<string, Version>()
   /** Of ids with several; of others nothing, for that is all but never. */
   const rivals = new Map<string, Rivals>()
   const idOf = new Map<string, string>()
 
+  const ranked = ({ entry }: Version): Ranked => ({ entry, rank: Math.min(rankOf(entry), Number.MAX_VALUE) })
+
   const rivalsOf = (id: string, known: Version): Rivals => {
     const before = rivals.get(id)
     if (before !== undefined) return before
-    const first = createNewest<Version>(1, (a, b) => (a.entry > b.entry ? -1 : 1))
-    first.add(known)
-    const made = { all: new Map([[known.entry, known]]), first }
+    const only = { version: known, ranked: ranked(known) }
+    const made = { all: new Map([[known.entry, only]]), first: firstOf([only.ranked]) }
     rivals.set(id, made)
     return made
   }
 
   /** Nobody hears of one that came or went and does not count. */
-  const stand = (id: string, { first }: Rivals, change: VersionChange, company: 'as before' | 'other'): void => {
-    const [version] = first.items
+  const stand = (id: string, { all, first }: Rivals, change: VersionChange, company: 'as before' | 'other'): void => {
+    const version = all.get(first.items[0]?.entry ?? '')?.version
     if (version === undefined || (version === standing.get(id) && company === 'as before')) return
     standing.set(id, version)
     change.erased.add(id)
@@ -80,8 +99,9 @@ export function createVersions(): Versions {
         return
       }
       const several = rivalsOf(id, known)
-      several.all.set(version.entry, version)
-      several.first.add(version)
+      const one = { version, ranked: ranked(version) }
+      several.all.set(version.entry, one)
+      several.first.add(one.ranked)
       stand(id, several, change, several.all.size === 2 ? 'other' : 'as before')
     },
     remove(entry, change) {
@@ -89,22 +109,34 @@ export function createVersions(): Versions {
       if (id === undefined) return
       idOf.delete(entry)
       const several = rivals.get(id)
-      const version = several?.all.get(entry)
-      if (several === undefined || version === undefined) {
+      const one = several?.all.get(entry)
+      if (several === undefined || one === undefined) {
         standing.delete(id)
         change.added.delete(id)
         change.erased.add(id)
         return
       }
       several.all.delete(entry)
-      several.first.remove(version)
+      several.first.remove(one.ranked)
       if (several.all.size === 1) rivals.delete(id)
       stand(id, several, change, several.all.size === 1 ? 'other' : 'as before')
+    },
+    rankAnew(change) {
+      for (const [id, several] of rivals) {
+        const before = [...several.all.values()]
+        const now = before.map(({ version }) => ({ version, ranked: ranked(version) }))
+        if (now.every(({ ranked: { rank } }, index) => rank === before[index]?.ranked.rank)) continue
+        for (const one of now) several.all.set(one.version.entry, one)
+        several.first = firstOf(now.map((one) => one.ranked))
+        stand(id, several, change, 'as before')
+      }
     },
     isAlone: (id) => standing.has(id) && !rivals.has(id),
     allOf(id) {
       const known = standing.get(id)
-      return [...(rivals.get(id)?.all.values() ?? (known === undefined ? [] : [known]))]
+      const several = rivals.get(id)
+      if (several !== undefined) return [...several.all.values()].map(({ version }) => version)
+      return known === undefined ? [] : [known]
     },
   }
 }
