@@ -328,6 +328,13 @@ export function createRoomFold(): RoomFold {
       const entry = known.get(id)
       known.delete(id)
       if (entry === undefined) return
+      // before its operation is asked for: a mark that does not count would be read anew for it
+      if (entry instanceof StoredMark) {
+        const { all, newest } = marksBy(entry.author)
+        all.delete(id)
+        newest.remove(entry)
+        return
+      }
       const { operation } = entry
       if (operation.op === 'say' || operation.op === 'answer') {
         removeMessage(id as MessageId)
@@ -336,11 +343,6 @@ export function createRoomFold(): RoomFold {
       if (operation.op === 'name' || operation.op === 'rule') {
         settings[operation.op].remove(entry as RoomEntry<Setting>)
         placesChanged = true
-      }
-      if (operation.op === 'read') {
-        const { all, newest } = marksBy(entry.author)
-        all.delete(id)
-        newest.remove(entry as StoredMark)
       }
       origins.delete(id)
       const target = 'message' in operation ? operation.message : 'answer' in operation ? operation.answer : undefined
