@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import {
   formatBytes,
+  formatClock,
   formatCountdown,
   formatDuration,
   formatPercent,
@@ -47,5 +48,13 @@ describe('numbers with units', () => {
     expect(formatRecency(new Date(2026, 10, 21, 9, 5).getTime(), now)).toMatch(/9:05|09:05/)
     expect(formatRecency(new Date(2026, 10, 18, 9, 5).getTime(), now)).toBe('Wed')
     expect(formatRecency(new Date(2026, 9, 2, 9, 5).getTime(), now)).toMatch(/2/)
+  })
+
+  it('makes a formatter once, not for each message and each word of an answer', () => {
+    const made = vi.spyOn(Intl, 'DateTimeFormat')
+    const at = new Date(2026, 10, 21, 9, 5).getTime()
+    for (let minute = 0; minute < 100; minute++) formatClock(at + minute * 60_000)
+    expect(made.mock.calls.length).toBeLessThanOrEqual(1)
+    made.mockRestore()
   })
 })
