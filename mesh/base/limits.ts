@@ -412,8 +412,11 @@ export const SYNC_REWRITE_PAUSE_MS = 10 * 60_000
 /** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
 export const SYNC_DECODE_TIMEOUT_MS = 500
 export const SYNC_DECODE_HEAP_MIB = 256
-/** Updates of one author that may kill the decoder while a document is open; the rest is read at its next opening. */
+/** Updates of one author that may kill the decoder while a document is open; the rest is read later. */
 export const SYNC_DECODE_SLOW_MAX = 2
+/** When what killed the decoder is read once more in a document that stays open, in ms; each time twice that, up to a most. */
+export const SYNC_DECODE_AGAIN_MS = 15_000
+export const SYNC_DECODE_AGAIN_MAX_MS = 600_000
 /** How long a decoder's worker may take to start, in ms. */
 export const SYNC_DECODE_START_MS = 20_000
 /** Updates that may wait for the decoder. */

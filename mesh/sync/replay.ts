@@ -82,7 +82,7 @@ async function trusted(envelope: Envelope, epoch: EpochKey): Promise<UpdateEntry
 
 /** What came of looking into a foreign envelope. */
 type Examined =
-  /** Undefined where it could not be read this time: it holds up its chain, and is read at the next opening. */
+  /** Undefined where it could not be read this time: it holds up its chain, and is read later. */
   | { readonly content: readonly UpdateEntry[] | undefined }
   /** And why nothing of it is shown. */
   | { readonly content: 'void'; readonly reason: string }
@@ -109,7 +109,7 @@ export async function examineForeign(
     if (!isMeshError(error, 'timeout')) throw error
     if (!over.aborted) {
       slow.note(author)
-      ports.log.warn('an envelope could not be read here; it is tried again at the next opening', { author, error })
+      ports.log.warn('an envelope could not be read here; it is tried again later', { author, error })
     }
     return { content: undefined }
   }

@@ -48,8 +48,8 @@ export interface ReplicaState {
   readonly changes: EventHub<DocumentChange>
   /** While somebody has the document open. */
   content: Content | undefined
-  /** Another one at each opening. */
-  slow: SlowReading
+  /** Forgotten at each opening. */
+  readonly slow: SlowReading
   /** Last place in the log that is accounted for. */
   lastPosition: number
   /** Size of the last snapshot of the content, and of that of the heads. */

@@ -97,7 +97,12 @@ interface ReplicaPorts {
 /** Reads a document's heads; its content is read when somebody opens it. */
 export async function openReplica(name: DocumentName, given: ReplicaPorts, options: Options): Promise<Replica> {
   const { ports, onStored } = given
-  const state = await loadState(name, given, options)
+  const slow = createSlowReading(ports.clock, given.stopped, () => {
+    inTurn(() => readBlocked(state)).catch((error: unknown) => {
+      ports.log.warn('what was slow to read could not be read again', { reason: asMeshError(error).message })
+    })
+  })
+  const state = await loadState(name, { ...given, slow }, options)
   const turns = createTurns()
   /** What is found damaged on the way is looked at behind the work that found it. */
   const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> =>
@@ -176,7 +181,9 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
         if (!open) return
         open = false
         users -= 1
-        if (users === 0) state.content = undefined
+        if (users > 0) return
+        state.content = undefined
+        slow.forget()
       },
     }
   }
@@ -260,7 +267,8 @@ async function loadState(
     absences,
     waitingTotals,
     onDamaged,
-  }: Omit<ReplicaPorts, 'onStored' | 'stopped'>,
+    slow,
+  }: Omit<ReplicaPorts, 'onStored' | 'stopped'> & Pick<ReplicaState, 'slow'>,
   options: Options,
 ): Promise<ReplicaState> {
   const key = documentKey(name)
@@ -294,7 +302,7 @@ async function loadState(
       ports.log.error('a listener of a document failed', { error })
     }),
     content: undefined,
-    slow: createSlowReading(),
+    slow,
     lastPosition: heads.lastPosition ?? through,
     snapshotBytes: 0,
     indexBytes: index?.bytes.byteLength ?? 0,
@@ -312,7 +320,7 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
   const saved = part === undefined ? undefined : await openSnapshot(name, part.bytes, ports)
   state.snapshotBytes = part?.bytes.byteLength ?? 0
   const content = createContent(kind, chains, ports.clock, saved)
-  state.slow = createSlowReading()
+  state.slow.forget()
   const rest = await log.read(saved === undefined || part === undefined ? 0 : part.through, options)
   await replay({ ...state, content }, rest, options)
   // a snapshot of the heads alone, made while nobody had it open, does not spare reading this again
@@ -321,7 +329,7 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
   return content
 }
 
-/** Reads the chains that were held up for lack of a key that is there now. */
+/** Reads the chains that were held up: for lack of a key that is there now, or of breath. */
 async function readBlocked(state: ReplicaState): Promise<void> {
   const { content, chains, ports, name, log } = state
   if (content === undefined) return

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { MeshError, SYNC_DECODE_SLOW_MAX, throwIfAborted } from '../../../mesh/base/index.ts'
+import { MeshError, SYNC_DECODE_AGAIN_MS, SYNC_DECODE_SLOW_MAX, throwIfAborted } from '../../../mesh/base/index.ts'
 import { documentKey } from '../../../mesh/sync/envelope.ts'
 import type { Document } from '../../../mesh/sync/index.ts'
 import { createTurns } from '../../../mesh/sync/turns.ts'
@@ -73,4 +73,26 @@ test('an author whose updates kill the decoder holds up an opening for few of th
   decoder.decode = decode
   room.close()
   expect(shown(await bob.open(ROOM))).toHaveLength(70)
+})
+
+test('a word that could not be read when it came is shown in a room that stays open, once the machine is quieter', async () => {
+  const [alice, bob] = await written([1])
+  const words = await alice.open(ROOM)
+  const room = await bob.open(ROOM)
+  const { decoder } = bob.ports
+  const decode = decoder.decode.bind(decoder)
+  decoder.decode = () => Promise.reject(new MeshError('timeout', 'Out of breath.'))
+  for (const word of [2, 3, 4]) await words.write([{ bytes: Uint8Array.of(word) }])
+  await world?.calm()
+  expect(shown(room)).toEqual([1])
+  world?.clock.advance(SYNC_DECODE_AGAIN_MS)
+  await world?.calm()
+  expect(shown(room)).toEqual([1])
+  decoder.decode = decode
+  world?.clock.advance(SYNC_DECODE_AGAIN_MS)
+  await world?.calm()
+  expect(shown(room)).toEqual([1])
+  world?.clock.advance(SYNC_DECODE_AGAIN_MS)
+  await world?.calm()
+  expect(shown(room)).toEqual([1, 2, 3, 4])
 })
