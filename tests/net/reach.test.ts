@@ -8,6 +8,7 @@ import { hasNamespaces, makeLan, startPhone, type Lan, type Phone } from '../kit
 import type { PeerPage } from '../kit/peer-page/peer-page.ts'
 import { buildPeerPage } from '../kit/peer-page/serve.ts'
 import { until } from '../kit/wait.ts'
+import { shoot } from '../kit/shots.ts'
 
 declare global {
   // set by the bare peer page
@@ -130,8 +131,7 @@ describe.runIf(hasNamespaces)('a phone on the network of the helper', () => {
     expect((await download).suggestedFilename()).toMatch(/\.crt$/)
     expect(await page.getByRole('link', { name: `https://10.77.0.2:${String(PORT)}/` }).count()).toBe(1)
     expect(phone.errors).toEqual([])
-    if (process.env['PLEXUS_TEST_SHOTS'] !== undefined)
-      await page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'trust-phone.png'), fullPage: true })
+    await shoot(page, 'reach/trust-phone', { fullPage: true })
     await phone.close()
   })
 
@@ -176,23 +176,19 @@ describe.runIf(hasNamespaces)('a phone on the network of the helper', () => {
     // whoever is at a screen of the helper's person sees that somebody waits, wherever they are
     const notice = desk.page.getByRole('region', { name: 'Notice' })
     await notice.getByText(/asks to be let in as a guest\./).waitFor()
-    if (process.env['PLEXUS_TEST_SHOTS'] !== undefined)
-      await desk.page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-notice.png') })
+    await shoot(desk.page, 'reach/guest-notice')
     await notice.getByRole('link', { name: 'Compare' }).click()
     await desk.page.getByText(/^It comes as a guest\./).waitFor()
     expect(await pictures(desk).innerText()).toBe(await pictures(phone).innerText())
-    if (process.env['PLEXUS_TEST_SHOTS'] !== undefined) {
-      await page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-compares.png') })
-      await desk.page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-waits.png') })
-    }
+    await shoot(page, 'reach/guest-compares')
+    await shoot(desk.page, 'reach/guest-waits')
     await desk.page.getByRole('button', { name: 'They match' }).click()
 
     await page.getByRole('textbox', { name: 'Message' }).fill('Hello?')
     await page.getByRole('button', { name: 'Send' }).click()
     await page.locator('article[data-author="ai"][data-state="done"]').waitFor()
     expect(await page.getByRole('link', { name: 'Rooms' }).count()).toBe(0)
-    if (process.env['PLEXUS_TEST_SHOTS'] !== undefined)
-      await page.screenshot({ path: join(process.env['PLEXUS_TEST_SHOTS'], 'guest-asked.png') })
+    await shoot(page, 'reach/guest-asked')
     const devices = (await helper.cli(['devices', '--json'])).json as { id: string; role: string; state: string }[]
     expect(devices.filter(({ role }) => role === 'guest')).toMatchObject([{ state: 'online' }])
     // a new page is a new visitor: nothing of the guest is left

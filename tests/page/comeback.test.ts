@@ -1,23 +1,27 @@
-import { mkdirSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hasChromium, startChromium, type BrowserDevice, type TestBrowser } from '../kit/chromium.ts'
-import { ROOT, startHelper, type HelperProcess } from '../kit/helper-process.ts'
+import { startHelper, type HelperProcess } from '../kit/helper-process.ts'
 import { until } from '../kit/wait.ts'
+import { shoot } from '../kit/shots.ts'
 
 // Recovery with the built page and a real helper: words made in one browser, which is
 // then lost, bring another one back, with the room that was written in.
 
-const SHOTS = join(ROOT, 'node_modules', '.cache', 'plexus-shots')
+const SAVED = mkdtempSync(join(tmpdir(), 'plexus-saved-'))
+afterAll(() => {
+  rmSync(SAVED, { recursive: true, force: true })
+})
 
 describe.skipIf(!hasChromium)('a person who lost the browser', () => {
   let browser: TestBrowser
   let helper: HelperProcess
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true })
     browser = await startChromium()
     helper = await startHelper({ args: ['--name', 'Desktop'] })
   })
@@ -83,7 +87,7 @@ describe.skipIf(!hasChromium)('a person who lost the browser', () => {
     await field.fill(words.join('\n'))
     await page.getByRole('button', { name: 'Get back' }).click()
     await page.getByText('You are back: this device is yours again.').first().waitFor({ timeout: 30_000 })
-    await page.screenshot({ path: join(SHOTS, 'comeback-real-phone.png') })
+    await shoot(page, 'comeback-real-phone')
     const removes = page.getByRole('link', { name: /^Remove / })
     expect(await removes.count()).toBe(2)
     const names = await removes.evaluateAll((links) => links.map((link) => link.getAttribute('aria-label') ?? ''))
@@ -116,7 +120,7 @@ describe.skipIf(!hasChromium)('a person who lost the browser', () => {
     await one.page.getByLabel('Once more').fill('four herons in the rain')
     const downloading = one.page.waitForEvent('download')
     await one.page.getByRole('button', { name: 'Save the file' }).click()
-    const file = join(SHOTS, 'real.plexus')
+    const file = join(SAVED, 'real.plexus')
     await (await downloading).saveAs(file)
     expectClean(one)
     await one.close()

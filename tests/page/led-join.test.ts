@@ -1,18 +1,16 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { barriersOf } from '../kit/axe.ts'
 import { startChromium, type BrowserDevice, type TestBrowser } from '../kit/chromium.ts'
-import { ROOT, startHelper, type HelperProcess } from '../kit/helper-process.ts'
+import { startHelper, type HelperProcess } from '../kit/helper-process.ts'
 import { until } from '../kit/wait.ts'
+import { shoot } from '../kit/shots.ts'
 
 // A web site somewhere leads to the page of the person's own helper, with a link of the
 // attacker's in the address: one click used to give a stranger all chats.
 
-const SHOTS = join(ROOT, 'node_modules', '.cache', 'plexus-shots', 'led')
 const SECRET = 'The tin is under the third stair.'
 
 let browser: TestBrowser
@@ -25,7 +23,6 @@ let site: Server
 let leads: (url: string) => string
 
 beforeAll(async () => {
-  mkdirSync(SHOTS, { recursive: true })
   browser = await startChromium()
   own = await startHelper({ args: ['--name', 'Desktop'] })
   thief = await startHelper({ args: ['--name', 'Prize draw'] })
@@ -80,7 +77,7 @@ test('one click on a link of another site gives a stranger nothing, whatever the
   expect(said).toContain('All chats and rooms of this device')
   expect(said).toContain('1 chat')
   expect(said).toContain('Another site may have led you here')
-  await page.screenshot({ path: join(SHOTS, 'offered.png'), fullPage: true })
+  await shoot(page, 'led/offered', { fullPage: true })
   await button(page, /^Join/).click()
   await pictures(page).waitFor()
   const [join_] = await until(async () => ((await waiting(thief)).length > 0 ? waiting(thief) : undefined), {
@@ -88,7 +85,7 @@ test('one click on a link of another site gives a stranger nothing, whatever the
   })
   // both show the same, by name
   expect((await pictures(page).innerText()).split('\n').filter((line) => line !== '')).toEqual(join_?.pictures)
-  await page.screenshot({ path: join(SHOTS, 'compare.png'), fullPage: true })
+  await shoot(page, 'led/compare', { fullPage: true })
   expect(await barriersOf(page)).toEqual([])
   // the stranger says yes at once: that is not the person's word
   expect((await thief.cli(['joins', 'match', join_?.name ?? '', '--json'])).code).toBe(0)

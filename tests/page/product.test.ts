@@ -9,11 +9,11 @@ import { firstModelFile } from '../kit/first-model.ts'
 import { ROOT, startHelper, type HelperProcess } from '../kit/helper-process.ts'
 import { serveFolder } from '../kit/peer-page/serve.ts'
 import { until } from '../kit/wait.ts'
+import { shoot } from '../kit/shots.ts'
 
 // The product as its users meet it: the built page, the real helper, the real model,
 // and browsers that know nothing but a link.
 
-const SHOTS = join(ROOT, 'node_modules', '.cache', 'plexus-shots', 'product')
 const LONG = 'Write a very long story about a lighthouse keeper, with many chapters.'
 
 let browser: TestBrowser
@@ -463,7 +463,7 @@ test.each([
   const device = await joined({ size, colorScheme })
   const { page } = device
   const look = async (name: string): Promise<void> => {
-    await page.screenshot({ path: join(SHOTS, `${name}-${size}-${colorScheme}.png`) })
+    await shoot(page, `product/${name}-${size}-${colorScheme}`)
     expect(await barriersOf(page), name).toEqual([])
   }
   await look('first')

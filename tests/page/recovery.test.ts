@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { barriersOf } from '../kit/axe.ts'
@@ -9,8 +9,12 @@ import { FAKE_ARCHIVE_PASSPHRASE } from '../kit/fake-archives.ts'
 import { FAKE_RECOVERY } from '../kit/fake-recovery.ts'
 import type { Scenario } from '../kit/preview/scenarios.ts'
 import { servePreview, type ServedPreview } from '../kit/preview/serve.ts'
+import { shoot } from '../kit/shots.ts'
 
-const SHOTS = fileURLToPath(new URL('../../node_modules/.cache/plexus-shots', import.meta.url))
+const SAVED = mkdtempSync(join(tmpdir(), 'plexus-saved-'))
+afterAll(() => {
+  rmSync(SAVED, { recursive: true, force: true })
+})
 
 describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (size) => {
   let preview: ServedPreview
@@ -18,7 +22,6 @@ describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (si
   let device: BrowserDevice
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true })
     preview = await servePreview()
     browser = await startChromium()
     device = await browser.device({ size })
@@ -40,7 +43,7 @@ describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (si
   const look = async (page: Page, name: string): Promise<void> => {
     expect(await barriersOf(page), name).toEqual([])
     expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0)
-    await page.screenshot({ path: join(SHOTS, `recovery-${name}-${size}.png`) })
+    await shoot(page, `recovery-${name}-${size}`)
   }
 
   it('makes twelve words, in force only when some were typed back', async () => {
@@ -135,7 +138,7 @@ describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (si
     await page.getByRole('button', { name: 'Save the file' }).click()
     const download = await downloading
     expect(download.suggestedFilename()).toMatch(/^Plexus .*\.plexus$/)
-    const path = join(SHOTS, `saved-${size}.plexus`)
+    const path = join(SAVED, `saved-${size}.plexus`)
     await download.saveAs(path)
     expect(readFileSync(path).byteLength).toBe(2_100_000)
     await page
@@ -153,7 +156,7 @@ describe.skipIf(!hasChromium).each(['phone', 'desktop'] as const)('on a %s', (si
       await page.getByRole('button', { name: 'Bring in a file' }).click()
       await (await choosing).setFiles(file)
     }
-    const broken = join(SHOTS, `broken-${size}.plexus`)
+    const broken = join(SAVED, `broken-${size}.plexus`)
     writeFileSync(broken, '!nothing')
     await choose(broken)
     await page.getByLabel('Passphrase of the file').fill('x')

@@ -6,13 +6,13 @@ import { barriersOf } from '../kit/axe.ts'
 import { startChromium, type BrowserDevice, type DeviceOptions, type TestBrowser } from '../kit/chromium.ts'
 import { cameraFlags, photograph } from './fake-camera.ts'
 import { firstModelFile } from '../kit/first-model.ts'
-import { makeTempDir, ROOT, startHelper, type HelperProcess } from '../kit/helper-process.ts'
+import { makeTempDir, startHelper, type HelperProcess } from '../kit/helper-process.ts'
 import { until } from '../kit/wait.ts'
+import { shoot } from '../kit/shots.ts'
 
 // One story of two people in the built page, with the real helper and the real model.
 // Its chapters follow each other: what one leaves, the next begins with.
 
-const SHOTS = join(ROOT, 'node_modules', '.cache', 'plexus-shots', 'rooms')
 /** The helper comes back where it was. */
 const PORT = 47_320
 /** Links, and what was missed, come back within this on a busy machine. */
@@ -83,7 +83,7 @@ const online = (page: Page) =>
   page.getByRole('list', { name: 'Devices' }).getByRole('listitem').filter({ hasText: 'Online' })
 
 async function expectAccessible(page: Page, name: string): Promise<void> {
-  await page.screenshot({ path: join(SHOTS, `${name}.png`) })
+  await shoot(page, `rooms/${name}`)
   expect(await barriersOf(page), name).toEqual([])
 }
 

@@ -1,6 +1,3 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { barriersOf, type Look } from '../kit/axe.ts'
@@ -9,15 +6,13 @@ import { PASSPHRASE } from '../kit/preview/fake-lock.ts'
 import { HOSTILE_TEXTS } from '../kit/preview/hostile-corpus.ts'
 import { SCENARIOS, type Scenario } from '../kit/preview/scenarios.ts'
 import { servePreview, type ServedPreview } from '../kit/preview/serve.ts'
-
-const SHOTS = fileURLToPath(new URL('../../node_modules/.cache/plexus-shots', import.meta.url))
+import { shoot } from '../kit/shots.ts'
 
 describe.skipIf(!hasChromium)('the screens', () => {
   let preview: ServedPreview
   let browser: TestBrowser
 
   beforeAll(async () => {
-    mkdirSync(SHOTS, { recursive: true })
     preview = await servePreview()
     browser = await startChromium()
   }, 180_000)
@@ -51,7 +46,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
         // the light colours are looked at on a desktop, the dark ones on a phone
         await expectAccessible(page, size === 'phone' ? 'all but colours' : 'everything')
         expect(await overflow(page), scenario).toBeLessThanOrEqual(0)
-        await page.screenshot({ path: join(SHOTS, `${scenario}-${size}-light.png`) })
+        await shoot(page, `${scenario}-${size}-light`)
         if (size === 'phone') await expectFitForPhones(page, scenario)
       }
       expectQuiet(device)
@@ -64,7 +59,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     expect(await smallTargets(page), scenario).toEqual([])
     await page.emulateMedia({ colorScheme: 'dark' })
     await expectAccessible(page, 'colours')
-    await page.screenshot({ path: join(SHOTS, `${scenario}-phone-dark.png`) })
+    await shoot(page, `${scenario}-phone-dark`)
     await page.emulateMedia({ colorScheme: 'light' })
     await page.setViewportSize({ width: 320, height: 640 })
     expect(await overflow(page), `${scenario} at 320 px`).toBeLessThanOrEqual(0)
@@ -72,7 +67,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
       document.documentElement.style.fontSize = '200%'
     })
     expect(await overflow(page), `${scenario} at 200 %`).toBeLessThanOrEqual(0)
-    await page.screenshot({ path: join(SHOTS, `${scenario}-320-large.png`) })
+    await shoot(page, `${scenario}-320-large`)
     await page.setViewportSize(SIZES.phone)
   }
 
@@ -132,7 +127,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     expect(await line.innerText()).toMatch(/^Desktop · SmolLM2-135M-Instruct · 41 tok\/s · 0\.6 s/)
     await line.click()
     await page.getByRole('heading', { name: 'Why Desktop' }).waitFor()
-    await page.screenshot({ path: join(SHOTS, 'explained-desktop-light.png') })
+    await shoot(page, 'explained-desktop-light')
     await expectAccessible(page)
     await page.keyboard.press('Escape')
     await page.getByRole('heading', { name: 'Why Desktop' }).waitFor({ state: 'detached' })
@@ -211,7 +206,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await page.getByRole('button', { name: 'Show the code' }).press('Enter')
     await page.getByRole('img', { name: 'QR code with the invitation' }).waitFor()
     await expectAccessible(page)
-    await page.screenshot({ path: join(SHOTS, 'invitation-desktop-light.png') })
+    await shoot(page, 'invitation-desktop-light')
 
     await open(page, 'devices')
     await page.getByRole('link', { name: /^Laptop/ }).press('Enter')
@@ -237,7 +232,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     it(`say on a ${size} where a link is opened, what to trust first, and how to open the network`, async () => {
       const device = await browser.device({ size })
       const { page } = device
-      const shot = (name: string) => page.screenshot({ path: join(SHOTS, `${name}-${size}.png`), fullPage: true })
+      const shot = (name: string) => shoot(page, `${name}-${size}`, { fullPage: true })
       await open(page, 'add')
       await page.getByRole('radio', { name: 'Another device', checked: true }).waitFor()
       await page.getByRole('img', { name: 'QR code with the page that tells how to trust this helper' }).waitFor()
@@ -284,7 +279,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await guest.click()
     expect(await guest.getAttribute('aria-checked')).toBe('true')
     await expectAccessible(page)
-    await page.screenshot({ path: join(SHOTS, 'person-phone-light.png') })
+    await shoot(page, 'person-phone-light')
     await page.getByRole('button', { name: 'Revoke' }).click()
     await page.getByRole('button', { name: 'Revoke' }).waitFor({ state: 'detached' })
     await page.getByRole('button', { name: 'Show the code' }).click()
@@ -438,7 +433,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
       await page.getByText('Waiting for the words to be typed').waitFor()
       await expectAccessible(page)
       expect(await overflow(page)).toBeLessThanOrEqual(0)
-      await page.screenshot({ path: join(SHOTS, `six-words-${size}.png`), fullPage: true })
+      await shoot(page, `six-words-${size}`, { fullPage: true })
       await page.getByRole('button', { name: 'Cancel' }).click()
       expect(await words.count()).toBe(0)
       expectQuiet(device)
@@ -453,7 +448,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
       const dialog = page.getByRole('dialog', { name: 'Scan a code' })
       await dialog.getByRole('alert').getByText('Paste the link instead').waitFor()
       await expectAccessible(page)
-      await page.screenshot({ path: join(SHOTS, `scan-none-${size}.png`) })
+      await shoot(page, `scan-none-${size}`)
       await dialog.getByRole('button', { name: 'Cancel' }).click()
       expect(await dialog.count()).toBe(0)
       expectQuiet(device)
@@ -479,7 +474,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
       await page.getByText('Jade Otter').first().waitFor()
       await expectAccessible(page)
       expect(await overflow(page)).toBeLessThanOrEqual(0)
-      await page.screenshot({ path: join(SHOTS, `typed-words-${size}.png`), fullPage: true })
+      await shoot(page, `typed-words-${size}`, { fullPage: true })
       await page.getByRole('button', { name: 'Admit' }).click()
       await page.getByText('Jade Otter has joined.').first().waitFor()
       await page.getByRole('textbox', { name: 'The six words' }).waitFor()
@@ -640,7 +635,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await page.keyboard.press('Enter')
     await page.getByText(/After so many wrong tries/).waitFor()
     await expect(page.getByRole('button', { name: 'Unlock' }).isDisabled()).resolves.toBe(true)
-    await page.screenshot({ path: join(SHOTS, 'locked-wrong-phone-light.png') })
+    await shoot(page, 'locked-wrong-phone-light')
     const field = page.getByRole('textbox', { name: 'Passphrase' })
     await page.getByRole('button', { name: 'Show what is typed' }).press('Enter')
     await field.fill(PASSPHRASE)
@@ -661,7 +656,7 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await lock.click()
     await page.getByText('It needs at least 8 characters.').waitFor()
     await expectAccessible(page)
-    await page.screenshot({ path: join(SHOTS, 'lock-set-phone-light.png') })
+    await shoot(page, 'lock-set-phone-light')
     await first.fill(PASSPHRASE)
     await again.fill(`${PASSPHRASE}s`)
     await page.getByText('The two are not the same.').waitFor()
