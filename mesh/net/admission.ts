@@ -101,6 +101,12 @@ interface AdmissionPorts {
   ) => Promise<ComparedThere>
 }
 
+/**
+ * How long the admission that a comparison ended with may be on its way, in ms: it comes by another stream than the
+ * one that ended. On a slow device the joiner began again at once, and was told by nobody that it was in.
+ */
+const ADMISSION_ARRIVES_MS = 5_000
+
 /** How a join that waited ended. `gone`: nobody is on the line any more, or nobody compares. */
 type Outcome = 'admitted' | 'refused' | 'gone'
 
@@ -281,7 +287,7 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     { signal, over }: { readonly signal: AbortSignal; readonly over?: AbortSignal },
   ): Promise<void> => {
     const limit = deadline(clock, PENDING_JOIN_MS, 'Comparing the pictures', signal)
-    const watched = over === undefined ? limit.signal : AbortSignal.any([limit.signal, over])
+    let cancelLeaving: (() => void) | undefined
     try {
       await new Promise<void>((resolve, reject) => {
         const entry = put(waiting, compared, (outcome) => {
@@ -291,14 +297,18 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
         const leave = (): void => {
           entries.get(waiting.invitation)?.end('gone')
         }
-        watched.addEventListener('abort', leave, { once: true })
-        if (watched.aborted) leave()
+        const leaveLater = (): void => {
+          cancelLeaving = clock.schedule(ADMISSION_ARRIVES_MS, leave)
+        }
+        onAbort(limit.signal, leave)
+        if (over !== undefined) onAbort(over, leaveLater)
         heed(entry).catch((error: unknown) => {
           reject(asMeshError(error))
           entry.end('gone')
         })
       })
     } finally {
+      cancelLeaving?.()
       limit.clear()
     }
   }
@@ -352,7 +362,9 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     try {
       const { there, waiting } = await whileStarting(what, async () => {
         await options.waiting()
-        const comparing = await ports.compareAt(what.invitation, joiner, { signal: life.signal })
+        const comparing = await untilIn(what.certificate.device, life, () =>
+          ports.compareAt(what.invitation, joiner, { signal: life.signal }),
+        )
         const joinerNonce = await options.exchange(comparing.nonce)
         checkBound(joinerNonce, given.commitment, what.comparison)
         await comparing.open(joinerNonce)
@@ -365,9 +377,26 @@ export function createAdmissions(ports: AdmissionPorts): Admissions {
     } catch (error) {
       // where it went well that device ends it, when it has heard so itself
       life.abort(error)
-      throw error
+      // admitted meanwhile, by what was compared before its link broke
+      if (!isIn(what.certificate.device)) throw error
     } finally {
       options.signal.removeEventListener('abort', leave)
+    }
+  }
+
+  /** Waits for somebody to compare; aborts `life` when the joiner turns out to be in already. */
+  const untilIn = async <Value>(
+    device: DeviceId,
+    life: AbortController,
+    work: () => Promise<Value>,
+  ): Promise<Value> => {
+    const stop = membership.changes.subscribe(() => {
+      if (isIn(device)) life.abort(new MeshError('aborted', 'The device is in this mesh already.'))
+    })
+    try {
+      return await work()
+    } finally {
+      stop()
     }
   }
 
@@ -504,6 +533,11 @@ function checkBound(joinerNonce: Uint8Array, commitment: Uint8Array, comparison:
 
 function pathOf({ connection }: ProofGiven): 'direct' | 'relayed' {
   return isRelayed(connection) ? 'relayed' : 'direct'
+}
+
+function onAbort(signal: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener()
+  else signal.addEventListener('abort', listener, { once: true })
 }
 
 /** Whoever waits for it hears of its failure; nobody has to. */

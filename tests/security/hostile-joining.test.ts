@@ -22,7 +22,8 @@ import { COMPARE } from '../../mesh/net/protocols/compare/messages.ts'
 import { JOIN } from '../../mesh/net/protocols/join/messages.ts'
 import { frameStream, type FrameStream } from '../../mesh/net/stream.ts'
 import { earlierStore } from '../kit/earlier-mesh.ts'
-import type { MemoryStore } from '../kit/memory-store.ts'
+import { settle } from '../kit/clock.ts'
+import { createMemoryStore, type MemoryStore } from '../kit/memory-store.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
 import { readFrame, startRawNode, type Frame, type RawNode } from '../kit/raw-node.ts'
 import { until } from '../kit/wait.ts'
@@ -63,6 +64,33 @@ const addressOf = (node: RawNode): string => {
 }
 const changed = (url: string, change: Partial<InvitationLink>): string =>
   `#${formatInvitation({ ...parseInvitation(url), ...change })}`
+
+/** A disk that stands still between `gate` and what that gave; `reached` once somebody waits for it. */
+function slowDisk(): { store: MemoryStore; gate: () => () => void; reached: Promise<undefined> } {
+  const store = createMemoryStore()
+  const reached = Promise.withResolvers<undefined>()
+  let gate: Promise<undefined> | undefined
+  const slow = async (): Promise<void> => {
+    if (gate !== undefined) reached.resolve(undefined)
+    await gate
+  }
+  return {
+    store: {
+      ...store,
+      put: (...given) => slow().then(() => store.put(...given)),
+      append: (...given) => slow().then(() => store.append(...given)),
+    },
+    gate() {
+      const { promise, resolve } = Promise.withResolvers<undefined>()
+      gate = promise
+      return () => {
+        gate = undefined
+        resolve(undefined)
+      }
+    },
+    reached: reached.promise,
+  }
+}
 
 /** Serves joins as it likes. */
 async function serveJoins(node: RawNode, serve: (said: Frame, stream: FrameStream) => Promise<void>): Promise<void> {
@@ -239,6 +267,27 @@ describe('pictures', () => {
     await alice.mesh.settleJoin(id, true)
     await joined
     await until(() => alice.mesh.pendingJoins().length === 0, { what: 'the join to be over' })
+  })
+
+  test('that were compared are enough, also where the helper hears of the admission after the comparison is over', async () => {
+    const { store, gate, reached } = slowDisk()
+    const carol = await start('A helper of Carol', { store })
+    await join(carol, alice, 'Carol')
+    await carol.untilOnline(alice)
+    const { url, id } = await alice.mesh.invite({ confirmation: 'pictures' })
+    const addresses = carol.mesh.addresses().filter((address) => address.includes('/ws'))
+    await until(() => carol.mesh.invitations().some((one) => one.id === id), { what: 'the invitation' })
+    const { joined } = follow(bob, changed(url, { addresses }))
+    await until(() => alice.mesh.pendingJoins()[0], { what: 'the join to wait' })
+    const open = gate()
+    await alice.mesh.settleJoin(id, true)
+    await reached
+    await until(() => alice.mesh.pendingJoins().length === 0, { what: 'the join to be over at Alice' })
+    // what ended the comparison comes by another stream, some turns later
+    await settle(50)
+    open()
+    await joined
+    expect(alice.mesh.devices().some(({ id: device }) => device === bob.mesh.self)).toBe(true)
   })
 
   test('are shown to nobody by the word of another person’s device, which could have searched for them', async () => {
