@@ -4,9 +4,12 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 
+/** Packages of very many small files: reading them one by one took longer than most commands. */
+const BUNDLED = /^(zod|intl-messageformat|@formatjs\/[^/]+|commander|smol-toml)(\/|$)/
+
 const root = dirname(fileURLToPath(import.meta.url))
 const at = (path: string): string => join(root, path)
-const isPackage = (id: string): boolean => !/^[./\0]/.test(id) && !/^[A-Za-z]:[\\/]/.test(id)
+const isPackage = (id: string): boolean => !/^[./\0]/.test(id) && !/^[A-Za-z]:[\\/]/.test(id) && !BUNDLED.test(id)
 
 /** Programs of the helper by the name of their bundle. One that is not in the tree is left out. */
 const PROGRAMS: Readonly<Record<string, string>> = {
@@ -23,9 +26,10 @@ const BENCH: Readonly<Record<string, string>> = {
   'llama-worker': at('helper/engines/llama/worker.ts'),
 }
 
-// Our own code is bundled, packages stay packages: what runs is what the lockfile names.
+// Our own code is bundled, most packages stay packages: what runs is what the lockfile names.
 export default defineConfig(({ mode }) => ({
   publicDir: false,
+  ssr: { noExternal: [BUNDLED] },
   build: {
     ssr: true,
     target: 'node20',

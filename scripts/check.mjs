@@ -45,8 +45,7 @@ const STEPS = [
   },
   ...[
     ['types of the service worker', join('app', 'sw.tsconfig.json')],
-    ['types of the page tests', join('tests', 'page', 'tsconfig.json')],
-    ['types of the preview', join('tests', 'kit', 'preview', 'tsconfig.json')],
+    ['types of the tests', join('tests', 'tsconfig.json')],
   ].map(([name, config]) => ({
     name,
     package: 'typescript',

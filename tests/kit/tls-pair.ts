@@ -24,7 +24,7 @@ export async function makeTestPair(name = 'test', options: TestPairOptions = {})
       notAfter: new Date(notAfter),
       signingAlgorithm: algorithm,
       keys,
-      extensions: [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns', value })))],
+      extensions: [new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value })))],
     },
     crypto,
   )

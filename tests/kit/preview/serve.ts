@@ -40,6 +40,7 @@ export async function servePreview(): Promise<ServedPreview> {
         response.writeHead(200, {
           'content-type': TYPES[extname(whole)] ?? 'application/octet-stream',
           'content-security-policy': POLICY,
+          'cache-control': 'max-age=3600',
           'x-content-type-options': 'nosniff',
         })
         createReadStream(whole).pipe(response)

@@ -61,8 +61,8 @@ test('whoever lacks the credential learns nothing', async () => {
 test('a body that does not tell its length is read and bounded all the same', async () => {
   const client = await connect()
   const { url } = addressOf(servers)
-  const send = (chunks: readonly string[]): Promise<Response> =>
-    fetch(`${url}/local/devices`, {
+  const send = (chunks: readonly string[]): Promise<Response> => {
+    const request: RequestInit & { readonly duplex: 'half' } = {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${CREDENTIAL}` },
       body: new ReadableStream({
@@ -72,7 +72,9 @@ test('a body that does not tell its length is read and bounded all the same', as
         },
       }),
       duplex: 'half',
-    })
+    }
+    return fetch(`${url}/local/devices`, request)
+  }
   expect((await send(['{', '}'])).status).toBe(200)
   expect((await send(Array.from({ length: 20 }, () => ' '.repeat(100_000)))).status).toBe(413)
   expect(await client.call('devices', {})).toHaveLength(2)
