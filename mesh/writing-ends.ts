@@ -3,7 +3,6 @@ import type { DeviceId, EntryHash } from './base/index.ts'
 import {
   scopeOf,
   type Ledger,
-  type LedgerEntry,
   type LedgerEpoch,
   type LedgerShare,
   type LedgerState,
@@ -37,56 +36,66 @@ export function writingEndIn(ledger: Known, asked: Asked): WritingEnd | undefine
   const place = `${asked.scope}/${asked.device}/${asked.self}`
   const known = ends.get(place)
   if (known !== undefined) return known.end
-  const end = lookUp(ledger, asked, new Set())
+  const end = firstEnd(endsOf(ledger, asked))
   ends.set(place, { end })
   return end
 }
 
 /**
- * What a device was let in by, where nothing of that counts any more: who let it in was removed at the same time.
- * It ends with that one. Else who holds a stolen device lets in another before it hears of its removal, or brings
- * somebody into a room, and that one writes for ever.
+ * The ends of a device, of which the first counts: its own, or, where nothing of what let it in counts any more
+ * because who let it in was removed at the same time, those of that one. Else who holds a stolen device lets in
+ * another before it hears of its removal, or brings somebody into a room, and that one writes for ever.
  */
-function lookUp(ledger: Known, asked: Asked, before: ReadonlySet<DeviceId>): WritingEnd | undefined {
+function endsOf(ledger: Known, asked: Asked): (WritingEnd | undefined)[] {
   const { device, scope } = asked
-  const admissions = admissionsOf(device, ledger)
-  if (admissions.length === 0) return undefined
-  const lost = voidComings(device, scope, ledger)
-  const seen = new Set([...before, device])
-  const hosts = hostsOf(lost).filter((one) => !seen.has(one) && isLost(one, scope, ledger))
-  const losses = lossesOf(device, scope, ledger)
-  if (hosts.length === 0) {
-    // another one counts, of several that came at once: since this one was heard of nobody took it for let in
-    const known = losses.length > 0 ? losses : lost.flatMap(({ entry }) => ledger.entry(entry) ?? [])
-    return ownEnd(ledger, asked, known)
+  if (admissionsOf(device, ledger).length === 0) return []
+  const ends: (WritingEnd | undefined)[] = []
+  // each once: of those that let each other in there may be very many ways back
+  const all = new Set([device])
+  for (const one of all) {
+    const losses = lossesOf(one, scope, ledger)
+    const lost = comingsOf(one, scope, ledger).filter(({ counts }) => !counts)
+    const hosts = hostsOf(lost).filter((host) => isLost(host, scope, ledger))
+    if (hosts.length === 0 || losses.length > 0) ends.push(ownEnd(ledger, { ...asked, device: one }))
+    for (const host of hosts) all.add(host)
   }
-  const ends = hosts.map((host) => lookUp(ledger, { ...asked, device: host }, seen))
-  return firstEnd(losses.length > 0 ? [...ends, ownEnd(ledger, asked, losses)] : ends)
+  return ends.length > 0 ? ends : [ownEnd(ledger, asked)]
 }
 
-function ownEnd(ledger: Known, asked: Asked, losses: readonly LedgerEntry[]): WritingEnd | undefined {
-  const { device, scope, self } = asked
+function ownEnd(ledger: Known, { device, scope, self, mayWrite }: Asked): WritingEnd | undefined {
   const { devices, epochs } = ledger.state()
   const given = givenKeys(device, scope, ledger)
-  const admissions = admissionsOf(device, ledger).filter(({ counts }) => counts || !devices.has(device))
+  const comings = comingsOf(device, scope, ledger)
+  const losses = lossesOf(device, scope, ledger)
+  // another coming counts, of several at once: since this one was heard of nobody took the device for let in by it
+  const lost = comings.flatMap(({ counts, entry }) => (counts ? [] : (ledger.entry(entry) ?? [])))
+  const admissions = counting(admissionsOf(device, ledger))
   return writingEndOf({
     epochs: epochs.get(scope) ?? [],
-    losses: losses.map(({ hash, at }) => ({ id: hash, at })),
+    losses: (losses.length > 0 ? losses : lost).map(({ hash, at }) => ({ id: hash, at })),
     isGiven: (epoch) => given.has(epoch),
     knewIt: (epoch) => admissions.some(({ entry }) => ledger.saw(epoch, entry)),
     isNew: (entry) => !wasThere(self, entry, scope, ledger),
     receivedAt: (entry) => ledger.receivedAt(entry),
-    isAlone: (entries) => {
-      const others = [...devices.keys()].filter((one) => one !== self && asked.mayWrite(one))
-      return !others.some((one) => entries.every((entry) => wasThere(one, entry, scope, ledger)))
-    },
+    isAlone: (entries) =>
+      ![...devices.keys()].some(
+        (one) => one !== self && mayWrite(one) && entries.every((entry) => wasThere(one, entry, scope, ledger)),
+      ),
   })
 }
 
-function voidComings(device: DeviceId, scope: ScopeId, ledger: Known): readonly Joining[] {
+/** What opened a scope to a device: those that count, or all where none does any more. */
+function comingsOf(device: DeviceId, scope: ScopeId, ledger: Known): readonly Joining[] {
+  const admissions = admissionsOf(device, ledger)
   const person = ledger.state().devices.get(device)?.person
-  const comings = person === undefined ? admissionsOf(device, ledger) : joinsOf(person, scope, ledger)
-  return comings.some(({ counts }) => counts) ? [] : comings
+  const parts = scopeOf(scope)
+  if (parts.kind === 'person') return counting(admissions.filter((admission) => admission.person === parts.person))
+  return counting(parts.kind === 'room' && person !== undefined ? joinsOf(person, scope, ledger) : admissions)
+}
+
+function counting<Coming extends Joining>(comings: readonly Coming[]): readonly Coming[] {
+  const some = comings.filter(({ counts }) => counts)
+  return some.length > 0 ? some : comings
 }
 
 function hostsOf(comings: readonly Joining[]): DeviceId[] {
@@ -98,7 +107,10 @@ function isLost(device: DeviceId, scope: ScopeId, ledger: Known): boolean {
 }
 
 function firstEnd(ends: readonly (WritingEnd | undefined)[]): WritingEnd | undefined {
-  return ends.reduce((first, end) => (first === undefined || (end !== undefined && end.at < first.at) ? end : first))
+  return ends.reduce(
+    (first, end) => (first === undefined || (end !== undefined && end.at < first.at) ? end : first),
+    undefined,
+  )
 }
 
 /**

@@ -58,6 +58,7 @@ async function scene(name: string): Promise<Scene> {
   return { alice, bob, carol, all, scope: roomScope(room) }
 }
 
+const roomOf = (scope: LedgerScope): RoomId => asId<RoomId>(scope.slice('room:'.length))
 const asScope = (scope: LedgerScope): ScopeId => asId<ScopeId>(scope)
 /** Whether it could write with any key of a scope, as another device sees it. */
 const couldWrite = (device: Pick<TestDevice, 'id'>, scope: LedgerScope, at: TestMember): boolean =>
@@ -100,8 +101,7 @@ describe('a key that says it was given to a device', () => {
     await exchangeAll(all)
     expect([eve, keeper].map((one) => couldWrite(one, scope, alice))).toEqual([false, false])
     expect([eve, keeper].map((one) => couldWrite(one, 'mesh', alice))).toEqual([true, false])
-    const room = asId<ReturnType<typeof roomIdOf>>(scope.slice('room:'.length))
-    await alice.ledger.append({ type: 'room-people', room, add: [eve.person()], remove: [] })
+    await alice.ledger.append({ type: 'room-people', room: roomOf(scope), add: [eve.person()], remove: [] })
     expect(couldWrite(eve, scope, alice)).toBe(true)
   })
 
@@ -128,6 +128,27 @@ describe('a key that says it was given to a device', () => {
     alice.clock.advance(SYNC_LATE_MS)
     expect([phone, ...puppets].map((one) => isOpen(one, scope, alice))).toEqual([false, false, false, false])
     for (const { id } of [phone, ...puppets]) expect(writersOf(bob).personOf?.(id)).toBe(carol.person())
+  })
+
+  test('that was brought into a room by one that was removed meanwhile ends with that one', async () => {
+    const { alice, bob, carol, all, scope } = await scene('brought')
+    const phone = await addDevice(carol, await createTestDevice(random, 'her phone', { clock: alice.clock }))
+    const eve = await addPerson(alice, await createTestDevice(random, 'eve there'), 'Eve', 'member')
+    await exchangeAll([...all, phone, eve])
+    await makeKey(scope, bob, [...all, phone], random)
+    await exchangeAll([...all, phone, eve])
+    alice.clock.advance(2 * SYNC_LATE_MS)
+    await alice.ledger.append({ type: 'revoke', device: phone.id })
+    await phone.ledger.append({ type: 'room-people', room: roomOf(scope), add: [eve.person()], remove: [] })
+    await makeKey(scope, phone, [...all, phone, eve], random)
+    await exchangeAll([...all, phone, eve])
+    expect(writersOf(alice).mayWrite(eve.id, asScope(scope))).toBe(false)
+    // she wrote there when nobody had heard of it
+    expect(isOpen(eve, scope, alice)).toBe(true)
+    await makeKey(scope, alice, all, random)
+    expect(endOf(eve, scope, alice)).toBe(alice.clock.now())
+    alice.clock.advance(SYNC_LATE_MS)
+    expect(isOpen(eve, scope, alice)).toBe(false)
   })
 })
 
