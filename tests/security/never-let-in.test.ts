@@ -5,6 +5,7 @@ import {
   silentLogger,
   SYNC_BUDGET_MAX_BYTES,
   SYNC_LATE_MS,
+  type RoomId,
   type ScopeId,
 } from '../../mesh/base/index.ts'
 import {
@@ -34,7 +35,7 @@ import { createSeededRandom } from '../kit/random.ts'
 // wrote would be taken from who hands it on, of nobody, on nobody's account and without an end.
 
 const random = createSeededRandom('never let in')
-const SEEDS = Number(process.env['PLEXUS_SEEDS'] ?? 2)
+const SEEDS = Number(process.env['PLEXUS_SEEDS'] ?? (process.env['PLEXUS_TEST_FULL'] === '1' ? 100 : 1))
 
 interface Scene {
   readonly alice: TestMember
