@@ -1,3 +1,4 @@
+import { ownScope } from './admissions.ts'
 import type { DeviceId } from './base/index.ts'
 import {
   authorize,
@@ -30,7 +31,7 @@ function lookUp(device: DeviceId, scope: ScopeId, ledger: Known, changes: readon
   const { person, admission } = ledger.state().devices.get(device) ?? {}
   if (person === undefined || admission === undefined) return []
   const parts = scopeOf(scope)
-  const object = parts.kind === 'mesh' ? 'mesh' : parts.kind === 'person' ? 'own-person' : 'own-room'
+  const object = ownScope(scope)
   const losses: Change[] = []
   const gains: Change[] = []
   for (const change of changes) {

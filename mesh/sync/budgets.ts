@@ -110,7 +110,8 @@ export async function loadBudgets(
     spend(author, via, { bytes, operations, chains }) {
       const sender = personOf(via)
       if (writers.personOf === undefined || sender === personOf(signer.id)) return 0
-      const isOwn = sender === personOf(author)
+      // what nobody wrote who is known is the sender's own: else it would have the larger budget for what it made up
+      const isOwn = sender === (writers.personOf(author) ?? sender)
       const [payer, terms] = isOwn ? [sender, LASTING] : [`${sender}/others`, FORWARD]
       const long = bucketOf(lasting, payer, terms, clock.now())
       const short = isOwn ? bucketOf(bursts, payer, BURST, clock.monotonic()) : undefined

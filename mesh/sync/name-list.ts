@@ -80,12 +80,15 @@ export async function loadNames(
 
   const personOf = (device: DeviceId): string | undefined => writers.personOf?.(device)
 
-  /** Devices of the own person each for itself, others by their person: devices are had for nothing, people are not. */
+  /**
+   * Devices of the own person each for itself, others by their person, and those that nobody knows as one: devices
+   * are had for nothing, people are not.
+   */
   const payerOf = (device: DeviceId): { readonly id: string; readonly max: number } => {
     const person = personOf(device)
-    return person === undefined || person === personOf(signer.id)
+    return device === signer.id || person === personOf(signer.id)
       ? { id: device, max: SYNC_DOCUMENTS_OWN_MAX }
-      : { id: person, max: SYNC_DOCUMENTS_PER_PERSON_MAX }
+      : { id: person ?? '', max: SYNC_DOCUMENTS_PER_PERSON_MAX }
   }
 
   const hasPlaceFor = (author: DeviceId): boolean => {

@@ -22,6 +22,7 @@ import {
   signCertificate,
   signConsent,
   signEntry,
+  subjectOf,
   termsOfInvitation,
   type ConsentTerms,
   type DeviceKey,
@@ -29,8 +30,11 @@ import {
   type Ledger,
   type LedgerEntry,
   type Role,
+  type ScopeId,
   type SignedCertificate,
 } from '../../mesh/identity/index.ts'
+import { createWriters } from '../../mesh/writers.ts'
+import type { Writers } from '../../mesh/sync/index.ts'
 import { createSealingKeyPair, type RecoveryKeys, type SealingKeyPair } from '../../mesh/seal/index.ts'
 import { toHex } from '../../mesh/wire/index.ts'
 import { createVirtualClock, type VirtualClock } from './clock.ts'
@@ -226,6 +230,24 @@ export async function exchangeAll(members: readonly TestMember[]): Promise<void>
       for (const other of members.slice(index + 1)) await exchange(member, other)
     }
   }
+}
+
+/** Who may write what, as a device's documents ask it. */
+export function writersOf({ id, ledger }: Pick<TestMember, 'id' | 'ledger'>): Writers {
+  const state = (): ReturnType<Ledger['state']> => ledger.state()
+  return createWriters({ self: id, state, ledger: () => ledger, subject: (device) => subjectOf(state(), device) })
+}
+
+/** Makes the next key of a scope and says to whom it is given. */
+export async function makeKey(
+  scope: ScopeId,
+  by: TestMember,
+  to: readonly Pick<TestDevice, 'id'>[],
+  random: Random,
+): Promise<LedgerEntry> {
+  const generation = (by.ledger.state().epochs.get(scope)?.[0]?.generation ?? 0) + 1
+  const sealed = to.map(({ id }) => ({ to: id, box: random.bytes(80) }))
+  return by.ledger.append({ type: 'rotate', scope, generation, check: random.bytes(32), sealed })
 }
 
 function memberOf(device: TestDevice, ledger: Ledger): TestMember {

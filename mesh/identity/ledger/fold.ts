@@ -60,6 +60,7 @@ export function fold(ports: FoldPorts): LedgerState {
     ),
     shares: of('share').map(shareOf),
     ignored,
+    neverCounted: new Set(ordered.filter((node) => !ports.isPossible(node)).map((node) => node.entry.hash)),
   }
 }
 

@@ -118,4 +118,6 @@ export interface LedgerState {
   readonly shares: readonly LedgerShare[]
   /** The entries that do not count, and by which rule. */
   readonly ignored: ReadonlyMap<EntryHash, RuleName>
+  /** Of these the ones that were wrong in what they saw themselves: they never gave anybody anything. */
+  readonly neverCounted: ReadonlySet<EntryHash>
 }

@@ -83,7 +83,8 @@ function chainCounts(mayWrite: (author: DeviceId) => boolean = () => true): {
     countOf: (author: DeviceId) => counts.get(author) ?? 0,
     authors: () => counts,
   }
-  const personOf = (author: DeviceId): string => author.split(' ')[0] ?? ''
+  const personOf = (author: DeviceId): string | undefined =>
+    author.startsWith('nobody') ? undefined : (author.split(' ')[0] ?? '')
   const begin = (author: DeviceId): boolean => {
     const state = { chains, name: nameOf('chains'), ports: { writers: { personOf, mayWrite } } }
     if (!hasRoomFor(author, state)) return false
@@ -116,6 +117,14 @@ test('authors who fill a document with chains leave the others a share of it', (
   while (begin(named('honest laptop'))) own += 1
   expect(own).toBeGreaterThan(1_000)
   expect(total()).toBeLessThanOrEqual(SYNC_CHAINS_MAX)
+})
+
+test('devices that nobody knows have together no more places than one person', () => {
+  const { counts, begin } = chainCounts((author) => !author.startsWith('nobody'))
+  for (let index = 0; index < 60; index++) while (begin(named(`nobody ${String(index)}`)));
+  expect([...counts.values()].reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(SYNC_CHAINS_MAX / 4)
+  while (begin(named('bob phone')));
+  expect(counts.get(named('bob phone'))).toBeGreaterThan(1_000)
 })
 
 test('a person who lets devices in and removes them, in any order, has no more places than a quarter', () => {
