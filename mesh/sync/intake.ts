@@ -4,7 +4,7 @@ import { blame, isStopped } from './blame.ts'
 import { commit, takeBack } from './commit.ts'
 import type { EnvelopeContent } from './content.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
-import { mayCome } from './may-come.ts'
+import { isKnownLate, mayCome } from './may-come.ts'
 import type { Options } from './options.ts'
 import { examineForeign } from './replay.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
@@ -144,12 +144,13 @@ async function stage(
   const entries = await contentOf(state, envelope, options)
   if (isLate) batch.late += 1
   const uncount = isLate ? state.late.count(envelope.head.author, via, envelope.bytes.byteLength) : undefined
-  const takeOut = state.chains.take(envelope, 0)
+  const cameLate = isLate || isKnownLate(envelope, state)
+  const takeOut = state.chains.take(envelope, 0, cameLate)
   const undo = (): void => {
     takeOut()
     uncount?.()
   }
-  batch.staged.push({ envelope, entries, via, undo })
+  batch.staged.push({ envelope, entries, via, isLate: cameLate, undo })
 }
 
 /**

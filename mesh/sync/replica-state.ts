@@ -71,5 +71,7 @@ export interface Staged {
   /** What is in it, when that is known and looked at. */
   readonly entries: EnvelopeContent | undefined
   readonly via: DeviceId
+  /** See `Chain.lateFrom`. */
+  readonly isLate?: boolean
   readonly undo: () => void
 }

@@ -11,7 +11,7 @@ import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
 import { createContent } from './content.ts'
-import type { Document, DocumentChange, DocumentName, Vector } from './document.ts'
+import type { Document, DocumentChange, DocumentName, JudgementChange, Vector } from './document.ts'
 import { createDeclinedChains } from './declined.ts'
 import { openDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
@@ -20,7 +20,7 @@ import { entryPlace, KINDS } from './kinds.ts'
 import { takeHeads } from './heads.ts'
 import { createLateComings } from './late.ts'
 import { addedTo } from './log-growth.ts'
-import { rankOf } from './may-come.ts'
+import { rankOf, timingOf } from './may-come.ts'
 import { mendIfDamaged, showStranded, tellDamage } from './mending.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
@@ -126,7 +126,12 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       })
   }
 
+  const judgements = createEvents<JudgementChange>((error) => {
+    ports.log.error('a listener of a document failed', { error })
+  })
   const stored = (from: DeviceId, envelopes: Received['stored']): void => {
+    const told = envelopes.flatMap(({ head }) => head.ends ?? [])
+    if (told.length > 0) judgements.emit({ chains: new Set(told.map(({ chain }) => chain)) })
     onStored(replica, from, envelopes)
     compactIfDue()
   }
@@ -142,7 +147,9 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   const writer = createWriter(state)
 
   const tellEnds = async (how: Options): Promise<void> => {
-    if (await turns.run(() => telling.tell(how))) stored(ports.signer.id, [])
+    if (!(await turns.run(() => telling.tell(how)))) return
+    judgements.emit({})
+    stored(ports.signer.id, [])
   }
   const telling = createTelling(state, writer, { tellSoon: () => tellEnds({}), stopped: given.stopped })
   const settleDamage = async (): Promise<void> => {
@@ -176,6 +183,11 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       changes: state.changes,
       isDamaged,
       rankOf: (id) => rankOfEntry(id, state),
+      timingOf(id) {
+        const place = placeOf(id, state)
+        return place === undefined ? 'before' : timingOf(place, state)
+      },
+      judgements,
       mayWrite: (author) => ports.writers.mayWrite(author, name.scope),
       close() {
         if (!open) return
@@ -219,6 +231,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
         await readBlocked(state)
         await showStranded(state, {})
       })
+      judgements.emit({})
       telling.consider()
     },
     compact: (how) => turns.run(() => compact(state, how)),
