@@ -161,7 +161,9 @@ export async function reconcileChat(
 
   const fresh = await readFresh(ports, held, options)
   const there = new Set(came.map(placeOf))
-  const replaceable = new Map([...right].filter(([id, arrival]) => !isRewriting(arrival, held.operations.get(id), there)))
+  const replaceable = new Map(
+    [...right].filter(([id, arrival]) => !isRewriting(arrival, held.operations.get(id), there)),
+  )
   const { taken, refused } = await takeArrivals(ports, replaceable, held, options)
   if (isNew || taken) {
     const now = await getChatRecord(ports, chat, options)
@@ -249,7 +251,13 @@ function isRewriting(
   return !there.has(placeOf({ operation: { id }, digest: known.digest }))
 }
 
-function placeOf({ operation, digest }: { readonly operation: { readonly id: string }; readonly digest: string }): string {
+function placeOf({
+  operation,
+  digest,
+}: {
+  readonly operation: { readonly id: string }
+  readonly digest: string
+}): string {
   return `${operation.id} ${digest}`
 }
 

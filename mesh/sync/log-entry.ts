@@ -1,11 +1,10 @@
-import type { Chain } from './chains.ts'
 import { readEnvelope, type Envelope } from './envelope.ts'
 
 /** An envelope as it lies in a log. */
 export interface LoggedEnvelope {
   /** Whether its content was looked at before: it is from here, or went through the decoder. */
   readonly checked: boolean
-  /** Whether it came late, see {@link Chain.lateFrom}. */
+  /** Whether it came late, see `Chain.lateFrom`. */
   readonly isLate: boolean
   readonly envelope: Envelope
 }

@@ -374,16 +374,16 @@ test('what a removed device has in the place of words that it took back costs in
       eraseOwn: () => Promise.resolve(false),
     }
     const [held, ports] = [startReading(CHAT), { store, log: silentLogger, self }]
-    let ms = 0
+    let ms = Infinity
     for (let pass = 0; pass < 3; pass++) {
       const startedAt = performance.now()
       await reconcileChat(ports, { document, held }, {})
-      ms = performance.now() - startedAt
+      if (pass > 0) ms = Math.min(ms, performance.now() - startedAt)
     }
     return ms
   }
-  await passOf(700)
-  const few = await passOf(700)
+  await passOf(1_000)
+  const few = await passOf(1_000)
   // eight times as much
-  expect(await passOf(5_600)).toBeLessThan(24 * few + 50)
+  expect(await passOf(8_000)).toBeLessThan(16 * few + 50)
 })
