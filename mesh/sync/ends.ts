@@ -1,5 +1,6 @@
 import { SYNC_ENDS_MAX, type DeviceId } from '../base/index.ts'
 import type { EnvelopePlace } from './erasings.ts'
+import { addStep, furthestOf, rankIn, type Frontier, type Step } from './frontier.ts'
 
 /** Ends that one envelope tells. */
 export interface TellingEnvelope {
@@ -22,37 +23,36 @@ export interface Ends {
   rankOf(place: EnvelopePlace, counts: (by: DeviceId) => boolean): number
 }
 
-interface Step {
-  readonly sequence: number
-  readonly rank: number
+/** What one device told of a chain. */
+interface Teller {
+  readonly by: DeviceId
+  readonly frontier: Frontier
 }
 
 /** Nobody told anything yet. */
 export function createEnds(): Ends {
-  /** By chain and teller, with what goes further than others and was told later: both grow. */
-  const byChain = new Map<number, Map<DeviceId, Step[]>>()
+  const byChain = new Map<number, Teller[]>()
 
-  const addStep = (chain: number, by: DeviceId, step: Step): (() => void) | undefined => {
-    const tellers = byChain.get(chain) ?? new Map<DeviceId, Step[]>()
-    const steps = tellers.get(by) ?? []
-    const end = firstAt(steps, step.sequence)
-    if ((steps[end]?.rank ?? Infinity) <= step.rank) return undefined
-    let start = end
-    while (start > 0 && (steps[start - 1]?.rank ?? 0) >= step.rank) start -= 1
-    // what goes as far is told earlier now
-    const gone = steps.splice(start, end - start + Number(steps[end]?.sequence === step.sequence), step)
-    byChain.set(chain, tellers.set(by, steps))
+  const addEnd = (chain: number, by: DeviceId, step: Step): (() => void) | undefined => {
+    const tellers = byChain.get(chain) ?? []
+    const known = tellers.find((teller) => teller.by === by)
+    const teller = known ?? { by, frontier: [] }
+    const undo = addStep(teller.frontier, step)
+    if (undo === undefined) return undefined
+    if (known === undefined) byChain.set(chain, [...tellers, teller])
     return () => {
-      steps.splice(start, 1, ...gone)
-      if (steps.length === 0) tellers.delete(by)
-      if (tellers.size === 0) byChain.delete(chain)
+      undo()
+      if (teller.frontier.length > 0) return
+      const others = (byChain.get(chain) ?? []).filter((one) => one !== teller)
+      if (others.length > 0) byChain.set(chain, others)
+      else byChain.delete(chain)
     }
   }
 
   return {
     add({ by, at, told }) {
       const undo = told.flatMap(
-        ({ chain, sequence }, index) => addStep(chain, by, { sequence, rank: at * SYNC_ENDS_MAX + index }) ?? [],
+        ({ chain, sequence }, index) => addEnd(chain, by, { sequence, rank: at * SYNC_ENDS_MAX + index }) ?? [],
       )
       return () => {
         for (const takeBack of undo.reverse()) takeBack()
@@ -60,31 +60,19 @@ export function createEnds(): Ends {
     },
     toldOf(chain, counts) {
       let furthest = 0
-      for (const [by, steps] of byChain.get(chain) ?? []) {
-        const { sequence } = steps.at(-1) ?? { sequence: 0 }
+      for (const { by, frontier } of byChain.get(chain) ?? []) {
+        const sequence = furthestOf(frontier)
         if (sequence > furthest && counts(by)) furthest = sequence
       }
       return furthest
     },
     rankOf({ chain, sequence }, counts) {
       let first = Infinity
-      for (const [by, steps] of byChain.get(chain) ?? []) {
-        const rank = steps[firstAt(steps, sequence)]?.rank ?? Infinity
+      for (const { by, frontier } of byChain.get(chain) ?? []) {
+        const rank = rankIn(frontier, sequence)
         if (rank < first && counts(by)) first = rank
       }
       return first
     },
   }
-}
-
-/** Where the first is that goes so far. */
-function firstAt(steps: readonly Step[], sequence: number): number {
-  let low = 0
-  let high = steps.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if ((steps[middle]?.sequence ?? 0) < sequence) low = middle + 1
-    else high = middle
-  }
-  return low
 }
