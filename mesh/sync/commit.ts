@@ -22,6 +22,7 @@ export async function commit(state: ReplicaState, staged: readonly Staged[], opt
     await state.late.save(options)
     await state.place.take(begin.envelope.head.author, options)
     first = await state.log.append(entries, options)
+    state.late.settle()
   } catch (error) {
     takeBack(staged)
     throw error

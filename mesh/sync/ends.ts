@@ -16,6 +16,10 @@ export interface Ends {
   add(envelope: TellingEnvelope): () => void
   /** How far somebody who counts told that the chain goes; 0 where nobody did. */
   toldOf(chain: number, counts: (by: DeviceId) => boolean): number
+  /** Who told anything of a chain. */
+  tellersOf(chain: number): readonly DeviceId[]
+  /** How far one of them told that it goes; 0 where it did not. */
+  toldBy(chain: number, by: DeviceId): number
   /**
    * When somebody who counts first told that this is there, or what follows it: by the time of the telling,
    * and by its place in there, for who tells says first what came first. Infinite where nobody did.
@@ -34,18 +38,15 @@ export function createEnds(): Ends {
   const byChain = new Map<number, Teller[]>()
 
   const addEnd = (chain: number, by: DeviceId, step: Step): (() => void) | undefined => {
-    const tellers = byChain.get(chain) ?? []
-    const known = tellers.find((teller) => teller.by === by)
-    const teller = known ?? { by, frontier: [] }
-    const undo = addStep(teller.frontier, step)
-    if (undo === undefined) return undefined
-    if (known === undefined) byChain.set(chain, [...tellers, teller])
+    const known = byChain.get(chain)?.find((teller) => teller.by === by)
+    if (known !== undefined) return addStep(known.frontier, step)
+    // as small as can be: most chains are told once
+    const teller = { by, frontier: [[step]] }
+    const others = byChain.get(chain)
+    byChain.set(chain, others === undefined ? [teller] : [...others, teller])
     return () => {
-      undo()
-      if (teller.frontier.length > 0) return
-      const others = (byChain.get(chain) ?? []).filter((one) => one !== teller)
-      if (others.length > 0) byChain.set(chain, others)
-      else byChain.delete(chain)
+      if (others === undefined) byChain.delete(chain)
+      else byChain.set(chain, others)
     }
   }
 
@@ -66,6 +67,8 @@ export function createEnds(): Ends {
       }
       return furthest
     },
+    tellersOf: (chain) => (byChain.get(chain) ?? []).map(({ by }) => by),
+    toldBy: (chain, by) => furthestOf(byChain.get(chain)?.find((teller) => teller.by === by)?.frontier ?? []),
     rankOf({ chain, sequence }, counts) {
       let first = Infinity
       for (const { by, frontier } of byChain.get(chain) ?? []) {

@@ -4,6 +4,7 @@ import type { DocumentName } from './document.ts'
 import type { Envelope } from './envelope.ts'
 import type { EnvelopePlace } from './erasings.ts'
 import type { SyncPorts } from './ports.ts'
+import type { ReplicaState } from './replica-state.ts'
 
 /** What it is judged by. */
 export interface Judged {
@@ -43,19 +44,22 @@ function countsIn({ name, ports: { writers } }: Judged): (by: DeviceId) => boole
   return (by) => writers.mayWrite(by, name.scope)
 }
 
+/** What this device tells by. */
+type Telling = Judged & Pick<ReplicaState, 'key' | 'quarantines'>
+
 /** True where there is something to tell, see {@link untoldEnds}. */
-export function hasUntoldEnds(state: Judged): boolean {
+export function hasUntoldEnds(state: Telling): boolean {
   return !untoldChains(state).next().done
 }
 
 /**
- * The ends of chains that this device holds, of authors who may not write any more, and that nobody told yet.
- * Of each author in the order in which they came here, for what was told first counts, of several things
- * under one id: a chain is named again where others of its author came in between. Beyond
+ * The ends of chains that this device holds, of authors who may not write any more, and that were not told enough
+ * yet, see {@link toldEnough}. Of each author in the order in which they came here, for what was told first counts,
+ * of several things under one id: a chain is named again where others of its author came in between. Beyond
  * {@link SYNC_ENDS_IN_ORDER_MAX} only its end is: who holds a stolen device makes no more of it than that,
  * and what its owner wrote came before.
  */
-export function untoldEnds(state: Judged): EnvelopePlace[] {
+export function untoldEnds(state: Telling): EnvelopePlace[] {
   const byAuthor = new Map<DeviceId, Arrived[]>()
   for (const { chain, told } of untoldChains(state)) {
     const arrived = byAuthor.get(chain.author) ?? []
@@ -79,14 +83,34 @@ function endsInOrder(arrived: Arrived[]): EnvelopePlace[] {
     .map(({ chain, sequence }) => ({ chain, sequence }))
 }
 
-function* untoldChains(state: Judged): Generator<{ readonly chain: Chain; readonly told: number }> {
+function* untoldChains(state: Telling): Generator<{ readonly chain: Chain; readonly told: number }> {
   const mayWrite = new Map<DeviceId, boolean>()
   const counts = countsIn(state)
+  // what one told that is stopped here it may have told nobody else
+  const spares = (by: DeviceId): boolean => counts(by) && !state.quarantines.has(state.key, by)
   for (const chain of state.chains.all.values()) {
     const { author, number, sequence } = chain
     const may = mayWrite.get(author) ?? counts(author)
     mayWrite.set(author, may)
-    const told = may ? sequence : state.chains.ends.toldOf(number, counts)
+    const told = may ? sequence : toldEnough(number, spares, state)
     if (told < sequence) yield { chain, told }
   }
+}
+
+/**
+ * How far a chain was told, so that this device need not: by one of its own person, or of two others. One person
+ * alone, who breaks rules, may have told it to this device and to no other, and nobody else would tell those.
+ */
+function toldEnough(chain: number, counts: (by: DeviceId) => boolean, { chains: { ends }, ports }: Judged): number {
+  const personOf = (device: DeviceId): string => ports.writers.personOf?.(device) ?? device
+  const byPerson = new Map<string, number>()
+  for (const by of ends.tellersOf(chain)) {
+    const person = personOf(by)
+    if (counts(by)) byPerson.set(person, Math.max(byPerson.get(person) ?? 0, ends.toldBy(chain, by)))
+  }
+  const self = personOf(ports.signer.id)
+  const own = byPerson.get(self) ?? 0
+  byPerson.delete(self)
+  const [, second = 0] = [...byPerson.values()].sort((a, b) => b - a)
+  return Math.max(own, second)
 }
