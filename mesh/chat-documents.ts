@@ -152,9 +152,10 @@ function createChatDocument({ self, shared, log, forgetErased }: ChatDocumentPor
   const pieces = new Map<string, Map<string, Map<number, Uint8Array>>>()
   const held = new Map<string, { readonly id: string; readonly place: string }>()
 
-  const judged = (key: string, author: DeviceId): Pick<ChatEntry, 'rank' | 'mayWrite'> => ({
+  const judged = (key: string, author: DeviceId): Pick<ChatEntry, 'rank' | 'mayWrite' | 'timing'> => ({
     rank: () => shared.rankOf(key),
     mayWrite: () => shared.mayWrite(author),
+    timing: () => shared.timingOf(key),
   })
 
   const takeIn = (key: string): void => {

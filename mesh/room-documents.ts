@@ -103,13 +103,34 @@ interface SharedParts {
 }
 
 function createRoomDocument(ports: DocumentPorts, { shared, replica, name, holdersOf }: SharedParts): RoomDocument {
-  const { self, documents, syncer, log } = ports
+  const { self, syncer, log } = ports
   const onListenerError = (error: unknown): void => {
     log.error('a listener of a room’s document failed', { error })
   }
   const changes = createEvents<DocumentChange>(onListenerError)
   const heard = createEvents<void>(onListenerError)
-  const versions = createVersions((entry) => shared.rankOf(entry))
+  /** While much is judged at once: asked for each of its operations. */
+  let rights: Map<DeviceId, boolean> | undefined
+  const mayWrite = (author: DeviceId): boolean => {
+    const known = rights?.get(author) ?? shared.mayWrite(author)
+    rights?.set(author, known)
+    return known
+  }
+  const versions = createVersions({
+    rankOf: (entry) => shared.rankOf(entry),
+    chainOf: (entry) => entryPlace(entry)?.chain,
+    timingOf(entry) {
+      const author = shared.operations().get(entry)?.author
+      if (author === undefined || mayWrite(author)) return undefined
+      const timing = shared.timingOf(entry)
+      return timing === 'before' ? undefined : timing
+    },
+  })
+  const atOnce = (work: () => void): void => {
+    rights = new Map()
+    work()
+    rights = undefined
+  }
   const documentName = documentKey(name)
   let isPresent = false
 
@@ -125,17 +146,23 @@ function createRoomDocument(ports: DocumentPorts, { shared, replica, name, holde
     }
   }
 
-  for (const [entry, stored] of shared.operations()) takeIn(entry, stored)
+  atOnce(() => {
+    for (const [entry, stored] of shared.operations()) takeIn(entry, stored)
+  })
   const endDocument = shared.changes.subscribe(({ added, erased, author }) => {
     const change = noChange()
     for (const entry of erased) versions.remove(entry, change)
-    for (const entry of added) takeIn(entry, shared.operations().get(entry), change)
+    atOnce(() => {
+      for (const entry of added) takeIn(entry, shared.operations().get(entry), change)
+    })
     changes.emit({ added: [...change.added], erased: [...change.erased], author })
   })
-  const endRanks = documents.changes.subscribe(({ replica: other, from, envelopes }) => {
-    if (other.key !== documentName || (from !== self && !envelopes.some(({ head }) => head.ends !== undefined))) return
+  const endJudgements = shared.judgements.subscribe(({ chains }) => {
     const change = noChange()
-    versions.rankAnew(change)
+    atOnce(() => {
+      versions.rankAnew(change)
+      versions.judgeAnew(change, chains)
+    })
     if (change.added.size > 0) changes.emit({ added: [...change.added], erased: [...change.erased], author: self })
   })
   const endReceipts = syncer.received.subscribe((key) => {
@@ -189,7 +216,7 @@ function createRoomDocument(ports: DocumentPorts, { shared, replica, name, holde
     },
     close() {
       endDocument()
-      endRanks()
+      endJudgements()
       endReceipts()
       endPresence()
       // the room may be open elsewhere on this device: what was told there stands

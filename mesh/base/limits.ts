@@ -392,6 +392,8 @@ export const SYNC_BUDGET_ENVELOPE_BYTES = 256
 export const SYNC_BUDGET_DOCUMENT_BYTES = 4_096
 /** What an operation takes in memory where its document is open, beside its bytes: counted in what lasts. */
 export const SYNC_BUDGET_OPERATION_BYTES = 2_048
+/** What an end that is told takes in memory, also of a chain that does not exist. */
+export const SYNC_BUDGET_END_BYTES = 384
 /** What is counted for each chain that an author begins: what it takes in memory on every device from then on. */
 export const SYNC_BUDGET_CHAIN_BYTES = 1_536
 /** What they may hand on of others: all in all and each day, in bytes. */
@@ -412,8 +414,9 @@ export const SYNC_REWRITE_PAUSE_MS = 10 * 60_000
 /** How long the decoder may take over one update, in ms, and how much memory it may have, in MiB. */
 export const SYNC_DECODE_TIMEOUT_MS = 500
 export const SYNC_DECODE_HEAP_MIB = 256
-/** Updates of one author that may kill the decoder while a document is open; the rest is read later. */
+/** Updates of one person, and of all who ever wrote such, that may kill the decoder at an opening or a try; the rest is read later. */
 export const SYNC_DECODE_SLOW_MAX = 2
+export const SYNC_DECODE_SLOW_ALL_MAX = 8
 /** When what killed the decoder is read once more in a document that stays open, in ms; each time twice that, up to a most. */
 export const SYNC_DECODE_AGAIN_MS = 15_000
 export const SYNC_DECODE_AGAIN_MAX_MS = 600_000

@@ -23,6 +23,7 @@ import {
 import { getChatRecord } from './chat-record.ts'
 import { isEntryIdOf, markIn } from './entry-id.ts'
 import { chatKey, chatLog, draftPrefix } from './keys.ts'
+import { withoutLate } from './late-operations.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
 import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
 
@@ -35,6 +36,8 @@ export interface ChatEntry {
   rank?(): number
   /** False once its author may not write any more: it may have come only now. */
   mayWrite?(): boolean
+  /** Whether it was there when its author might write; see `Document.timingOf`. */
+  timing?(): 'before' | 'told' | 'late'
 }
 
 /** Port: the shared document of one chat, open. */
@@ -130,10 +133,12 @@ export async function reconcileChat(
     held.sizeBytes = 0
   }
   const entries = [...shared.entries()]
-  const all = entries.flatMap((entry) => arrivalOf(entry, held, ports) ?? [])
-  const came = rightful(all.filter(({ operation }) => !isLife(operation)))
+  const came = entries.flatMap((entry) => arrivalOf(entry, held, ports) ?? [])
+  const all = withoutLate(came)
+  const right = rightful(all.filter(({ operation }) => !isLife(operation)))
   const lives = new Map<string, Lived>()
-  if (here !== undefined && record !== undefined) lives.set(here.id, { operation: here, bytes: record })
+  if (here !== undefined && record !== undefined && !isLeftOut(record, here, came, all))
+    lives.set(here.id, { operation: here, bytes: record })
   for (const { operation, entry, isOriginal } of rightful(all.filter((one) => isLife(one.operation))).values())
     if (isLife(operation) && (isOriginal || !lives.has(operation.id)))
       lives.set(operation.id, { operation, bytes: entry.bytes })
@@ -155,7 +160,10 @@ export async function reconcileChat(
   }
 
   const fresh = await readFresh(ports, held, options)
-  const replaceable = new Map([...came].filter(([id, arrival]) => !isRewriting(arrival, held.operations.get(id), all)))
+  const there = new Set(came.map(placeOf))
+  const replaceable = new Map(
+    [...right].filter(([id, arrival]) => !isRewriting(arrival, held.operations.get(id), there)),
+  )
   const { taken, refused } = await takeArrivals(ports, replaceable, held, options)
   if (isNew || taken) {
     const now = await getChatRecord(ports, chat, options)
@@ -168,7 +176,7 @@ export async function reconcileChat(
   const toDocument = await writeMissing(
     shared,
     entries,
-    [{ id: last.operation.id, bytes: last.bytes }, ...fresh.filter((one) => !isOutdated(one, came.get(one.id), self))],
+    [{ id: last.operation.id, bytes: last.bytes }, ...fresh.filter((one) => !isOutdated(one, right.get(one.id), self))],
     options,
   )
   return { toDocument, toStore: isNew || taken, refused }
@@ -237,10 +245,27 @@ function rightful(came: readonly Arrival[]): ReadonlyMap<string, Arrival> {
 function isRewriting(
   { entry, operation: { id }, digest }: Arrival,
   known: Held | undefined,
-  all: readonly Arrival[],
+  there: ReadonlySet<string>,
 ): boolean {
   if (known === undefined || known.isCarried || known.digest === digest || entry.mayWrite?.() !== false) return false
-  return !all.some((other) => other.operation.id === id && other.digest === known.digest)
+  return !there.has(placeOf({ operation: { id }, digest: known.digest }))
+}
+
+function placeOf({
+  operation,
+  digest,
+}: {
+  readonly operation: { readonly id: string }
+  readonly digest: string
+}): string {
+  return `${operation.id} ${digest}`
+}
+
+/** True for a record that is in the document, and came there late: it says nothing any more. */
+function isLeftOut(record: Uint8Array, { id }: Life, came: readonly Arrival[], counted: readonly Arrival[]): boolean {
+  if (came.length === counted.length) return false
+  const place = placeOf({ operation: { id }, digest: digestOf(record) })
+  return came.some((one) => placeOf(one) === place) && !counted.some((one) => placeOf(one) === place)
 }
 
 function isBefore(one: Arrival, other: Arrival): boolean {

@@ -1,8 +1,8 @@
 import { isMeshError, MeshError, SYNC_CHAINS_MAX, throwIfAborted, type DeviceId } from '../base/index.ts'
-import type { Chains } from './chains.ts'
+import { tellsEnds, type Chain, type Chains } from './chains.ts'
 import { hasClocks } from './clock-ranges.ts'
 import type { DecodedUpdate } from './decoder.ts'
-import { NO_ENVELOPE, openEnvelope, type Envelope } from './envelope.ts'
+import { NO_ENVELOPE, openEnvelope, tellsOnlyEnds, type Envelope } from './envelope.ts'
 import { checkContent, type KindDescriptor } from './kinds.ts'
 import type { Judged } from './may-come.ts'
 import type { Options } from './options.ts'
@@ -68,7 +68,17 @@ export function judge(envelope: Envelope, state: Judged & { readonly waiting: Wa
   if (head.sequence > held + 1) return WAITS
   if (!same(head.previous, chain?.tip ?? NO_ENVELOPE)) return violation('Its envelope does not follow the one before.')
   if (head.from !== (chain?.clock ?? 0)) return violation('Its envelope leaves a gap or goes back.')
+  if (!fitsEnds(envelope, chain)) return violation('It tells ends where something else is written.')
   return judgeErasing(envelope, chains, waiting)
+}
+
+/**
+ * Ends are told in chains of nothing else: they are taken of who is stopped too, and would else be behind what is
+ * not, so that one device judged by them and another never heard of them.
+ */
+function fitsEnds({ head }: Envelope, chain: Chain | undefined): boolean {
+  if (head.ends === undefined) return !tellsEnds(chain)
+  return tellsOnlyEnds(head) && (chain === undefined || tellsEnds(chain))
 }
 
 function judgeErasing(envelope: Envelope, chains: Chains, waiting: Waiting): Judgement {

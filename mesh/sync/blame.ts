@@ -1,5 +1,4 @@
-import type { DeviceId } from '../base/index.ts'
-import type { Envelope } from './envelope.ts'
+import { tellsOnlyEnds, type Envelope } from './envelope.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
 
@@ -8,10 +7,12 @@ type Blaming = Pick<ReplicaState, 'key' | 'name' | 'ports' | 'quarantines' | 'wa
 /**
  * True while nothing further is taken of an author: it broke a rule, and may still write. What is here
  * already is shown all the same, and once the author may not write any more its quarantine counts for
- * nothing: by then it may be the hand of a thief, and what was written before is not lost for that.
+ * nothing: by then it may be the hand of a thief, and what was written before is not lost for that. What only
+ * tells ends is taken all the same: a device that did not stop the author judges by it what somebody else wrote,
+ * and two devices would show different words of that one.
  */
-export function isStopped({ quarantines, key, name, ports }: Blaming, author: DeviceId): boolean {
-  return quarantines.has(key, author) && ports.writers.mayWrite(author, name.scope)
+export function isStopped({ quarantines, key, name, ports }: Blaming, { head }: Pick<Envelope, 'head'>): boolean {
+  return !tellsOnlyEnds(head) && quarantines.has(key, head.author) && ports.writers.mayWrite(head.author, name.scope)
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   SYNC_BUDGET_BYTES_PER_DAY,
   SYNC_BUDGET_BYTES_PER_S,
   SYNC_BUDGET_CHAIN_BYTES,
+  SYNC_BUDGET_END_BYTES,
   SYNC_BUDGET_ENVELOPE_BYTES,
   SYNC_BUDGET_MAX_BYTES,
   SYNC_BUDGET_OPERATION_BYTES,
@@ -25,10 +26,12 @@ const PAYERS_MAX = 4_096
 /** What keeping an envelope costs. */
 export interface KeepCost {
   readonly bytes: number
-  /** Entries in it, what it erases and ends it tells: each takes memory wherever the document is open, however few bytes it has on the disk. */
+  /** Entries in it and what it erases: each takes memory wherever the document is open, however few bytes it has on the disk. */
   readonly operations: number
   /** Chains it begins: what is known of each is in memory from then on, also while the document is closed. */
   readonly chains: number
+  /** Ends it tells that nothing here bounds, perhaps of chains that do not exist: each is remembered. */
+  readonly ends?: number
 }
 
 /**
@@ -41,6 +44,10 @@ export interface KeepCost {
 export interface Budgets {
   /** Pays for an envelope about to be kept. @returns 0 when that is done; else in how many ms to try again */
   spend(author: DeviceId, via: DeviceId, cost: KeepCost): number
+  /** Gives back what was paid for what is not kept after all. */
+  giveBack(author: DeviceId, via: DeviceId, cost: KeepCost): void
+  /** Gives back to who told an end what it cost: it proved to be of a chain, which somebody else paid for. */
+  giveBackEnd(teller: DeviceId): void
   /** Writes down what is left of them. */
   close(): void
 }
@@ -54,6 +61,12 @@ interface Bucket {
 interface Terms {
   readonly max: number
   readonly perMs: number
+}
+
+interface Payers {
+  readonly long: Bucket
+  readonly terms: Terms
+  readonly short: Bucket | undefined
 }
 
 const LASTING: Terms = { max: SYNC_BUDGET_MAX_BYTES, perMs: SYNC_BUDGET_BYTES_PER_DAY / DAY_MS }
@@ -106,23 +119,42 @@ export async function loadBudgets(
 
   const personOf = (device: DeviceId): string => writers.personOf?.(device) ?? device
 
+  /** What pays for what an author wrote and a device sends; undefined where nobody does. */
+  const payersOf = (author: DeviceId, via: DeviceId): Payers | undefined => {
+    const sender = personOf(via)
+    if (writers.personOf === undefined || sender === personOf(signer.id)) return undefined
+    // what nobody wrote who is known is the sender's own: else it would have the larger budget for what it made up
+    const isOwn = sender === (writers.personOf(author) ?? sender)
+    const [payer, terms] = isOwn ? [sender, LASTING] : [`${sender}/others`, FORWARD]
+    const long = bucketOf(lasting, payer, terms, clock.now())
+    return { long, terms, short: isOwn ? bucketOf(bursts, payer, BURST, clock.monotonic()) : undefined }
+  }
+
+  const refill = (payers: Payers | undefined, bytes: number, momentBytes: number): void => {
+    if (payers === undefined) return
+    const { long, terms, short } = payers
+    long.level = Math.min(terms.max, long.level + bytes)
+    if (short !== undefined) short.level = Math.min(BURST.max, short.level + momentBytes)
+    saveSoon()
+  }
+
   return {
-    spend(author, via, { bytes, operations, chains }) {
-      const sender = personOf(via)
-      if (writers.personOf === undefined || sender === personOf(signer.id)) return 0
-      // what nobody wrote who is known is the sender's own: else it would have the larger budget for what it made up
-      const isOwn = sender === (writers.personOf(author) ?? sender)
-      const [payer, terms] = isOwn ? [sender, LASTING] : [`${sender}/others`, FORWARD]
-      const long = bucketOf(lasting, payer, terms, clock.now())
-      const short = isOwn ? bucketOf(bursts, payer, BURST, clock.monotonic()) : undefined
+    spend(author, via, cost) {
+      const payers = payersOf(author, via)
+      if (payers === undefined) return 0
+      const { long, terms, short } = payers
       const waitMs = Math.max(waitFor(long, terms), short === undefined ? 0 : waitFor(short, BURST))
       if (waitMs > 0) return waitMs
-      const cost = bytes + SYNC_BUDGET_ENVELOPE_BYTES
-      // memory is taken for good and not by how fast it comes: ordinary talk keeps its pace
-      long.level -= cost + operations * SYNC_BUDGET_OPERATION_BYTES + chains * SYNC_BUDGET_CHAIN_BYTES
-      if (short !== undefined) short.level -= cost
+      long.level -= lastingOf(cost)
+      if (short !== undefined) short.level -= momentOf(cost)
       saveSoon()
       return 0
+    },
+    giveBack(author, via, cost) {
+      refill(payersOf(author, via), lastingOf(cost), momentOf(cost))
+    },
+    giveBackEnd(teller) {
+      refill(payersOf(teller, teller), SYNC_BUDGET_END_BYTES, 0)
     },
     close() {
       if (cancelSave === undefined) return
@@ -130,6 +162,18 @@ export async function loadBudgets(
       save()
     },
   }
+}
+
+function momentOf({ bytes }: KeepCost): number {
+  return bytes + SYNC_BUDGET_ENVELOPE_BYTES
+}
+
+/** Memory is taken for good and not by how fast it comes: ordinary talk keeps its pace. */
+function lastingOf(cost: KeepCost): number {
+  const { operations, chains, ends = 0 } = cost
+  const memory =
+    operations * SYNC_BUDGET_OPERATION_BYTES + chains * SYNC_BUDGET_CHAIN_BYTES + ends * SYNC_BUDGET_END_BYTES
+  return momentOf(cost) + memory
 }
 
 const SAVED_MAX_BYTES = PAYERS_MAX * 256

@@ -24,6 +24,11 @@ export interface Chain {
   readonly froms: number[]
   readonly ats: number[]
   positions: number[]
+  /**
+   * From which sequence on it came here late: when its author might not write any more, and nobody who may
+   * told to have held it before. Undefined: all of it was here before, or with who told so.
+   */
+  lateFrom?: number | undefined
   /** Its clocks that its author erased, wherever it said so. */
   erased: Clocks
   /** Envelopes of this chain that erase, with what. */
@@ -42,7 +47,7 @@ export interface Chains {
   /** How many chains each author has. */
   authors(): ReadonlyMap<DeviceId, number>
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
-  take(envelope: Envelope, position: number): () => void
+  take(envelope: Envelope, position: number, isLate?: boolean): () => void
   /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
   /** Clocks of a chain that its author erased; told also of a chain that damage took, and that is to come again. */
@@ -163,15 +168,17 @@ function chainsOf(all: Map<number, Chain>): Chains {
     get: (number) => all.get(number),
     countOf: (author) => counts.get(author) ?? 0,
     authors: () => counts,
-    take(envelope, position) {
+    take(envelope, position, isLate = false) {
       digest = undefined
       liveCount = undefined
       const { head } = envelope
       const chain = all.get(envelope.chain) ?? add(envelope)
-      const { sequence, clock, tip } = chain
+      const { sequence, clock, tip, lateFrom } = chain
       chain.sequence = head.sequence
       chain.clock = head.from + head.count
       chain.tip = envelope.hash
+      // with what did not come late there is all before it
+      chain.lateFrom = isLate ? (lateFrom ?? head.sequence) : undefined
       chain.froms.push(head.from)
       chain.ats.push(head.at)
       chain.positions.push(position)
@@ -200,7 +207,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
         if (head.erases.length > 0) chain.erasers.pop()
         erasings.takeBack(head.erases)
         for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
-        Object.assign(chain, { sequence, clock, tip })
+        Object.assign(chain, { sequence, clock, tip, lateFrom })
         if (sequence === 0) forget(chain)
       }
     },
@@ -218,8 +225,9 @@ function chainsOf(all: Map<number, Chain>): Chains {
     },
     save: () =>
       encode(
-        [...all.values()].map(({ number: _number, epoch, erasers, ends: told, ...rest }) => ({
+        [...all.values()].map(({ number: _number, epoch, erasers, ends: told, lateFrom, ...rest }) => ({
           ...rest,
+          ...(lateFrom === undefined ? {} : { lateFrom }),
           ends: told.map((some) => some.map(({ chain, sequence }) => [chain, sequence])),
           epoch: hexToBytes(epoch),
           erasers: erasers.map(({ sequence, ranges }) => [
@@ -263,5 +271,6 @@ const savedChains = z.array(
     ends: z._default(z.array(z.array(z.tuple([whole(), whole()]))), []),
     // an earlier version wrote it with each envelope alone, and ends in chains of nothing else
     endsAt: z.optional(z.array(whole())),
+    lateFrom: z.optional(whole()),
   }),
 )

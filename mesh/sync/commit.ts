@@ -14,14 +14,15 @@ import type { ReplicaState, Staged } from './replica-state.ts'
 export async function commit(state: ReplicaState, staged: readonly Staged[], options: Options): Promise<void> {
   const [begin] = staged
   if (begin === undefined) return
-  const entries = staged.map(({ envelope, entries: known }) =>
-    logEntry(envelope, known !== undefined && known !== 'void'),
+  const entries = staged.map(({ envelope, entries: known, isLate = false }) =>
+    logEntry({ envelope, checked: known !== undefined && known !== 'void', isLate }),
   )
   let first: number
   try {
     await state.late.save(options)
     await state.place.take(begin.envelope.head.author, options)
     first = await state.log.append(entries, options)
+    state.late.settle()
   } catch (error) {
     takeBack(staged)
     throw error

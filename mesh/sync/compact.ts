@@ -113,8 +113,8 @@ async function rewrite(state: ReplicaState, options: Options): Promise<void> {
   )
   for (const { position, logged } of all) {
     if (logged !== undefined) {
-      const { envelope, checked } = logged
-      kept.push(logEntry(isHollow(envelope) ? hollow(envelope) : envelope, checked))
+      const { envelope } = logged
+      kept.push(logEntry(isHollow(envelope) ? { ...logged, envelope: hollow(envelope) } : logged))
       if (!strandedAt.has(position)) {
         const own = places.get(envelope.chain) ?? []
         own.push(kept.length)

@@ -19,6 +19,15 @@ export interface Operation {
   readonly at: number
 }
 
+/** Whether something was written while its author might: here before, told by another to have been, or late. */
+export type Timing = 'before' | 'told' | 'late'
+
+/** What is said of operations without their being others: where ends were told, or rights are others. */
+export interface JudgementChange {
+  /** Chains of which something was told; undefined: it may be any. */
+  readonly chains?: ReadonlySet<number> | undefined
+}
+
 /** What changed in a document that is open. */
 export interface DocumentChange {
   /** Ids that are new or have another value. */
@@ -55,6 +64,13 @@ export interface Document {
    * of several that claim to be the same the smallest is the one to be believed. Infinite where nobody did.
    */
   rankOf(id: string): number
+  /**
+   * Whether an operation was there when its author might write, as far as anybody who may says. By what is
+   * `late` nothing may be done to what others wrote; what is not was there.
+   */
+  timingOf(id: string): Timing
+  /** {@link Document.rankOf} and {@link Document.timingOf} may say something else. */
+  readonly judgements: EventSource<JudgementChange>
   /** True while this author may write in it. */
   mayWrite(author: DeviceId): boolean
   /** Stops keeping it in memory; it is still stored and synchronised. */

@@ -11,7 +11,7 @@ test('when something was told first follows from what was told, in whatever orde
     const told: TellingEnvelope[] = Array.from({ length: 12 }, () => ({
       by: TELLERS[randomInt(random, 3)] as DeviceId,
       at: randomInt(random, 5),
-      told: Array.from({ length: 3 }, () => ({ chain: randomInt(random, 2), sequence: 1 + randomInt(random, 6) })),
+      told: Array.from({ length: 3 }, () => ({ chain: 1 + randomInt(random, 2), sequence: 1 + randomInt(random, 6) })),
     }))
     const gone = told.splice(8)
     const ends = createEnds()
@@ -22,7 +22,7 @@ test('when something was told first follows from what was told, in whatever orde
     const all = told
       .filter(({ by }) => counts(by))
       .flatMap(({ at, told: places }) => places.map((place, index) => ({ ...place, rank: at * 256 + index })))
-    for (const chain of [0, 1]) {
+    for (const chain of [1, 2]) {
       const ofChain = all.filter((one) => one.chain === chain)
       expect(ends.toldOf(chain, counts)).toBe(Math.max(0, ...ofChain.map(({ sequence }) => sequence)))
       for (let sequence = 1; sequence <= 7; sequence++)
@@ -31,4 +31,38 @@ test('when something was told first follows from what was told, in whatever orde
         )
     }
   }
+})
+
+test('ends that are told backwards cost about what those cost that are told forwards, and taking them back too', () => {
+  const by = TELLERS[0] as DeviceId
+  const FEW = 1 << 12
+  const MANY = 1 << 16
+  const tell = (count: number, isBackwards: boolean): number => {
+    const ends = createEnds()
+    const startedAt = performance.now()
+    const undo: (() => void)[] = []
+    for (let index = 0; index < count / 256; index++) {
+      const place = isBackwards ? count / 256 - index : index
+      const told = Array.from({ length: 256 }, (_, step) => ({ chain: 1, sequence: place * 256 + step + 1 }))
+      undo.push(ends.add({ by, at: 1_000_000 + place, told }))
+    }
+    for (const takeBack of undo.reverse()) takeBack()
+    expect(ends.toldOf(1, () => true)).toBe(0)
+    return performance.now() - startedAt
+  }
+  tell(FEW, true)
+  // a square costs sixteen times that
+  expect(tell(MANY, true)).toBeLessThan((MANY / FEW) * (tell(FEW, true) + tell(FEW, false)) * 3 + 50)
+})
+
+test('one end that goes beyond a hundred thousand others and was told before them takes their place, and gives it back', () => {
+  const by = TELLERS[0] as DeviceId
+  const ends = createEnds()
+  const COUNT = 150_000
+  for (let sequence = 1; sequence <= COUNT; sequence++)
+    ends.add({ by, at: sequence + 1, told: [{ chain: 1, sequence }] })
+  const takeBack = ends.add({ by, at: 1, told: [{ chain: 1, sequence: COUNT }] })
+  expect(ends.rankOf({ chain: 1, sequence: 7 }, () => true)).toBe(256)
+  takeBack()
+  expect(ends.rankOf({ chain: 1, sequence: 7 }, () => true)).toBe(8 * 256)
 })

@@ -167,6 +167,11 @@ export async function verifyEnvelope(envelope: Envelope): Promise<void> {
     throw new MeshError('integrity', 'An envelope was not signed by the device it names.')
 }
 
+/** True of an envelope that adds and erases nothing, and tells how far its author holds chains of others. */
+export function tellsOnlyEnds({ ends, count, erases }: Pick<EnvelopeHead, 'ends' | 'count' | 'erases'>): boolean {
+  return ends !== undefined && count === 0 && erases.length === 0
+}
+
 /** Opens the box. @throws MeshError `integrity`, `too-large` */
 export async function openEnvelope(envelope: Envelope, key: SecretKey): Promise<Uint8Array> {
   if (envelope.box === undefined) throw new MeshError('bug', 'An envelope without a box cannot be opened.')

@@ -10,8 +10,10 @@ export {
   type DocumentChange,
   type DocumentKind,
   type DocumentName,
+  type JudgementChange,
   type Operation,
   type Quarantine,
+  type Timing,
   type Vector,
 } from './document.ts'
 export { createDocuments, type Documents, type StoredEvent } from './documents.ts'

@@ -1,10 +1,12 @@
 import { MeshError, SYNC_BUDGET_DOCUMENT_BYTES, type DeviceId } from '../base/index.ts'
 import { isHeld, judge } from './admit.ts'
 import { blame, isStopped } from './blame.ts'
+import type { KeepCost } from './budgets.ts'
 import { commit, takeBack } from './commit.ts'
 import type { EnvelopeContent } from './content.ts'
+import { CAME_LATE } from './ends.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
-import { mayCome } from './may-come.ts'
+import { isKnownLate, mayCome } from './may-come.ts'
 import type { Options } from './options.ts'
 import { examineForeign } from './replay.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
@@ -61,6 +63,7 @@ export async function takeIn(
     throw error
   }
   await commit(state, batch.staged, options)
+  payTellers(state, batch.staged)
   for (const { envelope } of batch.staged) state.declined.forget(envelope.chain)
   return { ...batch, stored: batch.staged.map(({ envelope }) => envelope) }
 }
@@ -90,7 +93,7 @@ async function takeOne(
     return
   }
   const coming = mayCome(envelope, via, state)
-  if (isStopped(state, author) || coming === 'not' || !state.place.isOpenTo(author)) {
+  if (isStopped(state, envelope) || coming === 'not' || !state.place.isOpenTo(author)) {
     batch.refused += 1
     return
   }
@@ -128,28 +131,65 @@ async function stage(
   batch: Batch,
   options: Options,
 ): Promise<void> {
-  const isFirst = !state.place.isTaken() && batch.staged.length === 0
-  const bytes = envelope.bytes.byteLength + (isFirst ? SYNC_BUDGET_DOCUMENT_BYTES : 0)
-  const { count, erases, ends = [] } = envelope.head
-  // of what was erased nothing is left to take memory, but who erased it, again and again perhaps, is
-  // remembered; so are ends, also of chains that do not exist
-  const operations = (envelope.box === undefined ? 0 : count) + erases.length + ends.length
-  const chains = state.chains.get(envelope.chain) === undefined ? 1 : 0
-  const delayMs = state.budgets.spend(envelope.head.author, via, { bytes, operations, chains })
+  const { author } = envelope.head
+  const cost = costOf(state, envelope, !state.place.isTaken() && batch.staged.length === 0)
+  const delayMs = state.budgets.spend(author, via, cost)
   if (delayMs > 0) {
     batch.delayMs = Math.max(batch.delayMs, delayMs)
     state.waiting.add({ envelope, via })
     return
   }
-  const entries = await contentOf(state, envelope, options)
+  const giveBack = (): void => {
+    state.budgets.giveBack(author, via, cost)
+  }
+  const entries = await contentOf(state, envelope, options).catch((error: unknown) => {
+    giveBack()
+    throw error
+  })
   if (isLate) batch.late += 1
-  const uncount = isLate ? state.late.count(envelope.head.author, via, envelope.bytes.byteLength) : undefined
-  const takeOut = state.chains.take(envelope, 0)
+  const uncount = isLate ? state.late.count(envelope, via) : undefined
+  const cameLate = isLate || isKnownLate(envelope, state)
+  const takeOut = state.chains.take(envelope, 0, cameLate)
   const undo = (): void => {
     takeOut()
     uncount?.()
+    giveBack()
   }
-  batch.staged.push({ envelope, entries, via, undo })
+  batch.staged.push({ envelope, entries, via, isLate: cameLate, undo })
+}
+
+/** What is paid for keeping an envelope. */
+function costOf(state: ReplicaState, envelope: Envelope, isFirst: boolean): KeepCost {
+  const { count, erases } = envelope.head
+  return {
+    bytes: envelope.bytes.byteLength + (isFirst ? SYNC_BUDGET_DOCUMENT_BYTES : 0),
+    // of what was erased nothing is left to take memory, but who erased it, again and again perhaps, is remembered
+    operations: (envelope.box === undefined ? 0 : count) + erases.length,
+    chains: state.chains.get(envelope.chain) === undefined ? 1 : 0,
+    ends: paidEnds(state, envelope),
+  }
+}
+
+/**
+ * How many of the ends in an envelope are paid for. Who tells of what is here, and did not before, pays nothing:
+ * the one that began those chains did.
+ */
+function paidEnds({ chains }: ReplicaState, { head: { author, ends = [] } }: Envelope): number {
+  const told = new Map<number, number>()
+  return ends.filter(({ chain, sequence }) => {
+    if (chain === CAME_LATE.chain) return false
+    const before = told.get(chain) ?? chains.ends.toldBy(chain, author)
+    told.set(chain, Math.max(before, sequence))
+    return sequence <= before || sequence > (chains.get(chain)?.sequence ?? 0)
+  }).length
+}
+
+/** Ends were told, and paid for, before the chain came that they are of: that is given back. */
+function payTellers({ chains, budgets }: ReplicaState, staged: readonly Staged[]): void {
+  for (const { envelope } of staged) {
+    if (envelope.head.sequence > 1) continue
+    for (const by of chains.ends.tellersOf(envelope.chain)) budgets.giveBackEnd(by)
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { sha256 } from '@noble/hashes/sha2.js'
 import * as z from 'zod/mini'
 import {
   asId,
@@ -11,8 +12,9 @@ import {
   type DeviceId,
   type ScopeId,
 } from '../base/index.ts'
-import { decode, deviceId, encode, text, whole } from '../wire/index.ts'
+import { decode, deviceId, encode, text, toHex, whole } from '../wire/index.ts'
 import type { Absences } from './absences.ts'
+import type { Envelope } from './envelope.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 
@@ -30,14 +32,17 @@ export interface LateComings {
   /** What {@link LateComings.isOpenTo} would say by what it knows already. */
   mayBeOpenTo(author: DeviceId, via: DeviceId): boolean
   /** Counts an envelope that is about to be kept, after {@link LateComings.isOpenTo}. @returns what takes that back */
-  count(author: DeviceId, via: DeviceId, bytes: number): () => void
+  count(envelope: LateEnvelope, via: DeviceId): () => void
   /** Writes down what was counted. To be done before it is kept. @throws MeshError of the store */
   save(options: Options): Promise<void>
+  /** What was counted is kept now. */
+  settle(): void
 }
+
+type LateEnvelope = Pick<Envelope, 'chain' | 'bytes'> & { readonly head: Pick<Envelope['head'], 'author' | 'sequence'> }
 
 /** What came of one author by one device. */
 interface Taken {
-  readonly author: DeviceId
   readonly by: string
   envelopes: number
   bytes: number
@@ -45,47 +50,108 @@ interface Taken {
   readonly isNew: boolean
 }
 
-const saved = z.array(
-  z.object({ author: deviceId, by: text(160), envelopes: whole(), bytes: whole(), isNew: z.boolean() }),
-)
+/** An envelope that was counted, and is kept only if the log has it: the write of the one may fail after that of the other. */
+interface Pending {
+  readonly author: DeviceId
+  readonly by: string
+  readonly bytes: number
+  readonly isNew: boolean
+  readonly chain: number
+  readonly sequence: number
+}
+
+const takenFields = { by: text(160), envelopes: whole(), bytes: whole(), isNew: z.boolean() }
+/** What came of one author: a record each, so that a thousand authors do not cost a thousand rows each time. */
+const savedOfAuthor = z.object({
+  author: deviceId,
+  taken: z.array(z.object(takenFields)),
+  pending: z.array(z.object({ by: text(160), bytes: whole(), isNew: z.boolean(), chain: whole(), sequence: whole() })),
+})
+/** All of a document, as an earlier version wrote it. */
+const savedEarlier = z.array(z.object({ author: deviceId, ...takenFields }))
+
+interface LateDocument {
+  readonly key: string
+  readonly scope: ScopeId
+  readonly hasAny: (author: DeviceId) => boolean
+  /** Up to which sequence a chain is held. */
+  readonly heldOf: (chain: number) => number
+}
 
 /** What came late of one document. */
 export function createLateComings(
-  document: { readonly key: string; readonly scope: ScopeId; readonly hasAny: (author: DeviceId) => boolean },
+  document: LateDocument,
   { store, log, writers, absences }: Pick<SyncPorts, 'store' | 'log' | 'writers'> & { readonly absences: Absences },
 ): LateComings {
   const byAuthor = new Map<DeviceId, Map<string, Taken>>()
+  const pending = new Set<Pending>()
+  const loaded = new Set<DeviceId>()
+  const changed = new Set<DeviceId>()
+  let earlier: z.output<typeof savedEarlier> | undefined
   // an earlier version counted by person
   const personOf = (by: string): string => writers.personOf?.(asId<DeviceId>(by)) ?? by
-  let isLoaded = false
-  let isChanged = false
 
-  const put = (taken: Taken): void => {
-    const ofAuthor = byAuthor.get(taken.author) ?? new Map<string, Taken>()
-    byAuthor.set(taken.author, ofAuthor.set(taken.by, taken))
+  const add = (author: DeviceId, { by, envelopes, bytes, isNew }: Taken): Taken => {
+    const ofAuthor = byAuthor.get(author) ?? new Map<string, Taken>()
+    byAuthor.set(author, ofAuthor)
+    const taken = ofAuthor.get(by) ?? { by, envelopes: 0, bytes: 0, isNew }
+    ofAuthor.set(by, taken)
+    taken.envelopes += envelopes
+    taken.bytes += bytes
+    return taken
   }
 
-  /** Read when something comes late, which is seldom. */
-  const load = async (options: Options): Promise<void> => {
-    if (isLoaded) return
-    const stored = await getWhole(store, recordOf(document.key), log, options)
-    if (stored !== undefined) {
-      try {
-        decode(stored, saved, { maxBytes: Number.MAX_SAFE_INTEGER, what: 'What came late' }).forEach(put)
-      } catch (error) {
-        log.warn('what came late of a document could not be read; it is counted anew', {
-          reason: asMeshError(error).message,
-        })
-      }
+  const read = async <Saved>(
+    key: string,
+    schema: z.ZodMiniType<Saved>,
+    options: Options,
+  ): Promise<Saved | undefined> => {
+    const stored = await getWhole(store, key, log, options)
+    if (stored === undefined) return undefined
+    try {
+      return decode(stored, schema, { maxBytes: Number.MAX_SAFE_INTEGER, what: 'What came late' })
+    } catch (error) {
+      log.warn('what came late of a document could not be read; it is counted anew', {
+        reason: asMeshError(error).message,
+      })
+      return undefined
     }
-    isLoaded = true
+  }
+
+  /** Read when something of that author comes late, which is seldom. */
+  const load = async (author: DeviceId, options: Options): Promise<void> => {
+    if (loaded.has(author)) return
+    const found = await read(recordOf(document.key, author), savedOfAuthor, options)
+    if (found === undefined) earlier ??= (await read(earlierRecordOf(document.key), savedEarlier, options)) ?? []
+    const taken = found?.taken ?? (earlier ?? []).filter((one) => one.author === author)
+    const kept = (found?.pending ?? []).filter(({ chain, sequence }) => sequence <= document.heldOf(chain))
+    loaded.add(author)
+    for (const one of taken) add(author, one)
+    for (const one of kept) add(author, { ...one, envelopes: 1 })
   }
 
   const takenOf = (author: DeviceId, via: DeviceId): Taken => {
     const ofAuthor = byAuthor.get(author)
     const [first] = ofAuthor?.values() ?? []
     const isNew = first?.isNew ?? !document.hasAny(author)
-    return ofAuthor?.get(via) ?? { author, by: via, envelopes: 0, bytes: 0, isNew }
+    return ofAuthor?.get(via) ?? { by: via, envelopes: 0, bytes: 0, isNew }
+  }
+
+  /** What is surely kept, and what is only if the log has it. */
+  const rowsOf = (author: DeviceId): z.output<typeof savedOfAuthor> => {
+    const unsure = [...pending].filter((one) => one.author === author)
+    const sure = new Map([...(byAuthor.get(author) ?? [])].map(([by, taken]) => [by, { ...taken }]))
+    for (const { by, bytes } of unsure) {
+      const taken = sure.get(by)
+      if (taken === undefined) continue
+      taken.envelopes -= 1
+      taken.bytes -= bytes
+    }
+    return {
+      author,
+      taken: [...sure.values()].filter(({ envelopes }) => envelopes > 0),
+      pending: unsure.map(({ author: _author, ...rest }) => rest),
+    }
   }
 
   /** What came of an author by all devices of a person. */
@@ -111,25 +177,31 @@ export function createLateComings(
     mayBeOpenTo,
     async isOpenTo(author, via, options) {
       if (!mayBeOpenTo(author, via)) return false
-      await load(options)
+      await load(author, options)
       return mayBeOpenTo(author, via)
     },
-    count(author, via, bytes) {
-      const taken = takenOf(author, via)
-      put(taken)
-      taken.envelopes += 1
-      taken.bytes += bytes
-      isChanged = true
+    count({ head: { author, sequence }, chain, bytes: { byteLength: bytes } }, via) {
+      const { isNew } = takenOf(author, via)
+      const taken = add(author, { by: via, envelopes: 1, bytes, isNew })
+      const one = { author, by: via, bytes, isNew, chain, sequence }
+      pending.add(one)
+      changed.add(author)
       return () => {
+        pending.delete(one)
+        changed.add(author)
         taken.envelopes -= 1
         taken.bytes -= bytes
+        if (taken.envelopes === 0) byAuthor.get(author)?.delete(via)
       }
     },
     async save(options) {
-      if (!isChanged) return
-      const rows = [...byAuthor.values()].flatMap((ofAuthor) => [...ofAuthor.values()])
-      await store.put(recordOf(document.key), encode(rows), options)
-      isChanged = false
+      for (const author of changed) {
+        await store.put(recordOf(document.key, author), encode(rowsOf(author)), options)
+        changed.delete(author)
+      }
+    },
+    settle() {
+      pending.clear()
     },
   }
 }
@@ -144,9 +216,14 @@ export async function dropLateComings(
   document: string,
   options: Options,
 ): Promise<void> {
-  await store.delete(recordOf(document), options)
+  for (const { key } of await store.list(`${earlierRecordOf(document)}/`, options)) await store.delete(key, options)
+  await store.delete(earlierRecordOf(document), options)
 }
 
-function recordOf(document: string): string {
+function earlierRecordOf(document: string): string {
   return `sync/late/${document}`
+}
+
+function recordOf(document: string, author: DeviceId): string {
+  return `${earlierRecordOf(document)}/${toHex(sha256(new TextEncoder().encode(author)).subarray(0, 8))}`
 }

@@ -4,16 +4,19 @@ import { readEnvelope, type Envelope } from './envelope.ts'
 export interface LoggedEnvelope {
   /** Whether its content was looked at before: it is from here, or went through the decoder. */
   readonly checked: boolean
+  /** Whether it came late, see `Chain.lateFrom`. */
+  readonly isLate: boolean
   readonly envelope: Envelope
 }
 
-const UNCHECKED = 0
+/** Bits of its first byte. An earlier version knows the first alone, and looks again at what has another. */
 const CHECKED = 1
+const LATE = 2
 
 /** The bytes of a log entry. */
-export function logEntry(envelope: Envelope, checked: boolean): Uint8Array {
+export function logEntry({ envelope, checked, isLate }: LoggedEnvelope): Uint8Array {
   const entry = new Uint8Array(envelope.bytes.byteLength + 1)
-  entry[0] = checked ? CHECKED : UNCHECKED
+  entry[0] = (checked ? CHECKED : 0) | (isLate ? LATE : 0)
   entry.set(envelope.bytes, 1)
   return entry
 }
@@ -21,7 +24,12 @@ export function logEntry(envelope: Envelope, checked: boolean): Uint8Array {
 /** Reads a log entry; undefined for what a power cut left half-written. */
 export function readLogEntry(bytes: Uint8Array): LoggedEnvelope | undefined {
   try {
-    return { checked: bytes[0] === CHECKED, envelope: readEnvelope(bytes.subarray(1)) }
+    const [bits = 0] = bytes
+    return {
+      checked: (bits & CHECKED) !== 0,
+      isLate: (bits & LATE) !== 0,
+      envelope: readEnvelope(bytes.subarray(1)),
+    }
   } catch {
     // a torn entry was never acknowledged, and what is missing is fetched again
     return undefined

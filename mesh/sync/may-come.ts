@@ -1,9 +1,11 @@
 import { SYNC_ENDS_IN_ORDER_MAX, type DeviceId } from '../base/index.ts'
 import type { Chain, Chains } from './chains.ts'
-import type { DocumentName } from './document.ts'
+import type { DocumentName, Timing } from './document.ts'
 import type { Envelope } from './envelope.ts'
+import { LATE_RANK, UNTOLD_RANK } from './ends.ts'
 import type { EnvelopePlace } from './erasings.ts'
 import type { SyncPorts } from './ports.ts'
+import type { ReplicaState } from './replica-state.ts'
 
 /** What it is judged by. */
 export interface Judged {
@@ -34,36 +36,86 @@ export function isEndTold({ chain, sequence }: EnvelopePlace, state: Judged): bo
   return state.chains.ends.toldOf(chain, countsIn(state)) >= sequence
 }
 
-/** When a device that may write first told that this is there, see `Ends.rankOf`. */
+/** True for what all who told it had got late: it is late for who gets it from them, too. */
+export function isKnownLate({ head, chain }: Envelope, state: Judged): boolean {
+  if (state.ports.writers.mayWrite(head.author, state.name.scope)) return false
+  return state.chains.ends.rankOf({ chain, sequence: head.sequence }, countsIn(state)) >= LATE_RANK
+}
+
+/**
+ * When a device that may write first told that this is there, see `Ends.rankOf`. What this device holds of
+ * before and is about to tell goes before all that came late.
+ */
 export function rankOf(place: EnvelopePlace, state: Judged): number {
-  return state.chains.ends.rankOf(place, countsIn(state))
+  const told = state.chains.ends.rankOf(place, countsIn(state))
+  return told > UNTOLD_RANK && isVouchedHere(place, state) ? UNTOLD_RANK : told
+}
+
+/**
+ * How sure it is that something was written while its author might: `before` where the author may write, or
+ * this device had it when it heard that it may not; `told` where another one says so of itself; else `late`.
+ * But for how long it takes to tell, what is late is so on all devices that hold the same.
+ */
+export function timingOf(place: EnvelopePlace, state: Judged): Timing {
+  const author = state.chains.get(place.chain)?.author
+  if (author === undefined || state.ports.writers.mayWrite(author, state.name.scope)) return 'before'
+  if (isVouchedHere(place, state)) return 'before'
+  return state.chains.ends.rankOf(place, countsIn(state)) < LATE_RANK ? 'told' : 'late'
+}
+
+/** True for what this device tells to have held, or is about to: of an author who may not write any more. */
+function isVouchedHere({ chain: number, sequence }: EnvelopePlace, state: Judged): boolean {
+  const { writers, signer } = state.ports
+  const chain = state.chains.get(number)
+  if (chain === undefined || sequence > heldBefore(chain)) return false
+  return !writers.mayWrite(chain.author, state.name.scope) && writers.mayWrite(signer.id, state.name.scope)
+}
+
+/** How far a chain is held that did not come late. */
+function heldBefore({ sequence, lateFrom }: Chain): number {
+  return lateFrom === undefined ? sequence : lateFrom - 1
 }
 
 function countsIn({ name, ports: { writers } }: Judged): (by: DeviceId) => boolean {
   return (by) => writers.mayWrite(by, name.scope)
 }
 
+/** What this device tells by. */
+type Telling = Judged & Pick<ReplicaState, 'key' | 'quarantines'>
+
 /** True where there is something to tell, see {@link untoldEnds}. */
-export function hasUntoldEnds(state: Judged): boolean {
-  return !untoldChains(state).next().done
+export function hasUntoldEnds(state: Telling): boolean {
+  return !untoldParts(state).next().done
+}
+
+/** Ends that are to be told. */
+export interface UntoldEnds {
+  /** Of what is held and did not come late. */
+  readonly held: readonly EnvelopePlace[]
+  /** Of what came late. */
+  readonly late: readonly EnvelopePlace[]
 }
 
 /**
- * The ends of chains that this device holds, of authors who may not write any more, and that nobody told yet.
- * Of each author in the order in which they came here, for what was told first counts, of several things
- * under one id: a chain is named again where others of its author came in between. Beyond
+ * The ends of chains that this device holds, of authors who may not write any more, and that were not told enough
+ * yet, see {@link toldEnough}. Of each author in the order in which they came here, for what was told first counts,
+ * of several things under one id: a chain is named again where others of its author came in between. Beyond
  * {@link SYNC_ENDS_IN_ORDER_MAX} only its end is: who holds a stolen device makes no more of it than that,
- * and what its owner wrote came before.
+ * and what its owner wrote came before. What came late is told apart, and as such: an end that says so takes
+ * nothing from who held more.
  */
-export function untoldEnds(state: Judged): EnvelopePlace[] {
-  const byAuthor = new Map<DeviceId, Arrived[]>()
-  for (const { chain, told } of untoldChains(state)) {
+export function untoldEnds(state: Telling): UntoldEnds {
+  const held = new Map<DeviceId, Arrived[]>()
+  const late = new Map<DeviceId, Arrived[]>()
+  for (const { chain, from, through, cameLate } of untoldParts(state)) {
+    const byAuthor = cameLate ? late : held
     const arrived = byAuthor.get(chain.author) ?? []
     byAuthor.set(chain.author, arrived)
-    for (let sequence = told + 1; sequence <= chain.sequence; sequence++)
+    for (let sequence = from; sequence <= through; sequence++)
       arrived.push({ chain: chain.number, sequence, position: chain.positions[sequence - 1] ?? 0 })
   }
-  return [...byAuthor.values()].flatMap(endsInOrder)
+  const inOrder = (all: typeof held): EnvelopePlace[] => [...all.values()].flatMap(endsInOrder)
+  return { held: inOrder(held), late: inOrder(late) }
 }
 
 interface Arrived extends EnvelopePlace {
@@ -79,14 +131,53 @@ function endsInOrder(arrived: Arrived[]): EnvelopePlace[] {
     .map(({ chain, sequence }) => ({ chain, sequence }))
 }
 
-function* untoldChains(state: Judged): Generator<{ readonly chain: Chain; readonly told: number }> {
+/** A stretch of a chain that nobody told. */
+interface UntoldPart {
+  readonly chain: Chain
+  readonly from: number
+  readonly through: number
+  readonly cameLate: boolean
+}
+
+function* untoldParts(state: Telling): Generator<UntoldPart> {
   const mayWrite = new Map<DeviceId, boolean>()
   const counts = countsIn(state)
+  // what one told that is stopped here it may have told nobody else
+  const spares = (by: DeviceId): boolean => counts(by) && !state.quarantines.has(state.key, by)
   for (const chain of state.chains.all.values()) {
     const { author, number, sequence } = chain
     const may = mayWrite.get(author) ?? counts(author)
     mayWrite.set(author, may)
-    const told = may ? sequence : state.chains.ends.toldOf(number, counts)
-    if (told < sequence) yield { chain, told }
+    if (may) continue
+    const { ends } = state.chains
+    const held = heldBefore(chain)
+    // that it came late to others says nothing of what this device had before
+    const from = toldEnough(number, ends.heldBy, spares, state) + 1
+    if (from <= held) yield { chain, from, through: held, cameLate: false }
+    const lateFrom = Math.max(held, toldEnough(number, ends.toldBy, spares, state)) + 1
+    if (lateFrom <= sequence) yield { chain, from: lateFrom, through: sequence, cameLate: true }
   }
+}
+
+/**
+ * How far a chain was told, so that this device need not: by one of its own person, or of two others. One person
+ * alone, who breaks rules, may have told it to this device and to no other, and nobody else would tell those.
+ */
+function toldEnough(
+  chain: number,
+  toldBy: (chain: number, by: DeviceId) => number,
+  counts: (by: DeviceId) => boolean,
+  { chains: { ends }, ports }: Judged,
+): number {
+  const personOf = (device: DeviceId): string => ports.writers.personOf?.(device) ?? device
+  const byPerson = new Map<string, number>()
+  for (const by of ends.tellersOf(chain)) {
+    const person = personOf(by)
+    if (counts(by)) byPerson.set(person, Math.max(byPerson.get(person) ?? 0, toldBy(chain, by)))
+  }
+  const self = personOf(ports.signer.id)
+  const own = byPerson.get(self) ?? 0
+  byPerson.delete(self)
+  const [, second = 0] = [...byPerson.values()].sort((a, b) => b - a)
+  return Math.max(own, second)
 }

@@ -1,6 +1,6 @@
 import { tellsEnds, type Chain } from './chains.ts'
 import type { Envelope } from './envelope.ts'
-import { readLogEntry } from './log-entry.ts'
+import { readLogEntry, type LoggedEnvelope } from './log-entry.ts'
 import type { Options } from './options.ts'
 import type { ReplicaState } from './replica-state.ts'
 
@@ -32,6 +32,15 @@ export async function* missingEnvelopes(
   lastOf: (chain: number) => number | undefined,
   options: Options,
 ): AsyncGenerator<Envelope, void, undefined> {
+  for await (const { envelope } of missingEntries(state, lastOf, options)) yield envelope
+}
+
+/** The same, with what the log says of each. */
+export async function* missingEntries(
+  state: ReplicaState,
+  lastOf: (chain: number) => number | undefined,
+  options: Options,
+): AsyncGenerator<LoggedEnvelope, void, undefined> {
   const line = createLine(state, lastOf)
   for (let size = LOOK_UP_MIN; ; size = Math.min(size * 2, LOOK_UP_MAX)) {
     const places = line.take(size)
@@ -110,14 +119,14 @@ async function* readRun(
   { log }: ReplicaState,
   run: readonly Place[],
   options: Options,
-): AsyncGenerator<Envelope, void, undefined> {
+): AsyncGenerator<LoggedEnvelope, void, undefined> {
   const first = run[0]?.position ?? 0
   const through = run.at(-1)?.position ?? first
   const entries = new Map<number, Uint8Array | undefined>()
   for (const { sequence, bytes } of await log.read(first - 1, { ...options, through })) entries.set(sequence, bytes)
   for (const { chain, sequence, position } of run) {
     const bytes = entries.get(position)
-    const envelope = bytes === undefined ? undefined : readLogEntry(bytes)?.envelope
-    if (envelope?.chain === chain.number && envelope.head.sequence === sequence) yield envelope
+    const logged = bytes === undefined ? undefined : readLogEntry(bytes)
+    if (logged?.envelope.chain === chain.number && logged.envelope.head.sequence === sequence) yield logged
   }
 }

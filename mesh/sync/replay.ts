@@ -1,9 +1,10 @@
-import { isMeshError, type ReadEntry } from '../base/index.ts'
+import { isMeshError, type DeviceId, type ReadEntry } from '../base/index.ts'
 import { examine, violationOf } from './admit.ts'
 import { addEnvelope } from './commit.ts'
 import type { ContentChange, EnvelopeContent } from './content.ts'
 import { openEnvelope, type Envelope } from './envelope.ts'
 import { readLogEntry, type LoggedEnvelope } from './log-entry.ts'
+import { missingEntries } from './missing.ts'
 import type { Options } from './options.ts'
 import type { EpochKey } from './ports.ts'
 import type { ReplicaState } from './replica-state.ts'
@@ -19,13 +20,65 @@ const AT_ONCE = 256
  */
 export async function replay(state: ReplicaState, log: readonly ReadEntry[], options: Options): Promise<ContentChange> {
   const change: ContentChange = { added: new Set(), erased: new Set() }
+  for (const isNow of readingOrder(state)) await replayOf(state, log, { isNow, change }, options)
+  return change
+}
+
+/**
+ * Reads what is in the log and not in the content: chains that were held up for lack of a key that is there now,
+ * or of breath. Nothing else is read for it, wherever it lies; and nothing that waits to be tried again.
+ */
+export async function replayHeldUp(state: ReplicaState, options: Options): Promise<ContentChange> {
+  const change: ContentChange = { added: new Set(), erased: new Set() }
+  for (const isNow of readingOrder(state)) {
+    let part: LoggedEnvelope[] = []
+    for await (const logged of missingEntries(state, (chain) => heldUpAt(state, chain, isNow), options)) {
+      part.push(logged)
+      if (part.length < AT_ONCE) continue
+      await replayPart(state, part, change, options)
+      part = []
+    }
+    await replayPart(state, part, change, options)
+  }
+  return change
+}
+
+/** Up to where a chain is read that could be read further now; undefined for all others. */
+function heldUpAt(
+  { content, chains, ports, name, slow }: ReplicaState,
+  number: number,
+  isNow: IsNow,
+): number | undefined {
+  const chain = chains.get(number)
+  if (content === undefined || chain === undefined || content.applied(number) >= chain.sequence) return undefined
+  const { author, epoch } = chain
+  if (!isNow(author) || slow.holds(number, author) || ports.keyring.get(name.scope, epoch) === undefined)
+    return undefined
+  return content.applied(number)
+}
+
+/** Whether what an author wrote is read in this pass. */
+type IsNow = (author: DeviceId) => boolean
+
+/** Those of whom something was slow come last: they use up their person's tries, and nobody else waits for them. */
+function readingOrder({ slow }: ReplicaState): readonly IsNow[] {
+  const suspects = slow.suspects()
+  return suspects.size === 0 ? [() => true] : [(author) => !suspects.has(author), (author) => suspects.has(author)]
+}
+
+async function replayOf(
+  state: ReplicaState,
+  log: readonly ReadEntry[],
+  { isNow, change }: { readonly isNow: IsNow; readonly change: ContentChange },
+  options: Options,
+): Promise<void> {
   for (let start = 0; start < log.length; start += AT_ONCE) {
     const logged = log
       .slice(start, start + AT_ONCE)
       .flatMap(({ bytes }) => (bytes === undefined ? [] : (readLogEntry(bytes) ?? [])))
+      .filter(({ envelope }) => isNow(envelope.head.author))
     await replayPart(state, logged, change, options)
   }
-  return change
 }
 
 async function replayPart(
@@ -99,7 +152,9 @@ export async function examineForeign(
   options: Options,
 ): Promise<Examined> {
   const { author } = envelope.head
-  const over = slow.signalOf(author)
+  // it could not be shown before what holds up its chain
+  if (slow.holds(envelope.chain, author)) return { content: undefined }
+  const over = slow.signalOf(envelope.chain, author)
   const signal = options.signal === undefined ? over : AbortSignal.any([options.signal, over])
   try {
     return { content: await examine(envelope, epoch, kind, ports, { signal }) }
@@ -108,7 +163,7 @@ export async function examineForeign(
     if (reason !== undefined) return { content: 'void', reason }
     if (!isMeshError(error, 'timeout')) throw error
     if (!over.aborted) {
-      slow.note(author)
+      slow.note(envelope.chain, author)
       ports.log.warn('an envelope could not be read here; it is tried again later', { author, error })
     }
     return { content: undefined }

@@ -48,7 +48,7 @@ export interface ReplicaState {
   readonly changes: EventHub<DocumentChange>
   /** While somebody has the document open. */
   content: Content | undefined
-  /** Forgotten at each opening. */
+  /** What is slow is tried anew at each opening. */
   readonly slow: SlowReading
   /** Last place in the log that is accounted for. */
   lastPosition: number
@@ -71,5 +71,7 @@ export interface Staged {
   /** What is in it, when that is known and looked at. */
   readonly entries: EnvelopeContent | undefined
   readonly via: DeviceId
+  /** See `Chain.lateFrom`. */
+  readonly isLate?: boolean
   readonly undo: () => void
 }

@@ -11,7 +11,7 @@ import type { Budgets } from './budgets.ts'
 import { createChains, loadChains, sequenceOf } from './chains.ts'
 import { compact, isRewriteDue, isSnapshotDue, saveSnapshot } from './compact.ts'
 import { createContent } from './content.ts'
-import type { Document, DocumentChange, DocumentName, Vector } from './document.ts'
+import type { Document, DocumentChange, DocumentName, JudgementChange, Vector } from './document.ts'
 import { createDeclinedChains } from './declined.ts'
 import { openDocumentLog } from './document-log.ts'
 import { documentKey } from './envelope.ts'
@@ -20,12 +20,12 @@ import { entryPlace, KINDS } from './kinds.ts'
 import { takeHeads } from './heads.ts'
 import { createLateComings } from './late.ts'
 import { addedTo } from './log-growth.ts'
-import { rankOf } from './may-come.ts'
+import { rankOf, timingOf } from './may-come.ts'
 import { mendIfDamaged, showStranded, tellDamage } from './mending.ts'
 import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
-import { replay } from './replay.ts'
+import { replay, replayHeldUp } from './replay.ts'
 import type { Place, ReplicaState } from './replica-state.ts'
 import { isComplete, nextBatch, type Batch, type Progress } from './serving.ts'
 import { createSlowReading } from './slow-reading.ts'
@@ -97,8 +97,8 @@ interface ReplicaPorts {
 /** Reads a document's heads; its content is read when somebody opens it. */
 export async function openReplica(name: DocumentName, given: ReplicaPorts, options: Options): Promise<Replica> {
   const { ports, onStored } = given
-  const slow = createSlowReading(ports.clock, given.stopped, () => {
-    inTurn(() => readBlocked(state)).catch((error: unknown) => {
+  const slow = createSlowReading(ports, given.stopped, () => {
+    inTurn(() => readHeldUp(state)).catch((error: unknown) => {
       ports.log.warn('what was slow to read could not be read again', { reason: asMeshError(error).message })
     })
   })
@@ -126,7 +126,12 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       })
   }
 
+  const judgements = createEvents<JudgementChange>((error) => {
+    ports.log.error('a listener of a document failed', { error })
+  })
   const stored = (from: DeviceId, envelopes: Received['stored']): void => {
+    const told = envelopes.flatMap(({ head }) => head.ends ?? [])
+    if (told.length > 0) judgements.emit({ chains: new Set(told.map(({ chain }) => chain)) })
     onStored(replica, from, envelopes)
     compactIfDue()
   }
@@ -142,7 +147,9 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   const writer = createWriter(state)
 
   const tellEnds = async (how: Options): Promise<void> => {
-    if (await turns.run(() => telling.tell(how))) stored(ports.signer.id, [])
+    if (!(await turns.run(() => telling.tell(how)))) return
+    judgements.emit({})
+    stored(ports.signer.id, [])
   }
   const telling = createTelling(state, writer, { tellSoon: () => tellEnds({}), stopped: given.stopped })
   const settleDamage = async (): Promise<void> => {
@@ -176,6 +183,11 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       changes: state.changes,
       isDamaged,
       rankOf: (id) => rankOfEntry(id, state),
+      timingOf(id) {
+        const place = placeOf(id, state)
+        return place === undefined ? 'before' : timingOf(place, state)
+      },
+      judgements,
       mayWrite: (author) => ports.writers.mayWrite(author, name.scope),
       close() {
         if (!open) return
@@ -216,9 +228,10 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
       }),
     keysChanged: async () => {
       await inTurn(async () => {
-        await readBlocked(state)
+        await readHeldUp(state)
         await showStranded(state, {})
       })
+      judgements.emit({})
       telling.consider()
     },
     compact: (how) => turns.run(() => compact(state, how)),
@@ -294,7 +307,11 @@ async function loadState(
     onDamaged,
     waiting: createWaiting(waitingTotals),
     late: createLateComings(
-      { key, scope: name.scope, hasAny: (author) => state.chains.countOf(author) > 0 },
+      {
+        ...{ key, scope: name.scope },
+        hasAny: (author) => state.chains.countOf(author) > 0,
+        heldOf: (number) => state.chains.get(number)?.sequence ?? 0,
+      },
       { ...ports, absences },
     ),
     declined: createDeclinedChains(),
@@ -325,22 +342,13 @@ async function loadContent(state: ReplicaState, options: Options): Promise<NonNu
   await replay({ ...state, content }, rest, options)
   // a snapshot of the heads alone, made while nobody had it open, does not spare reading this again
   if (rest.length > state.grown.envelopes) state.grown = { ...state.grown, envelopes: rest.length }
-  if (saved !== undefined) await readBlocked({ ...state, content })
+  if (saved !== undefined) await readHeldUp({ ...state, content })
   return content
 }
 
-/** Reads the chains that were held up: for lack of a key that is there now, or of breath. */
-async function readBlocked(state: ReplicaState): Promise<void> {
-  const { content, chains, ports, name, log } = state
-  if (content === undefined) return
-  let first: number | undefined
-  for (const chain of chains.all.values()) {
-    const position = chain.positions[content.applied(chain.number)]
-    if (position === undefined || ports.keyring.get(name.scope, chain.epoch) === undefined) continue
-    if (first === undefined || position < first) first = position
-  }
-  if (first === undefined) return
-  const { added, erased } = await replay(state, await log.read(first - 1, {}), {})
+/** Reads what was held up: for lack of a key that is there now, or of breath. */
+async function readHeldUp(state: ReplicaState): Promise<void> {
+  const { added, erased } = await replayHeldUp(state, {})
   if (added.size + erased.size > 0)
-    state.changes.emit({ added: [...added], erased: [...erased], author: ports.signer.id })
+    state.changes.emit({ added: [...added], erased: [...erased], author: state.ports.signer.id })
 }

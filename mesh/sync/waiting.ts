@@ -6,7 +6,7 @@ import {
   type DeviceId,
 } from '../base/index.ts'
 import { withClocks, type Clocks } from './clock-ranges.ts'
-import type { Envelope } from './envelope.ts'
+import { tellsOnlyEnds, type Envelope } from './envelope.ts'
 
 /** A verified envelope that came before what it follows, and who sent it. */
 export interface WaitingEnvelope {
@@ -26,6 +26,7 @@ export interface Waiting {
   all(): readonly WaitingEnvelope[]
   /** Clocks of a chain that waiting envelopes of its author erase. */
   erasedBy(author: DeviceId, chain: number, known: Clocks): Clocks
+  /** All but what only tells ends: that is taken of everybody who may write. */
   dropAuthor(author: DeviceId): void
   clear(): void
   readonly sizeBytes: number
@@ -124,7 +125,8 @@ export function createWaiting(totals: WaitingTotals): Waiting {
     all: () => [...byPlace.values()],
     erasedBy: (author, chain, known) => withClocks(known, erasedOf(author).get(chain) ?? []),
     dropAuthor(author) {
-      for (const [place, one] of byPlace) if (one.envelope.head.author === author) remove(place)
+      for (const [place, { envelope }] of byPlace)
+        if (envelope.head.author === author && !tellsOnlyEnds(envelope.head)) remove(place)
     },
     clear() {
       for (const place of [...byPlace.keys()]) remove(place)

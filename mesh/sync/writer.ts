@@ -5,8 +5,10 @@ import { piecesOf, type Piece } from './compose.ts'
 import type { Content } from './content.ts'
 import type { Document } from './document.ts'
 import { chainOf, newRun, NO_ENVELOPE, sealEnvelope } from './envelope.ts'
+import { CAME_LATE } from './ends.ts'
 import type { EnvelopePlace } from './erasings.ts'
 import { encodeSetting, entryKey, entryPlace } from './kinds.ts'
+import type { UntoldEnds } from './may-come.ts'
 import type { Options } from './options.ts'
 import type { EpochKey } from './ports.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
@@ -17,7 +19,7 @@ export interface Writer {
   write(entries: Parameters<Document['write']>[0], options: Options): Promise<string[]>
   erase(ids: readonly string[], options: Options): Promise<void>
   /** Tells these ends of others' chains. */
-  tell(ends: readonly EnvelopePlace[], options: Options): Promise<void>
+  tell(ends: UntoldEnds, options: Options): Promise<void>
 }
 
 interface OwnChain {
@@ -177,14 +179,20 @@ export function createWriter(state: ReplicaState): Writer {
       }
       if (keys.length > 0) await append(piecesOf([], keys), options)
     },
-    async tell(ends, options) {
-      const pieces: Told[] = []
+    async tell({ held, late }, options) {
       const at = timeOfTelling(state)
-      for (let first = 0; first < ends.length; first += SYNC_ENDS_MAX)
-        pieces.push({ values: [], erases: [], ends: ends.slice(first, first + SYNC_ENDS_MAX), at: at + pieces.length })
+      const pieces = [
+        ...batchesOf(held, SYNC_ENDS_MAX),
+        ...batchesOf(late, SYNC_ENDS_MAX - 1).map((some) => [CAME_LATE, ...some]),
+      ].map((ends, index): Told => ({ values: [], erases: [], ends, at: at + index }))
       if (pieces.length > 0) await append(pieces, options)
     },
   }
+}
+
+function batchesOf<Item>(items: readonly Item[], size: number): Item[][] {
+  const count = Math.ceil(items.length / size)
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size))
 }
 
 /** Now, and after all that was told: clocks that are a little apart do not put what is told last before it. */

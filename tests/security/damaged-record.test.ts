@@ -49,7 +49,7 @@ const KINDS = [
   'r!sealed/webrtc/certificate',
 ]
 /** The same, and read only when something comes of an author who was removed. */
-const READ_SELDOM = ['r!sealed/sync/late/ID']
+const READ_SELDOM = ['r!sealed/sync/late/ID/ID']
 /** Without which a device would be another, in another mesh, or trust whom it does not. */
 const KEPT_TWICE = [
   'l!sealed/ledger/ID!ID',
@@ -158,7 +158,7 @@ beforeAll(async () => {
     for (const text of QUESTIONS) parent = await chats.addPersonMessage(chat, parent, text)
     // what only a longer or another run leaves: made of anything, for it is to be damaged
     const quarantine = `sync/quarantine/${'0'.repeat(32)}/${'1'.repeat(16)}`
-    const late = `sync/late/${'2'.repeat(32)}`
+    const late = `sync/late/${'2'.repeat(32)}/${'3'.repeat(16)}`
     for (const key of ['sync/budgets', late, quarantine, `arrivals/${room}`, 'trust/authority', 'roster/x'])
       await store.put(key, new Uint8Array(40))
   })

@@ -35,6 +35,10 @@ class History {
   readonly #honest = new Set<number>()
   /** How far somebody who stays held a chain when its author was removed. */
   readonly #owed = new Map<number, number>()
+  /** By who was removed, how far one who may write held each chain then. */
+  readonly #held = new Map<DeviceId, Map<number, number>>()
+  /** Chains that were begun after their author was removed. */
+  readonly #after = new Set<number>()
   readonly #air: Flight[] = []
   readonly #removed = new Set<number>()
   #chains: { readonly chain: number; readonly author: number }[] = []
@@ -115,6 +119,11 @@ class History {
       for (const [chain, sequence] of (await this.peer(staying).documents.adopt(ROOM, {})).vector())
         if (staying !== KEEPER || this.#honest.has(chain))
           this.#owed.set(chain, Math.max(this.#owed.get(chain) ?? 0, sequence))
+    const held = new Map<number, number>()
+    this.#held.set(peer.documents.self, held)
+    for (const staying of STAYING.filter((one) => one !== KEEPER))
+      for (const [chain, sequence] of (await this.peer(staying).documents.adopt(ROOM, {})).vector())
+        held.set(chain, Math.max(held.get(chain) ?? 0, sequence))
     this.world.scopes.revoke(peer.documents.self, 'mesh')
     await this.world.scopes.rotate('mesh')
     await this.world.clock.advanceAsync(randomInt(this.#random, 60_000))
@@ -153,6 +162,7 @@ class History {
     })
     const made = await backdatedChain(steps, { ports, document: ROOM, epoch, at: randomInt(this.#random, 1_000) })
     this.#chains.push({ chain: made.chain, author: index })
+    if (this.#removed.has(index)) this.#after.add(made.chain)
     for (const bytes of made.envelopes)
       for (const to of STAYING)
         if (randomInt(this.#random, 3) > 0)
@@ -228,7 +238,24 @@ class History {
       const isOwed = place !== undefined && place.sequence <= (this.#owed.get(place.chain) ?? 0)
       if (isOwed) expect(shown.has(word)).toBe(true)
     }
+    await this.#expectSameTimings()
     return JSON.stringify([...shown.keys()].sort())
+  }
+
+  /** What is late is so for all: nothing that one who may write had before, and all that was begun since. */
+  async #expectSameTimings(): Promise<void> {
+    const [one, other] = [await this.peer(0).open(ROOM), await this.peer(1).open(ROOM)]
+    for (const [id, { author }] of one.operations()) {
+      const place = (await this.peer(0).documents.adopt(ROOM, {})).placeOf(id)
+      if (place === undefined || one.mayWrite(author)) continue
+      const isLate = one.timingOf(id) === 'late'
+      expect(other.timingOf(id) === 'late').toBe(isLate)
+      expect(other.rankOf(id)).toBe(one.rankOf(id))
+      if (place.sequence <= (this.#held.get(author)?.get(place.chain) ?? 0)) expect(isLate).toBe(false)
+      if (this.#after.has(place.chain)) expect(isLate).toBe(true)
+    }
+    one.close()
+    other.close()
   }
 }
 

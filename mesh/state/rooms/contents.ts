@@ -1,7 +1,7 @@
 import type { DeviceId, PersonId } from '../../base/index.ts'
 import type { Route } from '../../route/index.ts'
 import { joinParts } from './answer-text.ts'
-import type { MessageNode, RoomEntry, Said } from './fold.ts'
+import { mayTouch, type MessageNode, type RoomEntry, type Said } from './fold.ts'
 import type { Attachment, Mention, RoomOperation, RoomOperationOf } from './operations.ts'
 
 /** Port: whose a device is. Undefined: nobody's that is known here. */
@@ -43,7 +43,8 @@ function ofKind<Name extends RoomOperation['op']>(
   counts: (author: DeviceId) => boolean,
 ): RoomEntry<RoomOperationOf<Name>>[] {
   const entries: RoomEntry[] = []
-  for (const entry of node.about.values()) if (entry.operation.op === name && counts(entry.author)) entries.push(entry)
+  for (const entry of node.about.values())
+    if (entry.operation.op === name && mayTouch(entry, node) && counts(entry.author)) entries.push(entry)
   return entries as RoomEntry<RoomOperationOf<Name>>[]
 }
 
@@ -95,6 +96,16 @@ export function answerContent(node: MessageNode, { lastSaid }: Pick<ContentPorts
     stoppedBy: firstStop(stop)?.author,
     hiddenBy: hide?.operation.hidden === true ? hide.author : undefined,
   }
+}
+
+/**
+ * True where the words of a message that do not count may go for good: what says so was here, or with who may
+ * write. By the word of another for one who may not any more they are hidden.
+ */
+export function isErasingSure(node: MessageNode, kept: string | undefined, personOf: PersonOf): boolean {
+  if (kept !== undefined) return node.about.get(kept)?.timing === undefined
+  const byAuthor = (author: DeviceId): boolean => isSamePerson(author, node.head.author, personOf)
+  return ofKind(node, 'delete', byAuthor).some(({ timing }) => timing === undefined)
 }
 
 /** Own operations that hold text of a deleted message, or earlier words of an edited one. */

@@ -7,6 +7,11 @@ export interface StoredOperation {
   readonly author: DeviceId
   /** ms since 1970 by the author's clock: a claim. */
   readonly at: number
+  /**
+   * Of an author who may not write any more, where this device did not have it before it heard so: `told`
+   * where another one says that it had, else `late`: it changes nothing that somebody else wrote.
+   */
+  readonly timing?: 'told' | 'late' | undefined
 }
 
 /**

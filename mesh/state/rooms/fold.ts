@@ -14,6 +14,8 @@ export interface RoomEntry<Operation extends RoomOperation = RoomOperation> {
   readonly author: DeviceId
   /** ms since 1970 by the author's clock. */
   readonly at: number
+  /** See `StoredOperation.timing`. */
+  readonly timing?: StoredOperation['timing']
 }
 
 type Head = RoomOperationOf<'say'> | RoomOperationOf<'answer'>
@@ -112,6 +114,8 @@ export interface RoomFold {
   /** As if it had never been there. */
   erase(id: string): void
   entry(id: string): RoomEntry | undefined
+  /** False for what came late and changes nothing, see {@link mayTouch}. */
+  counts(id: string): boolean
   /** Everything in the common order. */
   readonly messages: readonly MessageNode[]
   node(id: MessageId): MessageNode | undefined
@@ -146,6 +150,8 @@ export function createRoomFold(): RoomFold {
   const aboutOf = new Map<MessageId, Map<string, RoomEntry<About>>>()
   /** Where each operation that was taken in is. */
   const known = new Map<string, RoomEntry | undefined>()
+  /** Names of a room that no other has. */
+  const lateNames = createSuccession<RoomEntry<RoomOperationOf<'name'>>>()
   const settings = { name: createSuccession<RoomEntry<Setting>>(), rule: createSuccession<RoomEntry<Setting>>() }
   /** By device: all, and the few that count. What supersedes itself counts once: nobody has every mark walked again. */
   const marks = new Map<DeviceId, { readonly all: Set<string>; readonly newest: Newest<StoredMark> }>()
@@ -291,6 +297,15 @@ export function createRoomFold(): RoomFold {
     }
   }
 
+  /** Nothing but the name of a room that has none: all else is of those who stay. */
+  const putLate = (entry: RoomEntry): void => {
+    const isName = entry.operation.op === 'name'
+    known.set(entry.id, isName ? entry : undefined)
+    if (!isName) return
+    lateNames.add(entry as RoomEntry<RoomOperationOf<'name'>>)
+    placesChanged = true
+  }
+
   return {
     get messages() {
       settle()
@@ -320,7 +335,11 @@ export function createRoomFold(): RoomFold {
       const entry: RoomEntry =
         operation.op === 'read'
           ? new StoredMark(id, stored, operation)
-          : { id, operation, author: stored.author, at: stored.at }
+          : { id, operation, author: stored.author, at: stored.at, timing: stored.timing }
+      if (stored.timing === 'late' && isOfAll(operation)) {
+        putLate(entry)
+        return
+      }
       known.set(id, entry)
       place(entry)
     },
@@ -328,6 +347,11 @@ export function createRoomFold(): RoomFold {
       const entry = known.get(id)
       known.delete(id)
       if (entry === undefined) return
+      if (entry.timing === 'late' && entry.operation.op === 'name') {
+        lateNames.remove(entry as RoomEntry<RoomOperationOf<'name'>>)
+        placesChanged = true
+        return
+      }
       // before its operation is asked for: a mark that does not count would be read anew for it
       if (entry instanceof StoredMark) {
         const { all, newest } = marksBy(entry.author)
@@ -345,13 +369,19 @@ export function createRoomFold(): RoomFold {
         placesChanged = true
       }
       origins.delete(id)
-      const target = 'message' in operation ? operation.message : 'answer' in operation ? operation.answer : undefined
+      const target = targetOf(operation)
       if (target === undefined) return
       aboutOf.get(target)?.delete(id)
       noteSaid(target, entry, false)
       touched.add(target)
     },
     entry: (id) => known.get(id),
+    counts(id) {
+      const entry = known.get(id)
+      const target = entry === undefined ? undefined : targetOf(entry.operation)
+      const node = target === undefined ? undefined : links.node(target)
+      return entry !== undefined && (node === undefined || mayTouch(entry, node))
+    },
     node: (id) => links.node(id),
     heads() {
       settle()
@@ -359,7 +389,8 @@ export function createRoomFold(): RoomFold {
     },
     missing: () => links.missing() as ReturnType<RoomFold['missing']>,
     setting: <Name extends Setting['op']>(name: Name) =>
-      settings[name].last() as RoomEntry<RoomOperationOf<Name>> | undefined,
+      (settings[name].last() ?? (name === 'name' ? lateNames.last() : undefined)) as
+        RoomEntry<RoomOperationOf<Name>> | undefined,
     settingsAhead: (name, order) => settings[name].ahead(order),
     health: () => ({ corruptOperations, newerOperations }),
     takeChange() {
@@ -373,6 +404,21 @@ export function createRoomFold(): RoomFold {
       return change
     },
   }
+}
+
+/** The message something is about. */
+function targetOf(operation: RoomOperation): MessageId | undefined {
+  return 'message' in operation ? operation.message : 'answer' in operation ? operation.answer : undefined
+}
+
+/** True for what is about no message of its author's: what says it late changes nothing for others. */
+function isOfAll({ op }: RoomOperation): boolean {
+  return op === 'name' || op === 'rule' || op === 'read' || op === 'origin'
+}
+
+/** False for what came late about a message of another device: it may add its own words and take these back. */
+export function mayTouch({ author, timing }: RoomEntry, { head }: MessageNode): boolean {
+  return timing !== 'late' || author === head.author
 }
 
 /** Messages in the common order. Those that did not come in it are sorted in when somebody looks. */

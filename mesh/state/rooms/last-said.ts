@@ -1,5 +1,5 @@
 import { isSamePerson, type PersonOf } from './contents.ts'
-import type { MessageNode, RoomEntry, Said, SaidChange } from './fold.ts'
+import { mayTouch, type MessageNode, type RoomEntry, type Said, type SaidChange } from './fold.ts'
 import { aheadIn, createSuccession, lastOf, type Succession } from './succession.ts'
 
 /** Of what was said about each message, what is right. */
@@ -23,7 +23,8 @@ const LOOKED_THROUGH_MAX = 32
 export function createLastSaid(personOf: PersonOf): LastSaid {
   let kept = new WeakMap<MessageNode, Succession<Said>>()
 
-  const counts = (node: MessageNode, { author, operation }: RoomEntry): boolean =>
+  const counts = (node: MessageNode, entry: RoomEntry): boolean => mayTouch(entry, node) && isOfKind(node, entry)
+  const isOfKind = (node: MessageNode, { author, operation }: RoomEntry): boolean =>
     node.head.operation.op === 'say'
       ? operation.op === 'text' && isSamePerson(author, node.head.author, personOf)
       : operation.op === 'hide'

@@ -19,7 +19,7 @@ import type { AskEvent, AskRequest } from '../../route/index.ts'
 import { latestOrder } from '../levels.ts'
 import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
-import { isSamePerson, textToErase, type PersonOf } from './contents.ts'
+import { isErasingSure, isSamePerson, textToErase, type PersonOf } from './contents.ts'
 import type { DocumentChange, RoomDocument } from './document.ts'
 import { entryId, entryIdUnder } from '../entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
@@ -138,7 +138,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     for (const id of ids) {
       const entry = fold.entry(id)
       const operation = entry?.operation
-      if (operation?.op === 'stop') running.get(operation.answer)?.stop()
+      if (operation?.op === 'stop' && entry?.timing !== 'late') running.get(operation.answer)?.stop()
       if (entry === undefined || (operation?.op !== 'delete' && operation?.op !== 'text')) continue
       const node = isSamePerson(entry.author, self, personOf) ? fold.node(operation.message) : undefined
       if (node !== undefined && isSamePerson(node.head.author, self, personOf)) nodes.add(node)
@@ -148,7 +148,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
 
   const toErase = (node: MessageNode): string[] => {
     const content = views.content(node)
-    return 'textId' in content ? textToErase(node, self, content.textId) : []
+    if (!('textId' in content) || !isErasingSure(node, content.textId, personOf)) return []
+    return textToErase(node, self, content.textId)
   }
 
   const eraseText = (nodes: Iterable<MessageNode>): void => {

@@ -63,8 +63,11 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
     }
   }
 
-  const archivedRoom = (record: RoomRecord, shared: RoomDocument): ArchivedRoom => {
+  const archivedRoom = (record: RoomRecord, shared: RoomDocument, fold: RoomFold): ArchivedRoom => {
+    // nobody could tell from an archive what came late: what it does not do is left out
     const operations = operationsOf(shared)
+      .filter(({ id, timing }) => timing !== 'late' || fold.counts(id))
+      .map(({ id, bytes, author, at }) => ({ id, bytes, author, at }))
     const devices = new Map<DeviceId, PersonId>()
     for (const { author } of operations) {
       const person = personOf(author)
@@ -111,7 +114,7 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
   return {
     async *archived(options = {}) {
       for (const record of directory.list()) {
-        yield await reading(record.id, options, (shared) => archivedRoom(record, shared))
+        yield await reading(record.id, options, (shared, fold) => archivedRoom(record, shared, fold))
       }
     },
     async importer(options = {}) {
@@ -148,5 +151,5 @@ export function createRoomArchives(ports: ArchivesPorts): RoomArchives {
 }
 
 function operationsOf(shared: RoomDocument): ArchivedRoom['operations'] {
-  return [...shared.operations()].map(([id, { bytes, author, at }]) => ({ id, bytes, author, at }))
+  return [...shared.operations()].map(([id, { bytes, author, at, timing }]) => ({ id, bytes, author, at, timing }))
 }

@@ -40,7 +40,7 @@ describe('operations under one id', () => {
       const random = createSeededRandom(`ranks ${String(seed)}`)
       const ranks = new Map<string, number>()
       const rankOf = (entry: string): number => ranks.get(entry) ?? Infinity
-      const versions = createVersions(rankOf)
+      const versions = createVersions({ rankOf })
       const here = new Set<string>()
       for (let step = 0; step < 40; step++) {
         const entry = `entry ${String(randomInt(random, 8))}`

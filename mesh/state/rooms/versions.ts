@@ -27,6 +27,11 @@ export interface Versions {
   remove(entry: string, change: VersionChange): void
   /** Ranks may be others. */
   rankAnew(change: VersionChange): void
+  /**
+   * Timings may be others: of all there is, or, where something more was told of those alone, of what is
+   * late in these chains of the document.
+   */
+  judgeAnew(change: VersionChange, chains?: ReadonlySet<number>): void
   /** True where there is one under this id and no more. */
   isAlone(id: string): boolean
   /** All under this id, whether they count or not. */
@@ -58,14 +63,27 @@ const firstOf = (all: Iterable<Ranked>): Newest<Ranked> => {
 }
 
 /**
- * Nothing yet.
- * @param rankOf of an entry: the smaller goes first; Infinity for what was not told by anybody
+ * How entries are judged. The smaller rank goes first; Infinity for what was not told by anybody.
  */
-export function createVersions(rankOf: (entry: string) => number = () => Infinity): Versions {
+export interface VersionPorts {
+  rankOf?(entry: string): number
+  timingOf?(entry: string): StoredOperation['timing']
+  /** The chain an entry is in. */
+  chainOf?(entry: string): number | undefined
+}
+
+/** Nothing yet. */
+export function createVersions({
+  rankOf = () => Infinity,
+  timingOf = () => undefined,
+  chainOf = () => undefined,
+}: VersionPorts = {}): Versions {
   const standing = new Map<string, Version>()
   /** Of ids with several; of others nothing, for that is all but never. */
   const rivals = new Map<string, Rivals>()
   const idOf = new Map<string, string>()
+  /** Entries that are late, by their chain. */
+  const late = new Map<number | undefined, Set<string>>()
 
   const ranked = ({ entry }: Version): Ranked => ({ entry, rank: Math.min(rankOf(entry), Number.MAX_VALUE) })
 
@@ -87,10 +105,41 @@ export function createVersions(rankOf: (entry: string) => number = () => Infinit
     change.added.add(id)
   }
 
+  const noteLate = (entry: string): void => {
+    const chain = chainOf(entry)
+    late.set(chain, (late.get(chain) ?? new Set()).add(entry))
+  }
+
+  const forgetLate = (entry: string): void => {
+    if (late.size === 0) return
+    const chain = chainOf(entry)
+    const ofChain = late.get(chain)
+    if (ofChain?.delete(entry) === true && ofChain.size === 0) late.delete(chain)
+  }
+
+  const judge = (entry: string, change: VersionChange): void => {
+    const id = idOf.get(entry) ?? ''
+    const one = rivals.get(id)?.all.get(entry)
+    const known = one?.version ?? standing.get(id)
+    const timing = timingOf(entry)
+    if (known === undefined || known.timing === timing) return
+    const version: Version = { ...known, timing }
+    if (timing === 'late') noteLate(entry)
+    else forgetLate(entry)
+    if (one !== undefined) rivals.get(id)?.all.set(entry, { ...one, version })
+    if (standing.get(id) !== known) return
+    standing.set(id, version)
+    change.erased.add(id)
+    change.added.add(id)
+  }
+
   return {
     standing,
-    add(id, version, change) {
-      if (idOf.has(version.entry)) return
+    add(id, given, change) {
+      if (idOf.has(given.entry)) return
+      const timing = timingOf(given.entry)
+      const version: Version = timing === undefined ? given : { ...given, timing }
+      if (timing === 'late') noteLate(version.entry)
       idOf.set(version.entry, id)
       const known = standing.get(id)
       if (known === undefined) {
@@ -108,6 +157,7 @@ export function createVersions(rankOf: (entry: string) => number = () => Infinit
       const id = idOf.get(entry)
       if (id === undefined) return
       idOf.delete(entry)
+      forgetLate(entry)
       const several = rivals.get(id)
       const one = several?.all.get(entry)
       if (several === undefined || one === undefined) {
@@ -130,6 +180,10 @@ export function createVersions(rankOf: (entry: string) => number = () => Infinit
         several.first = firstOf(now.map((one) => one.ranked))
         stand(id, several, change, 'as before')
       }
+    },
+    judgeAnew(change, chains) {
+      if (chains === undefined) for (const entry of idOf.keys()) judge(entry, change)
+      else for (const chain of chains) for (const entry of [...(late.get(chain) ?? [])]) judge(entry, change)
     },
     isAlone: (id) => standing.has(id) && !rivals.has(id),
     allOf(id) {

@@ -1,5 +1,12 @@
 import { afterEach, expect, test } from 'vitest'
-import { MeshError, SYNC_DECODE_AGAIN_MS, SYNC_DECODE_SLOW_MAX, throwIfAborted } from '../../../mesh/base/index.ts'
+import {
+  MeshError,
+  SYNC_DECODE_AGAIN_MS,
+  SYNC_DECODE_SLOW_ALL_MAX,
+  SYNC_DECODE_SLOW_MAX,
+  throwIfAborted,
+  type DeviceId,
+} from '../../../mesh/base/index.ts'
 import { documentKey } from '../../../mesh/sync/envelope.ts'
 import type { Document } from '../../../mesh/sync/index.ts'
 import { createTurns } from '../../../mesh/sync/turns.ts'
@@ -95,4 +102,105 @@ test('a word that could not be read when it came is shown in a room that stays o
   world?.clock.advance(SYNC_DECODE_AGAIN_MS)
   await world?.calm()
   expect(shown(room)).toEqual([1, 2, 3, 4])
+})
+
+const KILLS = Buffer.of(0xde, 0xad, 0xbe, 0xef)
+
+/** Bob, and others of whom each wrote what kills the decoder of Bob, or a word; whose they are. */
+async function killers(people: readonly string[], words: ReadonlySet<number>) {
+  world = await createSyncWorld(`killers ${people.join()}`, people.length + 1)
+  const [bob, ...others] = world.peers as [SyncPeer, ...SyncPeer[]]
+  const personOf = new Map<DeviceId, string>(others.map(({ ports }, index) => [ports.signer.id, people[index] ?? '']))
+  for (const { ports } of world.peers)
+    Object.assign(ports.writers, { personOf: (one: DeviceId) => personOf.get(one) ?? one })
+  for (const [index, one] of others.entries()) {
+    if (words.has(index)) await world.calm()
+    const room = await one.open(ROOM)
+    const what = words.has(index) ? [Uint8Array.of(index)] : [KILLS, KILLS]
+    for (const bytes of what) await room.write([{ bytes }])
+    room.close()
+  }
+  await world.calm()
+  let killed = 0
+  const { decoder } = bob.ports
+  const decode = decoder.decode.bind(decoder)
+  const turns = createTurns()
+  decoder.decode = (update, { signal } = {}) =>
+    turns.run(async () => {
+      throwIfAborted(signal)
+      if (!Buffer.from(update).includes(KILLS)) return decode(update)
+      // what is ended on the way costs nothing
+      for (let step = 0; step < 50; step++) await Promise.resolve()
+      throwIfAborted(signal)
+      killed += 1
+      throw new MeshError('timeout', 'An update took longer than 500 ms.')
+    })
+  const killedSince = (): number => {
+    const since = killed
+    killed = 0
+    return since
+  }
+  return { bob, killedSince }
+}
+
+test('a person holds up an opening for few updates, however many devices wrote them, and soon not the one that never did', async () => {
+  const DEVICES = 6
+  const people = Array.from({ length: DEVICES + 1 }, () => 'mallory')
+  const { bob, killedSince } = await killers(people, new Set([DEVICES]))
+  const room = await bob.open(ROOM)
+  const kills = [killedSince()]
+  for (let tried = 0; tried < DEVICES / 2; tried++) {
+    world?.clock.advance(SYNC_DECODE_AGAIN_MS)
+    await world?.calm()
+    kills.push(killedSince())
+  }
+  expect(shown(room)).toEqual([DEVICES])
+  room.close()
+  expect(shown(await bob.open(ROOM))).toEqual([DEVICES])
+  expect(Math.max(...kills, killedSince())).toBeLessThanOrEqual(SYNC_DECODE_SLOW_MAX)
+})
+
+test('all who wrote such hold up an opening, and each try, for few of them together, and nobody else waits', async () => {
+  const people = Array.from({ length: SYNC_DECODE_SLOW_ALL_MAX + 3 }, (_, index) => `person ${String(index)}`)
+  const { bob, killedSince } = await killers(people, new Set([0, people.length - 1]))
+  const kills: number[] = []
+  for (let opening = 0; opening < 2; opening++) {
+    const room = await bob.open(ROOM)
+    expect(shown(room)).toEqual([0, people.length - 1])
+    const atOpening = killedSince()
+    world?.clock.advance(SYNC_DECODE_AGAIN_MS)
+    await world?.calm()
+    kills.push(atOpening, killedSince())
+    room.close()
+  }
+  // the first time each of them is somebody of whom nothing is known
+  expect(kills.shift()).toBeLessThanOrEqual(people.length - 2)
+  expect(Math.max(...kills)).toBeLessThanOrEqual(SYNC_DECODE_SLOW_ALL_MAX)
+})
+
+test('what is held up has little read at each opening, and nothing when the ledger changes', async () => {
+  const { bob } = await killers(['mallory', 'alice'], new Set([1]))
+  const WORDS = 64
+  const room = await (world?.peers[2] as SyncPeer).open(ROOM)
+  for (let word = 0; word < WORDS; word++) await room.write([{ bytes: Uint8Array.of(1) }])
+  await world?.calm()
+  const first = await bob.open(ROOM)
+  await (await bob.documents.replica(documentKey(ROOM), {}))?.compact({})
+  first.close()
+  let read = 0
+  const { store } = bob.ports
+  const readLog = store.readLog.bind(store)
+  store.readLog = async (...given) => {
+    const entries = await readLog(...given)
+    if (given[0].includes('/log-')) read += entries.length
+    return entries
+  }
+  const again = await bob.open(ROOM)
+  expect(shown(again)).toHaveLength(WORDS + 1)
+  // the chain that is held up
+  expect(read).toBeLessThanOrEqual(2)
+  read = 0
+  world?.scopes.changes.emit()
+  await world?.calm()
+  expect(read).toBe(0)
 })

@@ -1,0 +1,39 @@
+import type { DeviceId } from '../base/index.ts'
+import { isLife } from './chat-operations.ts'
+import type { ChatEntry } from './chat-reconcile.ts'
+import { markIn, markOf } from './entry-id.ts'
+import type { Operation } from './operations.ts'
+
+interface Came {
+  readonly entry: ChatEntry
+  readonly operation: Operation
+  /** Written by the device that made it. */
+  readonly isOriginal: boolean
+}
+
+/**
+ * Without what came late of devices that may not write any more and would change what others wrote. Such a
+ * device may add words of its own, and a chat that nobody else made or deleted; it names, deletes and shows
+ * none. Each is judged by itself and by what is not late, so all devices that hold the same leave out the same.
+ */
+export function withoutLate<Each extends Came>(came: readonly Each[]): readonly Each[] {
+  const isLate = createLateness()
+  const isMade = came.some((one) => isLife(one.operation) && !isLate(one))
+  return came.filter((one) => !isLate(one) || isOwn(one, isMade))
+}
+
+/** Rights are asked once for each author. */
+function createLateness(): (one: Came) => boolean {
+  const mayWrite = new Map<DeviceId, boolean>()
+  return ({ entry }) => {
+    const may = mayWrite.get(entry.author) ?? entry.mayWrite?.() !== false
+    mayWrite.set(entry.author, may)
+    return !may && entry.timing?.() === 'late'
+  }
+}
+
+function isOwn({ entry, operation, isOriginal }: Came, isMade: boolean): boolean {
+  if (!isOriginal) return false
+  if (isLife(operation)) return operation.op === 'chat' && !isMade
+  return 'message' in operation && operation.op !== 'show' && markIn(operation.message) === markOf(entry.author)
+}
