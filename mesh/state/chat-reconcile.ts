@@ -9,6 +9,7 @@ import {
   type Store,
 } from '../base/index.ts'
 import { toHex } from '../wire/index.ts'
+import type { ChatEntry } from './chat-entry.ts'
 import {
   asMade,
   carriedBy,
@@ -26,19 +27,6 @@ import { chatKey, chatLog, draftPrefix } from './keys.ts'
 import { withoutLate } from './late-operations.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
 import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
-
-/** An entry of a chat's document: an operation under its own id, and who is proven to have written it there. */
-export interface ChatEntry {
-  readonly id: string
-  readonly bytes: Uint8Array
-  readonly author: DeviceId
-  /** Of several under one id the smallest is right: when it was told that it is there; Infinity: it was not, or need not be. */
-  rank?(): number
-  /** False once its author may not write any more: it may have come only now. */
-  mayWrite?(): boolean
-  /** Whether it was there when its author might write; see `Document.timingOf`. */
-  timing?(): 'before' | 'told' | 'late'
-}
 
 /** Port: the shared document of one chat, open. */
 export interface ChatDocument {

@@ -1,6 +1,6 @@
 import type { DeviceId } from '../base/index.ts'
+import type { ChatEntry } from './chat-entry.ts'
 import { isLife } from './chat-operations.ts'
-import type { ChatEntry } from './chat-reconcile.ts'
 import { markIn, markOf } from './entry-id.ts'
 import type { Operation } from './operations.ts'
 

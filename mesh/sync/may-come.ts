@@ -5,7 +5,7 @@ import type { Envelope } from './envelope.ts'
 import { LATE_RANK, UNTOLD_RANK } from './ends.ts'
 import type { EnvelopePlace } from './erasings.ts'
 import type { SyncPorts } from './ports.ts'
-import type { ReplicaState } from './replica-state.ts'
+import type { Quarantines } from './quarantines.ts'
 
 /** What it is judged by. */
 export interface Judged {
@@ -81,7 +81,7 @@ function countsIn({ name, ports: { writers } }: Judged): (by: DeviceId) => boole
 }
 
 /** What this device tells by. */
-type Telling = Judged & Pick<ReplicaState, 'key' | 'quarantines'>
+type Telling = Judged & { readonly key: string; readonly quarantines: Quarantines }
 
 /** True where there is something to tell, see {@link untoldEnds}. */
 export function hasUntoldEnds(state: Telling): boolean {
