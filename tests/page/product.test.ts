@@ -479,6 +479,7 @@ test.each([
   await page.getByRole('list', { name: 'Devices' }).waitFor()
   await look('devices')
   await page.goto(`${helper.url}/?view=add`)
+  await page.getByRole('heading', { name: 'Add device' }).waitFor()
   await look('add')
   expectClean(device)
   await device.close()
