@@ -4,7 +4,20 @@ import { findChromium } from '../../scripts/lib/chromium.mjs'
 /** Window sizes that count: a small phone and a desktop. */
 export const SIZES = { phone: { width: 360, height: 740 }, desktop: { width: 1280, height: 800 } } as const
 
+/**
+ * What Chromium does beside showing pages. It draws two pages of its own for the address bar of each context, a second
+ * of the processor each, which nobody sees without a window. The flag counts once, so what the driver names is named too.
+ */
+const WITHOUT = [
+  ...['WebUIOmniboxPopup', 'WebUIOmniboxAimPopup'],
+  ...['AimEnabled', 'LensOverlay', 'MediaRouter', 'OptimizationHints', 'NetworkTimeServiceQuerying'],
+  ...['PreconnectToSearch', 'HttpsUpgrades', 'HttpsFirstBalancedModeAutoEnable', 'PaintHolding'],
+  ...['ThirdPartyStoragePartitioning', 'AvoidUnnecessaryBeforeUnloadCheckSync', 'DestroyProfileOnBrowserClose'],
+  'AvoidCorsURLLoaderRestartOnRedirect',
+]
+
 const FLAGS = [
+  `--disable-features=${WITHOUT.join(',')}`,
   '--no-sandbox',
   '--disable-quic',
   '--no-first-run',
