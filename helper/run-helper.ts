@@ -8,6 +8,7 @@ import type { LoadedConfig } from './config/index.ts'
 import { startHelper, type RunningHelper, type ServedPage } from './helper.ts'
 import { createPassphrases, type Passphrases, type PassphrasesOptions } from './lock/index.ts'
 import { systemClock } from './ports/clock.ts'
+import { keepHeapSmall } from './ports/heap.ts'
 import { otherUsers } from './ports/other-users.ts'
 import { systemRandom } from './ports/random.ts'
 import { createLogger, createProgressLine, qrText, type Output, type ProgressLine } from './terminal/index.ts'
@@ -34,6 +35,7 @@ export interface RunOptions {
  * code. The first signal stops cleanly within 5 s, the second at once.
  */
 export async function runHelper(loaded: LoadedConfig, options: RunOptions): Promise<number> {
+  keepHeapSmall()
   const { config } = loaded
   const log = createLogger({ level: config.logLevel, output: options.err })
   quietNativeWebRtc(log.child('webrtc'))
