@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 // unit: pure modules, contracts, property tests. peers: simulations and attacks, several
-// peers in one process; each file has memory of its own, which they measure.
+// peers in one process; what they measure of memory is a difference within one test.
+// Both load their modules once for a worker: loading them for each file took as long as the tests.
 // screens: every screen in real Chromium, over a mesh made up in the page; they need
 // no port of ours, so they run beside the units. process: real helper and relay
 // processes. page: real Chromium over real helpers. net: both, on machines of their own
@@ -22,7 +23,6 @@ export default defineConfig({
           ],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 30_000,
-          // modules are loaded once for a worker: loading them for each file took as long as the tests
           isolate: false,
           maxWorkers: 2,
         },
@@ -34,6 +34,7 @@ export default defineConfig({
           include: ['tests/{security,sim}/**/*.test.ts'],
           setupFiles: ['tests/kit/setup.ts'],
           testTimeout: 30_000,
+          isolate: false,
           maxWorkers: 2,
         },
       },
