@@ -61,6 +61,10 @@ export const BUDGET_MEMBER_WORK_MS = 500
 export const BUDGET_MEMBER_BURST_SECONDS = 20
 /** One device of an owner, as far as it may more. */
 export const BUDGET_OWNER_WORK_MS = 900
+/** What a device may have of the processor in one second whatever it has saved up, in ms, where its role gives it no more for good. */
+export const BUDGET_PEAK_WORK_MS = 500
+/** The most seconds' worth of streams at once, of any device. */
+export const BUDGET_STREAMS_BURST_SECONDS = 2
 /** Longest wait for what one thing cost, in ms; below {@link SILENT_MS}, so that a budget cuts no link. */
 export const BUDGET_WAIT_MAX_MS = 2_000
 /** Bytes of frames that are not whole, of all strangers. */
@@ -76,9 +80,10 @@ export const AWAITED_CONNECTIONS_MAX = 64
 export const HANDSHAKES_PENDING_MAX = 128
 export const HANDSHAKES_PER_SECOND = 50
 export const HANDSHAKES_BURST_SECONDS = 4
-/** Streams of one stranger's connection that are served at once, and what each is charged beforehand, in ms of work: signatures are checked for anybody. */
+/** Streams of one stranger's connection that are served at once. */
 export const STRANGER_STREAMS_MAX = 8
-export const STRANGER_STREAM_WORK_MS = 4
+/** What each stream is charged beforehand, in ms of work: a page makes a data channel for it, which no handler sees; a stranger's signatures are checked. */
+export const STREAM_WORK_MS = 4
 /** Streams of one connection, and those among them that have not named their protocol. */
 export const STREAMS_MAX = 512
 export const STREAMS_UNNAMED_MAX = 32

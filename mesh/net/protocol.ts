@@ -7,7 +7,7 @@ import {
   type DeviceId,
   type Logger,
   STRANGER_FRAME_MAX_BYTES,
-  STRANGER_STREAM_WORK_MS,
+  STREAM_WORK_MS,
   STRANGER_STREAMS_MAX,
 } from '../base/index.ts'
 import type { CallAction } from '../identity/index.ts'
@@ -75,7 +75,7 @@ function serve(stream: Stream, connection: Connection, protocol: Protocol, gate:
   const account = accountOf(connection)
   if (account === undefined) return serveStream(stream, connection, protocol, gate, ports)
   const isStranger = !gate.admitted(connection.remotePeer.toString() as DeviceId)
-  account.charge({ streams: 1, workMs: isStranger ? STRANGER_STREAM_WORK_MS : 0 })
+  account.charge({ streams: 1, workMs: STREAM_WORK_MS })
   if (isStranger && account.openStreams >= STRANGER_STREAMS_MAX) {
     stream.abort(new MeshError('busy', 'A device that is not admitted has no more streams than this.'))
     return Promise.resolve()

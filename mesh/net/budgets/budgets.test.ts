@@ -2,10 +2,15 @@ import { expect, test } from 'vitest'
 import {
   BUDGET_GUEST_BURST_SECONDS,
   BUDGET_GUEST_FRAMES,
+  BUDGET_GUEST_STREAMS,
+  BUDGET_GUEST_WORK_MS,
+  BUDGET_OWNER_WORK_MS,
+  BUDGET_PEAK_WORK_MS,
   BUDGET_STRANGERS_BURST_SECONDS,
   BUDGET_STRANGERS_FRAMES,
   BUDGET_WAIT_MAX_MS,
   STRANGERS_UNREAD_MAX_BYTES,
+  STREAM_WORK_MS,
   randomInt,
   type DeviceId,
 } from '../../base/index.ts'
@@ -73,6 +78,45 @@ test('a device that is removed has what strangers have, from that moment on', ()
   subject = 'removed'
   account.charge({ frames: 500 })
   expect(account.waitMs()).toBeGreaterThan(0)
+})
+
+test.each(['guest', 'helper-only', 'member'] as const)('a %s has what it saved up over time, not at once', (subject) => {
+  const clock = createVirtualClock()
+  const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
+  const usedIn = (durationMs: number): number => {
+    let used = 0
+    for (const endAt = clock.monotonic() + durationMs; clock.monotonic() < endAt; clock.advance(5))
+      if (account.waitMs() === 0) {
+        account.charge({ workMs: 10 })
+        used += 10
+      }
+    return used
+  }
+  const [first, second] = [usedIn(1_000), usedIn(1_000)]
+  expect(first).toBeLessThanOrEqual(2 * BUDGET_PEAK_WORK_MS + 10)
+  expect(second).toBeLessThanOrEqual(BUDGET_PEAK_WORK_MS + 10)
+  expect(second).toBeGreaterThanOrEqual(BUDGET_GUEST_WORK_MS)
+})
+
+test('an owner’s device has what its role gives it from the first second on', () => {
+  const clock = createVirtualClock()
+  const account = createBudgets({ clock, subject: () => 'owner' }).account(id('laptop'), {})
+  for (let second = 0; second < 60; second++) {
+    expect(account.waitMs()).toBe(0)
+    account.charge({ workMs: BUDGET_OWNER_WORK_MS })
+    clock.advance(1_000)
+  }
+})
+
+test('no device begins more things in one second than a page has time for', () => {
+  for (const subject of ['guest', 'helper-only', 'member', 'owner'] as const) {
+    const clock = createVirtualClock()
+    const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
+    let streams = 0
+    for (; account.waitMs() === 0 && streams < 1_000; streams++) account.charge({ streams: 1, workMs: STREAM_WORK_MS })
+    expect(streams * STREAM_WORK_MS, subject).toBeLessThanOrEqual(BUDGET_PEAK_WORK_MS)
+    expect(streams, subject).toBeGreaterThanOrEqual(BUDGET_GUEST_STREAMS)
+  }
 })
 
 test('who waits goes on when the time has come', async () => {

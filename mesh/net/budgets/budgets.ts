@@ -43,7 +43,7 @@ export interface Budgets {
   account(device: DeviceId, key: object): Account
 }
 
-type Buckets = Readonly<Record<Resource, Bucket>>
+type Buckets = Readonly<Record<keyof Rates, Bucket>>
 
 /** Most accounts of admitted devices kept; who comes back after it begins with a full bucket. */
 const DEVICES_MAX = 4_096
@@ -82,8 +82,10 @@ export function createBudgets(ports: { readonly clock: Clock; readonly subject: 
       isMetered: false,
       charge(spending) {
         for (const buckets of inForce())
-          for (const [resource, amount] of Object.entries(spending) as [Resource, number][])
+          for (const [resource, amount] of Object.entries(spending) as [Resource, number][]) {
             buckets[resource].take(amount)
+            if (resource === 'workMs') buckets.peakWorkMs.take(amount)
+          }
       },
       waitMs: () => Math.max(...inForce().map(waitOf)),
       start: () =>
@@ -108,8 +110,14 @@ export function createBudgets(ports: { readonly clock: Clock; readonly subject: 
 }
 
 function bucketsOf(rates: Rates, clock: Clock): Buckets {
-  const bucket = (resource: Resource): Bucket => createBucket(rates[resource], clock, BUDGET_WAIT_MAX_MS)
-  return { frames: bucket('frames'), bytes: bucket('bytes'), streams: bucket('streams'), workMs: bucket('workMs') }
+  const bucket = (resource: keyof Rates): Bucket => createBucket(rates[resource], clock, BUDGET_WAIT_MAX_MS)
+  return {
+    frames: bucket('frames'),
+    bytes: bucket('bytes'),
+    streams: bucket('streams'),
+    workMs: bucket('workMs'),
+    peakWorkMs: bucket('peakWorkMs'),
+  }
 }
 
 function waitOf(buckets: Buckets): number {

@@ -15,6 +15,8 @@ import {
   BUDGET_MEMBER_STREAMS,
   BUDGET_MEMBER_WORK_MS,
   BUDGET_OWNER_WORK_MS,
+  BUDGET_PEAK_WORK_MS,
+  BUDGET_STREAMS_BURST_SECONDS,
   BUDGET_STRANGER_BURST_SECONDS,
   BUDGET_STRANGER_BYTES,
   BUDGET_STRANGER_FRAMES,
@@ -31,12 +33,18 @@ import type { Rate } from './bucket.ts'
 
 /** What a device can use up here: frames, bytes that come in, streams it opens, ms of this device's processor. */
 export type Resource = 'frames' | 'bytes' | 'streams' | 'workMs'
-/** A rate for each. */
-export type Rates = Readonly<Record<Resource, Rate>>
+/** A rate for each, and how fast work that was saved up may be had: what others wait for in between. */
+export type Rates = Readonly<Record<Resource | 'peakWorkMs', Rate>>
 
 function rates(frames: number, bytes: number, streams: number, workMs: number, burstSeconds: number): Rates {
   const rate = (perSecond: number): Rate => ({ perSecond, burstSeconds })
-  return { frames: rate(frames), bytes: rate(bytes), streams: rate(streams), workMs: rate(workMs) }
+  return {
+    frames: rate(frames),
+    bytes: rate(bytes),
+    streams: { perSecond: streams, burstSeconds: Math.min(burstSeconds, BUDGET_STREAMS_BURST_SECONDS) },
+    workMs: rate(workMs),
+    peakWorkMs: { perSecond: Math.max(workMs, BUDGET_PEAK_WORK_MS), burstSeconds: 1 },
+  }
 }
 
 /** All strangers together. */
