@@ -95,6 +95,14 @@ export async function startAttack(
     isOver = true
   }
   over.promise.then(finished, finished)
+  const ended = async (): Promise<Awaited<typeof over.promise>> => {
+    try {
+      return await over.promise
+    } finally {
+      await gone(child)
+    }
+  }
+  const result = ended()
   const command: AttackCommand = {
     role,
     link,
@@ -104,7 +112,7 @@ export async function startAttack(
   }
   child.send(command)
   await begun.promise
-  return { isOver: () => isOver, result: over.promise.finally(() => gone(child)) }
+  return { isOver: () => isOver, result }
 }
 
 /** As long as an attack, in which nobody does anything: what the honest ones cost by themselves. */

@@ -26,7 +26,7 @@ Both are number 42, yet two and a half years lie between them. See [the manual](
 `
 
 /** The same, cut in the middle of a word. */
-export const HALF_ANSWER = `${RICH_ANSWER.slice(0, RICH_ANSWER.indexOf(' between them'))}`
+export const HALF_ANSWER = RICH_ANSWER.slice(0, RICH_ANSWER.indexOf(' between them'))
 
 /** A plain answer. */
 export const PLAIN_ANSWER = `Sort them by the date *inside* each file, not by the file name. Phones number their pictures from one, so names collide, and a copy loses its name first. The date taken travels with the picture.

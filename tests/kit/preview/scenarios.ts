@@ -1,11 +1,4 @@
-import {
-  asId,
-  createEvents,
-  MeshError,
-  type ChatId,
-  type InvitationId,
-  type MessageId,
-} from '../../../mesh/base/index.ts'
+import { asId, createEvents, MeshError, type ChatId, type InvitationId } from '../../../mesh/base/index.ts'
 import type { DeviceView, InvitationPreview, Standing } from '../../../mesh/mesh-types.ts'
 import type { LockView } from '../../../mesh/seal/index.ts'
 import type { MessageView } from '../../../mesh/state/index.ts'
@@ -631,7 +624,7 @@ export function createScene(name: Scenario): Scene {
 }
 
 function freezeLast(answering: ReturnType<typeof createFakeAnswering>, chat: ChatId, last: MessageView): void {
-  const base = { chat, message: last.id as MessageId, elapsedMs: 4_200, phaseMs: 3_588, tokens: 148, route: last.route }
+  const base = { chat, message: last.id, elapsedMs: 4_200, phaseMs: 3_588, tokens: 148, route: last.route }
   if (last.state === 'streaming') answering.freeze({ ...base, phase: 'writing', tokensPerSecond: 41.2 })
   if (last.state === 'waiting')
     answering.freeze({ ...base, phase: 'waiting', waitsFor: 'device', tokensPerSecond: undefined })
