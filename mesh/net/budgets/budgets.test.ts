@@ -80,26 +80,29 @@ test('a device that is removed has what strangers have, from that moment on', ()
   expect(account.waitMs()).toBeGreaterThan(0)
 })
 
-test.each(['guest', 'helper-only', 'member'] as const)('a %s has what it saved up over time, not at once', (subject) => {
-  const clock = createVirtualClock()
-  const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
-  const usedIn = (durationMs: number): number => {
-    let used = 0
-    const endAt = clock.monotonic() + durationMs
-    while (clock.monotonic() < endAt) {
-      if (account.waitMs() === 0) {
-        account.charge({ workMs: 10 })
-        used += 10
+test.each(['guest', 'helper-only', 'member'] as const)(
+  'a %s has what it saved up over time, not at once',
+  (subject) => {
+    const clock = createVirtualClock()
+    const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
+    const usedIn = (durationMs: number): number => {
+      let used = 0
+      const endAt = clock.monotonic() + durationMs
+      while (clock.monotonic() < endAt) {
+        if (account.waitMs() === 0) {
+          account.charge({ workMs: 10 })
+          used += 10
+        }
+        clock.advance(5)
       }
-      clock.advance(5)
+      return used
     }
-    return used
-  }
-  const [first, second] = [usedIn(1_000), usedIn(1_000)]
-  expect(first).toBeLessThanOrEqual(2 * BUDGET_PEAK_WORK_MS + 10)
-  expect(second).toBeLessThanOrEqual(BUDGET_PEAK_WORK_MS + 10)
-  expect(second).toBeGreaterThanOrEqual(BUDGET_GUEST_WORK_MS)
-})
+    const [first, second] = [usedIn(1_000), usedIn(1_000)]
+    expect(first).toBeLessThanOrEqual(2 * BUDGET_PEAK_WORK_MS + 10)
+    expect(second).toBeLessThanOrEqual(BUDGET_PEAK_WORK_MS + 10)
+    expect(second).toBeGreaterThanOrEqual(BUDGET_GUEST_WORK_MS)
+  },
+)
 
 test('an owner’s device has what its role gives it from the first second on', () => {
   const clock = createVirtualClock()
