@@ -65,6 +65,8 @@ export const BUDGET_OWNER_WORK_MS = 900
 export const BUDGET_PEAK_WORK_MS = 500
 /** The most seconds' worth of streams at once, of any device. */
 export const BUDGET_STREAMS_BURST_SECONDS = 2
+/** Who opened streams of so many ms' worth more than it may is cut, and kept away until they came in. */
+export const STREAMS_OWED_MAX_MS = 1_000
 /** Longest wait for what one thing cost, in ms; below {@link SILENT_MS}, so that a budget cuts no link. */
 export const BUDGET_WAIT_MAX_MS = 2_000
 /** Bytes of frames that are not whole, of all strangers. */

@@ -1,4 +1,4 @@
-import type { Connection, ConnectionGater, Libp2p, MultiaddrConnection } from '@libp2p/interface'
+import type { Connection, ConnectionGater, Libp2p, MultiaddrConnection, StreamMuxer } from '@libp2p/interface'
 import {
   AWAITED_CONNECTIONS_MAX,
   DEVICE_CONNECTIONS_MAX,
@@ -15,7 +15,7 @@ import {
   type Random,
 } from '../base/index.ts'
 import type { Subject } from '../identity/index.ts'
-import { bindAccount, createBucket, createBudgets, type Bucket } from './budgets/index.ts'
+import { bindAccount, createBucket, createBudgets, payForStream, type Account, type Bucket } from './budgets/index.ts'
 import { createPlaces, sourceOf, surplus, type Places } from './places.ts'
 import { watchWire, type Wire } from './wire.ts'
 
@@ -94,7 +94,9 @@ export function createGuard(rules: GuardRules): Guard {
 
   const onOpen = (node: Libp2p, connection: Connection): void => {
     const id = connection.remotePeer.toString() as DeviceId
-    bindAccount(connection, budgets.account(id, connection.timeline))
+    const account = budgets.account(id, connection.timeline)
+    bindAccount(connection, account)
+    payForUnnamed(connection, account)
     if (connection.direction !== 'inbound') return
     const isExpected = rules.isExpected(id)
     const max = isExpected ? DEVICE_CONNECTIONS_MAX : STRANGER_DEVICE_CONNECTIONS_MAX
@@ -137,7 +139,8 @@ export function createGuard(rules: GuardRules): Guard {
       denyInboundUpgradedConnection(peer, connection) {
         pending.get(connection)?.()
         meter(peer, connection)
-        return false
+        // it was cut for a flood, and comes back for the next one
+        return budgets.account(peer.toString() as DeviceId, connection.timeline).streamsOwedMs() > 0
       },
       denyOutboundConnection(_, connection) {
         watch(connection)
@@ -157,6 +160,21 @@ export function createGuard(rules: GuardRules): Guard {
       })
     },
   }
+}
+
+/** Streams that end before they named a protocol reach no handler: they are charged here. */
+function payForUnnamed(connection: Connection, account: Account): void {
+  const { muxer } = connection as Connection & { readonly muxer?: StreamMuxer }
+  muxer?.addEventListener('stream', ({ detail: stream }) => {
+    stream.addEventListener(
+      'close',
+      () => {
+        // not those that end with their connection
+        if (stream.protocol === '' && muxer.status === 'open') payForStream(account, connection)
+      },
+      { once: true },
+    )
+  })
 }
 
 /** Handshakes cost this device's processor: each host has so many a second, and whoever is over waits, in no order. */

@@ -2,6 +2,8 @@ import {
   BUDGET_WAIT_MAX_MS,
   MeshError,
   sleep,
+  STREAM_WORK_MS,
+  STREAMS_OWED_MAX_MS,
   STRANGERS_UNREAD_MAX_BYTES,
   type Clock,
   type DeviceId,
@@ -20,6 +22,8 @@ export interface Account {
   charge(spending: Spending): void
   /** How long until the budget allows more, in ms; 0: now. */
   waitMs(): number
+  /** How long until the streams it opened beyond its role are paid, in ms: to wait costs who floods nothing, and each cost this device. */
+  streamsOwedMs(): number
   /** Begins a piece of work at the cost of this account: the time the processor is at it is charged when it stops. */
   start(): Piece
   /** Resolves when the budget allows more. @throws MeshError `aborted` */
@@ -88,6 +92,8 @@ export function createBudgets(ports: { readonly clock: Clock; readonly subject: 
           }
       },
       waitMs: () => Math.max(...inForce().map(waitOf)),
+      // of a stranger its own share: that the others used up theirs is not its doing
+      streamsOwedMs: () => inForce().at(-1)?.streams.waitMs() ?? 0,
       start: () =>
         meter.start((workMs) => {
           account.charge({ workMs })
@@ -166,4 +172,15 @@ export function bindAccount(connection: object, account: Account): void {
 /** The account of a connection; undefined where nobody counts, in a bare node say. */
 export function accountOf(connection: object): Account | undefined {
   return bound.get(connection)
+}
+
+/**
+ * Charges a stream that the other device opened on a connection. Who floods is cut, false: a stream that waits was set
+ * up all the same, and in a page each takes milliseconds of the thread that draws.
+ */
+export function payForStream(account: Account, connection: { abort(reason: Error): void }): boolean {
+  account.charge({ streams: 1, workMs: STREAM_WORK_MS })
+  if (account.streamsOwedMs() <= STREAMS_OWED_MAX_MS) return true
+  connection.abort(new MeshError('busy', 'This device opens streams much faster than its role may.'))
+  return false
 }

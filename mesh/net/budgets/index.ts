@@ -3,5 +3,13 @@
  * but for the clock; the node, the streams and the registry charge and wait here.
  */
 export { createBucket, type Bucket, type Rate } from './bucket.ts'
-export { accountOf, bindAccount, createBudgets, type Account, type Budgets, type Holding } from './budgets.ts'
+export {
+  accountOf,
+  bindAccount,
+  createBudgets,
+  payForStream,
+  type Account,
+  type Budgets,
+  type Holding,
+} from './budgets.ts'
 export { createWorkMeter, type Piece, type WorkMeter } from './work.ts'

@@ -2,7 +2,7 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
-import { webRTC } from '@libp2p/webrtc'
+import { webRTC, webRTCDirect } from '@libp2p/webrtc'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
 import type { Connection } from '@libp2p/interface'
@@ -107,7 +107,7 @@ export async function startAdversary(role: AdversaryRole, target: Target): Promi
     privateKey: key.privateKey,
     start: true,
     addresses: { listen: [] },
-    transports: [tcp(), webSockets(), circuitRelayTransport(), webRTC()],
+    transports: [tcp(), webSockets(), circuitRelayTransport(), webRTC(), webRTCDirect()],
     services: { identify: identify() },
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ maxInboundStreams: 100_000, maxOutboundStreams: 100_000 })],
