@@ -63,10 +63,10 @@ export const BUDGET_MEMBER_BURST_SECONDS = 20
 export const BUDGET_OWNER_WORK_MS = 900
 /** What a device may have of the processor in one second whatever it has saved up, in ms, where its role gives it no more for good. */
 export const BUDGET_PEAK_WORK_MS = 500
-/** The most seconds' worth of streams at once, of any device. */
-export const BUDGET_STREAMS_BURST_SECONDS = 2
-/** Who opened streams of so many ms' worth more than it may is cut, and kept away until they came in. */
-export const STREAMS_OWED_MAX_MS = 1_000
+/** The most seconds' worth at once of what costs by arriving: streams, messages of WebRTC. */
+export const BUDGET_ARRIVALS_BURST_SECONDS = 2
+/** Who sent so many ms' worth more of that than it may is cut, and kept away until it came in. */
+export const ARRIVALS_OWED_MAX_MS = 1_000
 /** Longest wait for what one thing cost, in ms; below {@link SILENT_MS}, so that a budget cuts no link. */
 export const BUDGET_WAIT_MAX_MS = 2_000
 /** Bytes of frames that are not whole, of all strangers. */

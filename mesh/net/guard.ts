@@ -1,4 +1,4 @@
-import type { Connection, ConnectionGater, Libp2p, MultiaddrConnection, StreamMuxer } from '@libp2p/interface'
+import type { Connection, ConnectionGater, Libp2p, MultiaddrConnection, Stream, StreamMuxer } from '@libp2p/interface'
 import {
   AWAITED_CONNECTIONS_MAX,
   DEVICE_CONNECTIONS_MAX,
@@ -15,7 +15,7 @@ import {
   type Random,
 } from '../base/index.ts'
 import type { Subject } from '../identity/index.ts'
-import { bindAccount, createBucket, createBudgets, payForStream, type Account, type Bucket } from './budgets/index.ts'
+import { bindAccount, createBucket, createBudgets, payForArrival, type Account, type Bucket } from './budgets/index.ts'
 import { createPlaces, sourceOf, surplus, type Places } from './places.ts'
 import { watchWire, type Wire } from './wire.ts'
 
@@ -96,7 +96,7 @@ export function createGuard(rules: GuardRules): Guard {
     const id = connection.remotePeer.toString() as DeviceId
     const account = budgets.account(id, connection.timeline)
     bindAccount(connection, account)
-    payForUnnamed(connection, account)
+    payForArrivals(connection, account)
     if (connection.direction !== 'inbound') return
     const isExpected = rules.isExpected(id)
     const max = isExpected ? DEVICE_CONNECTIONS_MAX : STRANGER_DEVICE_CONNECTIONS_MAX
@@ -140,7 +140,7 @@ export function createGuard(rules: GuardRules): Guard {
         pending.get(connection)?.()
         meter(peer, connection)
         // it was cut for a flood, and comes back for the next one
-        return budgets.account(peer.toString() as DeviceId, connection.timeline).streamsOwedMs() > 0
+        return budgets.account(peer.toString() as DeviceId, connection.timeline).arrivalsOwedMs() > 0
       },
       denyOutboundConnection(_, connection) {
         watch(connection)
@@ -162,19 +162,47 @@ export function createGuard(rules: GuardRules): Guard {
   }
 }
 
-/** Streams that end before they named a protocol reach no handler: they are charged here. */
-function payForUnnamed(connection: Connection, account: Account): void {
-  const { muxer } = connection as Connection & { readonly muxer?: StreamMuxer }
-  muxer?.addEventListener('stream', ({ detail: stream }) => {
-    stream.addEventListener(
-      'close',
-      () => {
-        // not those that end with their connection
-        if (stream.protocol === '' && muxer.status === 'open') payForStream(account, connection)
-      },
-      { once: true },
-    )
+/** What muxers have beside their interface; the streams of WebRTC are data channels. */
+interface Muxer extends StreamMuxer {
+  createStream(...args: readonly unknown[]): Promise<Stream>
+}
+type ChannelStream = Stream & { readonly channel: { onmessage: ((event: unknown) => void) | null } }
+
+/** The muxer of WebRTC. */
+const DATA_CHANNELS = '/webrtc'
+
+/**
+ * What costs this device by arriving and reaches no handler: streams that end before they named a protocol, and
+ * messages of WebRTC, whose sender nothing holds back. (Elsewhere whoever owes is not read from.)
+ */
+function payForArrivals(connection: Connection, account: Account): void {
+  const { muxer } = connection as Connection & { readonly muxer?: Muxer }
+  if (muxer === undefined) return
+  muxer.addEventListener('stream', ({ detail: stream }) => {
+    const onClose = (): void => {
+      // not those that end with their connection
+      if (stream.protocol === '' && muxer.status === 'open') payForArrival(account, connection, 'stream')
+    }
+    stream.addEventListener('close', onClose, { once: true })
   })
+  if (muxer.protocol !== DATA_CHANNELS) return
+
+  const payForMessages = (stream: Stream): void => {
+    const { channel } = stream as ChannelStream
+    const take = channel.onmessage
+    channel.onmessage = (event): void => {
+      if (payForArrival(account, connection, 'message')) take?.call(channel, event)
+    }
+  }
+  muxer.addEventListener('stream', ({ detail: stream }) => {
+    payForMessages(stream)
+  })
+  const create = muxer.createStream.bind(muxer)
+  muxer.createStream = async (...args): Promise<Stream> => {
+    const stream = await create(...args)
+    payForMessages(stream)
+    return stream
+  }
 }
 
 /** Handshakes cost this device's processor: each host has so many a second, and whoever is over waits, in no order. */

@@ -1,17 +1,18 @@
 import type { Connection, StreamMuxer } from '@libp2p/interface'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../helper/ports/clock.ts'
-import { BUDGET_GUEST_STREAMS, BUDGET_STREAMS_BURST_SECONDS, STREAMS_OWED_MAX_MS } from '../../mesh/base/index.ts'
+import { BUDGET_GUEST_STREAMS, BUDGET_ARRIVALS_BURST_SECONDS, ARRIVALS_OWED_MAX_MS } from '../../mesh/base/index.ts'
 import { CONTROL } from '../../mesh/net/protocols/control/messages.ts'
 import { startAdversary, targetOf, type Adversary } from '../kit/adversary/index.ts'
 import { createTestEngine } from '../kit/engine.ts'
 import { join, startPeer, type TestPeer } from '../kit/peers.ts'
 import { until } from '../kit/wait.ts'
 
-// Streams over WebRTC: the platform sets each up before anybody is asked, and nothing holds the sender back.
+// Over WebRTC the platform sets each stream up and hands on each message before anybody is asked: nothing holds
+// the sender back.
 
 /** What a guest may open from one moment to the next: saved up, owed, and what comes in meanwhile. */
-const OPENED_MAX = BUDGET_GUEST_STREAMS * (BUDGET_STREAMS_BURST_SECONDS + STREAMS_OWED_MAX_MS / 1_000 + 3)
+const OPENED_MAX = BUDGET_GUEST_STREAMS * (BUDGET_ARRIVALS_BURST_SECONDS + ARRIVALS_OWED_MAX_MS / 1_000 + 3)
 
 const stops: (() => Promise<void>)[] = []
 let alice: TestPeer
@@ -71,4 +72,17 @@ describe('a guest that opens streams and gives them up as fast as it can', () =>
     const comesBack = async (): Promise<boolean> => (await guest.control(await guest.dial())).isOpen
     await until(() => comesBack().catch(() => false), { what: 'it to be let in again' })
   })
+})
+
+test('a guest that sends more than its role may on one stream is cut, and others are answered', async () => {
+  const connection = await guest.dial()
+  const stream = await guest.control(connection)
+  let sent = 0
+  while (connection.status === 'open' && sent < 20_000) {
+    await stream.bytes(new Uint8Array(1_024), AbortSignal.timeout(5_000)).catch(() => undefined)
+    sent += 1
+    if (sent % 16 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await until(() => connection.status !== 'open', { what: 'its connection to be cut' })
+  expect(await answer()).toBe('answered')
 })

@@ -1,9 +1,9 @@
 import {
+  ARRIVALS_OWED_MAX_MS,
   BUDGET_WAIT_MAX_MS,
   MeshError,
   sleep,
   STREAM_WORK_MS,
-  STREAMS_OWED_MAX_MS,
   STRANGERS_UNREAD_MAX_BYTES,
   type Clock,
   type DeviceId,
@@ -22,8 +22,8 @@ export interface Account {
   charge(spending: Spending): void
   /** How long until the budget allows more, in ms; 0: now. */
   waitMs(): number
-  /** How long until the streams it opened beyond its role are paid, in ms: to wait costs who floods nothing, and each cost this device. */
-  streamsOwedMs(): number
+  /** How long until what arrived beyond its role is paid, streams and messages, in ms: to wait costs who floods nothing, and each cost this device. */
+  arrivalsOwedMs(): number
   /** Begins a piece of work at the cost of this account: the time the processor is at it is charged when it stops. */
   start(): Piece
   /** Resolves when the budget allows more. @throws MeshError `aborted` */
@@ -93,7 +93,10 @@ export function createBudgets(ports: { readonly clock: Clock; readonly subject: 
       },
       waitMs: () => Math.max(...inForce().map(waitOf)),
       // of a stranger its own share: that the others used up theirs is not its doing
-      streamsOwedMs: () => inForce().at(-1)?.streams.waitMs() ?? 0,
+      arrivalsOwedMs() {
+        const own = inForce().at(-1)
+        return own === undefined ? 0 : Math.max(own.streams.waitMs(), own.messages.waitMs())
+      },
       start: () =>
         meter.start((workMs) => {
           account.charge({ workMs })
@@ -121,6 +124,7 @@ function bucketsOf(rates: Rates, clock: Clock): Buckets {
     frames: bucket('frames'),
     bytes: bucket('bytes'),
     streams: bucket('streams'),
+    messages: bucket('messages'),
     workMs: bucket('workMs'),
     peakWorkMs: bucket('peakWorkMs'),
   }
@@ -174,13 +178,23 @@ export function accountOf(connection: object): Account | undefined {
   return bound.get(connection)
 }
 
+/** What the other device sends without being asked: a stream that it opens, a message of WebRTC. */
+const ARRIVALS = {
+  stream: { streams: 1, workMs: STREAM_WORK_MS },
+  message: { messages: 1 },
+} as const satisfies Readonly<Record<string, Spending>>
+
 /**
- * Charges a stream that the other device opened on a connection. Who floods is cut, false: a stream that waits was set
- * up all the same, and in a page each takes milliseconds of the thread that draws.
+ * Charges what the other device of a connection sent. Who floods is cut, false: what waits was taken in all the same,
+ * and in a page each takes time of the thread that draws.
  */
-export function payForStream(account: Account, connection: { abort(reason: Error): void }): boolean {
-  account.charge({ streams: 1, workMs: STREAM_WORK_MS })
-  if (account.streamsOwedMs() <= STREAMS_OWED_MAX_MS) return true
-  connection.abort(new MeshError('busy', 'This device opens streams much faster than its role may.'))
+export function payForArrival(
+  account: Account,
+  connection: { abort(reason: Error): void },
+  what: keyof typeof ARRIVALS,
+): boolean {
+  account.charge(ARRIVALS[what])
+  if (account.arrivalsOwedMs() <= ARRIVALS_OWED_MAX_MS) return true
+  connection.abort(new MeshError('busy', 'This device sends much faster than its role may.'))
   return false
 }

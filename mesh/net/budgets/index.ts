@@ -7,7 +7,7 @@ export {
   accountOf,
   bindAccount,
   createBudgets,
-  payForStream,
+  payForArrival,
   type Account,
   type Budgets,
   type Holding,

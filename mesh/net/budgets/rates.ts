@@ -1,4 +1,5 @@
 import {
+  BUDGET_ARRIVALS_BURST_SECONDS,
   BUDGET_GUEST_BURST_SECONDS,
   BUDGET_GUEST_BYTES,
   BUDGET_GUEST_FRAMES,
@@ -16,7 +17,6 @@ import {
   BUDGET_MEMBER_WORK_MS,
   BUDGET_OWNER_WORK_MS,
   BUDGET_PEAK_WORK_MS,
-  BUDGET_STREAMS_BURST_SECONDS,
   BUDGET_STRANGER_BURST_SECONDS,
   BUDGET_STRANGER_BYTES,
   BUDGET_STRANGER_FRAMES,
@@ -31,17 +31,28 @@ import {
 import type { Subject } from '../../identity/index.ts'
 import type { Rate } from './bucket.ts'
 
-/** What a device can use up here: frames, bytes that come in, streams it opens, ms of this device's processor. */
-export type Resource = 'frames' | 'bytes' | 'streams' | 'workMs'
+/**
+ * What a device can use up here: frames, bytes that come in, streams it opens, messages of a transport that cannot be
+ * told to wait (WebRTC), ms of this device's processor.
+ */
+export type Resource = 'frames' | 'bytes' | 'streams' | 'messages' | 'workMs'
 /** A rate for each, and how fast work that was saved up may be had: what others wait for in between. */
 export type Rates = Readonly<Record<Resource | 'peakWorkMs', Rate>>
 
+/** Bytes of a message of WebRTC at least half full: what is long comes in messages of 16 KiB. */
+const MESSAGE_BYTES = 8 * 1024
+
 function rates(frames: number, bytes: number, streams: number, workMs: number, burstSeconds: number): Rates {
   const rate = (perSecond: number): Rate => ({ perSecond, burstSeconds })
+  const atOnce = (perSecond: number): Rate => ({
+    perSecond,
+    burstSeconds: Math.min(burstSeconds, BUDGET_ARRIVALS_BURST_SECONDS),
+  })
   return {
     frames: rate(frames),
     bytes: rate(bytes),
-    streams: { perSecond: streams, burstSeconds: Math.min(burstSeconds, BUDGET_STREAMS_BURST_SECONDS) },
+    streams: atOnce(streams),
+    messages: atOnce(frames + bytes / MESSAGE_BYTES),
     workMs: rate(workMs),
     peakWorkMs: { perSecond: Math.max(workMs, BUDGET_PEAK_WORK_MS), burstSeconds: 1 },
   }
