@@ -178,7 +178,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     guard: {
       clock,
       random,
-      subject: (id) => membership.subject(id),
+      spender: (id) => (membership.isOwn(id) ? 'own' : membership.subject(id)),
       isExpected: (id) => membership.admitted(id) !== undefined || links.mayDial(id),
       waits: (id) => links.spared(id),
     },
@@ -271,8 +271,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     engines,
     askerOf: (device: DeviceId) => {
       const person = membership.admitted(device)?.person
-      const isOwn = person !== undefined && person === membership.admitted(self)?.person
-      return { person, isOwn, serves: membership.mayServe(device, 'answer', self) }
+      return { person, isOwn: membership.isOwn(device), serves: membership.mayServe(device, 'answer', self) }
     },
     admission: admissions,
     comparing: admissions,

@@ -47,7 +47,7 @@ async function startRelay(options: RelayOptions): Promise<PeerNode> {
         mayRelay: () => true,
         mayConnect: (source) => quota.take(source),
         // nobody has places of their own here, and everybody may cost as much as a guest
-        guard: { ...ports, subject: () => 'guest', isExpected: () => false, strangersMax: CONNECTIONS_MAX },
+        guard: { ...ports, spender: () => 'guest', isExpected: () => false, strangersMax: CONNECTIONS_MAX },
       },
     )
   } catch (error) {

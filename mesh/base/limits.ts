@@ -59,8 +59,8 @@ export const BUDGET_MEMBER_BYTES = 16 * 1024 * 1024
 export const BUDGET_MEMBER_STREAMS = 50
 export const BUDGET_MEMBER_WORK_MS = 500
 export const BUDGET_MEMBER_BURST_SECONDS = 20
-/** One device of an owner, as far as it may more. */
-export const BUDGET_OWNER_WORK_MS = 900
+/** One of the person's own devices, as far as it may more. */
+export const BUDGET_OWN_WORK_MS = 900
 /** What a device may have of the processor in one second whatever it has saved up, in ms, where its role gives it no more for good. */
 export const BUDGET_PEAK_WORK_MS = 500
 /** The most seconds' worth at once of what costs by arriving: streams, messages of WebRTC. */

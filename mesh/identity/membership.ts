@@ -84,6 +84,8 @@ export interface Membership {
   wasRemoved(id: DeviceId): boolean
   /** A device as {@link authorize} judges it. */
   subject(id: DeviceId): Subject
+  /** Whether it is a device of this one's person and belongs, as this one does. */
+  isOwn(id: DeviceId): boolean
   /** Whether a device may call this one for something. */
   mayCall(id: DeviceId, action: CallAction): boolean
   /** Whether a device may do something for, to or through another one of this mesh. */
@@ -210,6 +212,11 @@ export async function loadMembership(
     return authorize(subject(id), action, isOwn ? 'own-device' : 'other-device').allowed
   }
 
+  const isOwn = (id: DeviceId): boolean => {
+    const [own, other] = [find(key.id), find(id)]
+    return own?.removedAt === null && other?.removedAt === null && own.person === other.person
+  }
+
   const isRemoved = (id: DeviceId): boolean => (find(id)?.removedAt ?? null) !== null
 
   /** Takes this device out of a mesh it goes away from, so that the others need not wait for it. */
@@ -244,6 +251,7 @@ export async function loadMembership(
     },
     wasRemoved: isRemoved,
     subject,
+    isOwn,
     mayCall(id, action) {
       if (action === 'read-ledger') return authorize(subject(id), action, 'mesh').allowed
       if (action === 'store') return authorize(subject(id), action, 'mesh').allowed

@@ -14,8 +14,15 @@ import {
   type DeviceId,
   type Random,
 } from '../base/index.ts'
-import type { Subject } from '../identity/index.ts'
-import { bindAccount, createBucket, createBudgets, payForArrival, type Account, type Bucket } from './budgets/index.ts'
+import {
+  bindAccount,
+  createBucket,
+  createBudgets,
+  payForArrival,
+  type Account,
+  type Bucket,
+  type Spender,
+} from './budgets/index.ts'
 import { createPlaces, sourceOf, surplus, type Places } from './places.ts'
 import { watchWire, type Wire } from './wire.ts'
 
@@ -23,8 +30,8 @@ import { watchWire, type Wire } from './wire.ts'
 export interface GuardRules {
   readonly clock: Clock
   readonly random: Random
-  /** At whose role's budget a device is served. */
-  subject(id: DeviceId): Subject
+  /** At whose budget a device is served. */
+  spender(id: DeviceId): Spender
   /** Whether places are kept for it; everybody else shares those of strangers. */
   isExpected(id: DeviceId): boolean
   /** A stranger that waits here for people: proven by an invitation, or only knocking. */
@@ -57,7 +64,7 @@ const TURN_JITTER_MS = 200
  */
 export function createGuard(rules: GuardRules): Guard {
   const { clock, random } = rules
-  const budgets = createBudgets({ clock, subject: (id) => rules.subject(id) })
+  const budgets = createBudgets({ clock, spender: (id) => rules.spender(id) })
   const handshakes = createPlaces(HANDSHAKES_PENDING_MAX, random)
   const strangers = createPlaces(rules.strangersMax ?? STRANGER_CONNECTIONS_MAX, random)
   const awaited = createPlaces(AWAITED_CONNECTIONS_MAX, random)

@@ -8,10 +8,10 @@ export interface Rate {
 
 /** A token bucket that is charged after the fact: it may owe, and whoever owes waits. */
 export interface Bucket {
-  /** Uses an amount; what goes beyond the bucket is owed. */
-  take(amount: number): void
+  /** Uses an amount; what goes beyond the bucket is owed. `nowMs` is of the clock's monotonic time, where it was read already. */
+  take(amount: number, nowMs?: number): void
   /** How long until nothing is owed any more, in ms; 0: go on. */
-  waitMs(): number
+  waitMs(nowMs?: number): number
 }
 
 /**
@@ -23,18 +23,17 @@ export function createBucket(rate: Rate, clock: Pick<Clock, 'monotonic'>, waitMa
   const deepest = (-rate.perSecond * waitMaxMs) / 1_000
   let level = full
   let at = clock.monotonic()
-  const fill = (): void => {
-    const now = clock.monotonic()
+  const fill = (now: number): void => {
     level = Math.min(full, level + ((now - at) / 1_000) * rate.perSecond)
     at = now
   }
   return {
-    take(amount) {
-      fill()
+    take(amount, nowMs = clock.monotonic()) {
+      fill(nowMs)
       level = Math.max(deepest, level - amount)
     },
-    waitMs() {
-      fill()
+    waitMs(nowMs = clock.monotonic()) {
+      fill(nowMs)
       return level >= 0 ? 0 : Math.ceil((-level / rate.perSecond) * 1_000)
     },
   }

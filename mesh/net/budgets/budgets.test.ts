@@ -4,7 +4,7 @@ import {
   BUDGET_GUEST_FRAMES,
   BUDGET_GUEST_STREAMS,
   BUDGET_GUEST_WORK_MS,
-  BUDGET_OWNER_WORK_MS,
+  BUDGET_OWN_WORK_MS,
   BUDGET_PEAK_WORK_MS,
   BUDGET_STRANGERS_BURST_SECONDS,
   BUDGET_STRANGERS_FRAMES,
@@ -53,7 +53,7 @@ test('what one thing cost makes nobody wait longer than a link bears', () => {
 
 test('a device has one budget over all its connections, others have their own', () => {
   const clock = createVirtualClock()
-  const budgets = createBudgets({ clock, subject: () => 'guest' })
+  const budgets = createBudgets({ clock, spender: () => 'guest' })
   const [first, second] = [budgets.account(id('mallory'), {}), budgets.account(id('mallory'), {})]
   for (let count = 0; count <= BUDGET_GUEST_FRAMES * BUDGET_GUEST_BURST_SECONDS; count++) first.charge({ frames: 1 })
   expect(second.waitMs()).toBeGreaterThan(0)
@@ -62,7 +62,7 @@ test('a device has one budget over all its connections, others have their own', 
 
 test('strangers share one budget, however many they are; a member has none of their waiting', () => {
   const clock = createVirtualClock()
-  const budgets = createBudgets({ clock, subject: (one) => (one === 'member' ? 'member' : 'stranger') })
+  const budgets = createBudgets({ clock, spender: (one) => (one === 'member' ? 'member' : 'stranger') })
   for (let count = 0; count < BUDGET_STRANGERS_FRAMES * BUDGET_STRANGERS_BURST_SECONDS + 10; count++)
     budgets.account(id(`s${String(count)}`), {}).charge({ frames: 1 })
   expect(budgets.account(id('late'), {}).waitMs()).toBeGreaterThan(0)
@@ -72,7 +72,7 @@ test('strangers share one budget, however many they are; a member has none of th
 test('a device that is removed has what strangers have, from that moment on', () => {
   const clock = createVirtualClock()
   let subject: Subject = 'member'
-  const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
+  const account = createBudgets({ clock, spender: () => subject }).account(id('mallory'), {})
   account.charge({ frames: 500 })
   expect(account.waitMs()).toBe(0)
   subject = 'removed'
@@ -80,11 +80,11 @@ test('a device that is removed has what strangers have, from that moment on', ()
   expect(account.waitMs()).toBeGreaterThan(0)
 })
 
-test.each(['guest', 'helper-only', 'member'] as const)(
+test.each(['guest', 'helper-only', 'member', 'owner'] as const)(
   'a %s has what it saved up over time, not at once',
   (subject) => {
     const clock = createVirtualClock()
-    const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
+    const account = createBudgets({ clock, spender: () => subject }).account(id('mallory'), {})
     const usedIn = (durationMs: number): number => {
       let used = 0
       const endAt = clock.monotonic() + durationMs
@@ -104,20 +104,20 @@ test.each(['guest', 'helper-only', 'member'] as const)(
   },
 )
 
-test('an owner’s device has what its role gives it from the first second on', () => {
+test('an own device has what it may have from the first second on', () => {
   const clock = createVirtualClock()
-  const account = createBudgets({ clock, subject: () => 'owner' }).account(id('laptop'), {})
+  const account = createBudgets({ clock, spender: () => 'own' }).account(id('laptop'), {})
   for (let second = 0; second < 60; second++) {
     expect(account.waitMs()).toBe(0)
-    account.charge({ workMs: BUDGET_OWNER_WORK_MS })
+    account.charge({ workMs: BUDGET_OWN_WORK_MS })
     clock.advance(1_000)
   }
 })
 
 test('no device begins more things in one second than a page has time for', () => {
-  for (const subject of ['guest', 'helper-only', 'member', 'owner'] as const) {
+  for (const subject of ['guest', 'helper-only', 'member', 'owner', 'own'] as const) {
     const clock = createVirtualClock()
-    const account = createBudgets({ clock, subject: () => subject }).account(id('mallory'), {})
+    const account = createBudgets({ clock, spender: () => subject }).account(id('mallory'), {})
     let streams = 0
     for (; account.waitMs() === 0 && streams < 1_000; streams++) account.charge({ streams: 1, workMs: STREAM_WORK_MS })
     expect(streams * STREAM_WORK_MS, subject).toBeLessThanOrEqual(BUDGET_PEAK_WORK_MS)
@@ -127,7 +127,7 @@ test('no device begins more things in one second than a page has time for', () =
 
 test('who waits goes on when the time has come', async () => {
   const clock = createVirtualClock()
-  const account = createBudgets({ clock, subject: () => 'guest' }).account(id('mallory'), {})
+  const account = createBudgets({ clock, spender: () => 'guest' }).account(id('mallory'), {})
   account.charge({ workMs: 1_000_000 })
   let isReady = false
   const ready = account.ready({}).then(() => (isReady = true))
@@ -139,7 +139,7 @@ test('who waits goes on when the time has come', async () => {
 
 test('when strangers leave too much unread, whoever left most is cut, and nobody that is admitted', () => {
   const clock = createVirtualClock()
-  const budgets = createBudgets({ clock, subject: (one) => (one === 'member' ? 'member' : 'stranger') })
+  const budgets = createBudgets({ clock, spender: (one) => (one === 'member' ? 'member' : 'stranger') })
   const cut: string[] = []
   const hold = (name: string) => budgets.account(id(name), {}).hold(() => cut.push(name))
   hold('member').set(STRANGERS_UNREAD_MAX_BYTES * 2)

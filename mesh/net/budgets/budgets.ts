@@ -8,9 +8,8 @@ import {
   type Clock,
   type DeviceId,
 } from '../../base/index.ts'
-import type { Subject } from '../../identity/index.ts'
 import { createBucket, type Bucket } from './bucket.ts'
-import { DEVICE_RATES, STRANGER, STRANGERS, type Rates, type Resource } from './rates.ts'
+import { DEVICE_RATES, STRANGER, STRANGERS, type Rates, type Resource, type Spender } from './rates.ts'
 import { createWorkMeter, type Piece } from './work.ts'
 
 /** What is used at once. */
@@ -52,9 +51,9 @@ type Buckets = Readonly<Record<keyof Rates, Bucket>>
 /** Most accounts of admitted devices kept; who comes back after it begins with a full bucket. */
 const DEVICES_MAX = 4_096
 
-/** Everybody begins with a full bucket. `subject` is asked at every charge: a removal counts at once. */
-export function createBudgets(ports: { readonly clock: Clock; readonly subject: (id: DeviceId) => Subject }): Budgets {
-  const { clock, subject } = ports
+/** Everybody begins with a full bucket. `spender` is asked at every charge: a removal counts at once. */
+export function createBudgets(ports: { readonly clock: Clock; readonly spender: (id: DeviceId) => Spender }): Budgets {
+  const { clock, spender } = ports
   const pool = bucketsOf(STRANGERS, clock)
   const devices = new Map<DeviceId, { readonly rates: Rates; readonly buckets: Buckets }>()
   const accounts = new WeakMap<object, Account>()
@@ -76,22 +75,26 @@ export function createBudgets(ports: { readonly clock: Clock; readonly subject: 
 
   const open = (device: DeviceId): Account => {
     const share = bucketsOf(STRANGER, clock)
-    const isStranger = (): boolean => DEVICE_RATES[subject(device)] === undefined
+    const isStranger = (): boolean => DEVICE_RATES[spender(device)] === undefined
     const inForce = (): readonly Buckets[] => {
-      const rates = DEVICE_RATES[subject(device)]
+      const rates = DEVICE_RATES[spender(device)]
       return rates === undefined ? [pool, share] : [ofDevice(device, rates)]
     }
     const account: Account = {
       openStreams: 0,
       isMetered: false,
       charge(spending) {
+        const nowMs = clock.monotonic()
         for (const buckets of inForce())
           for (const [resource, amount] of Object.entries(spending) as [Resource, number][]) {
-            buckets[resource].take(amount)
-            if (resource === 'workMs') buckets.peakWorkMs.take(amount)
+            buckets[resource].take(amount, nowMs)
+            if (resource === 'workMs') buckets.peakWorkMs.take(amount, nowMs)
           }
       },
-      waitMs: () => Math.max(...inForce().map(waitOf)),
+      waitMs() {
+        const nowMs = clock.monotonic()
+        return Math.max(...inForce().map((buckets) => waitOf(buckets, nowMs)))
+      },
       // of a stranger its own share: that the others used up theirs is not its doing
       arrivalsOwedMs() {
         const own = inForce().at(-1)
@@ -130,8 +133,8 @@ function bucketsOf(rates: Rates, clock: Clock): Buckets {
   }
 }
 
-function waitOf(buckets: Buckets): number {
-  return Math.max(...Object.values(buckets).map((bucket) => bucket.waitMs()))
+function waitOf(buckets: Buckets, nowMs: number): number {
+  return Math.max(...Object.values(buckets).map((bucket) => bucket.waitMs(nowMs)))
 }
 
 interface Held {

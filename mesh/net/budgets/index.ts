@@ -12,4 +12,5 @@ export {
   type Budgets,
   type Holding,
 } from './budgets.ts'
+export type { Spender } from './rates.ts'
 export { createWorkMeter, type Piece, type WorkMeter } from './work.ts'

@@ -15,7 +15,7 @@ import {
   BUDGET_MEMBER_FRAMES,
   BUDGET_MEMBER_STREAMS,
   BUDGET_MEMBER_WORK_MS,
-  BUDGET_OWNER_WORK_MS,
+  BUDGET_OWN_WORK_MS,
   BUDGET_PEAK_WORK_MS,
   BUDGET_STRANGER_BURST_SECONDS,
   BUDGET_STRANGER_BYTES,
@@ -98,17 +98,22 @@ const MEMBER = rates(
   BUDGET_MEMBER_BURST_SECONDS,
 )
 
-const OWNER = rates(
+const OWN = rates(
   BUDGET_MEMBER_FRAMES,
   BUDGET_MEMBER_BYTES,
   BUDGET_MEMBER_STREAMS,
-  BUDGET_OWNER_WORK_MS,
+  BUDGET_OWN_WORK_MS,
   BUDGET_MEMBER_BURST_SECONDS,
 )
 
-/** What one admitted device may use, at its role; undefined: it is a stranger here. */
-export const DEVICE_RATES: Readonly<Record<Subject, Rates | undefined>> = {
-  owner: OWNER,
+/** Whose budget a device has: that of the same person's devices, or of what it is in the mesh. */
+export type Spender = Subject | 'own'
+
+/** What one admitted device may use, by whose budget it has; undefined: it is a stranger here. */
+export const DEVICE_RATES: Readonly<Record<Spender, Rates | undefined>> = {
+  own: OWN,
+  // an owner may more in the mesh, and no more of another person's processor
+  owner: MEMBER,
   member: MEMBER,
   'helper-only': HELPER_ONLY,
   guest: GUEST,
