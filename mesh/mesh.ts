@@ -1,4 +1,5 @@
 import {
+  BUDGET_PAGE_WORK_PERCENT,
   createEvents,
   isAbort,
   MeshError,
@@ -178,6 +179,7 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
     guard: {
       clock,
       random,
+      workShare: device.kind === 'browser' ? BUDGET_PAGE_WORK_PERCENT / 100 : 1,
       spender: (id) => (membership.isOwn(id) ? 'own' : membership.subject(id)),
       isExpected: (id) => membership.admitted(id) !== undefined || links.mayDial(id),
       waits: (id) => links.spared(id),

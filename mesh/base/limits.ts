@@ -63,6 +63,8 @@ export const BUDGET_MEMBER_BURST_SECONDS = 20
 export const BUDGET_OWN_WORK_MS = 900
 /** What a device may have of the processor in one second whatever it has saved up, in ms, where its role gives it no more for good. */
 export const BUDGET_PEAK_WORK_MS = 500
+/** Of the work of their budgets others have so much in a page: its one thread draws, too. */
+export const BUDGET_PAGE_WORK_PERCENT = 50
 /** The most seconds' worth at once of what costs by arriving: streams, messages of WebRTC. */
 export const BUDGET_ARRIVALS_BURST_SECONDS = 2
 /** Who sent so many ms' worth more of that than it may is cut, and kept away until it came in. */

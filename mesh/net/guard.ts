@@ -32,6 +32,8 @@ export interface GuardRules {
   readonly random: Random
   /** At whose budget a device is served. */
   spender(id: DeviceId): Spender
+  /** How much of the work of their budgets others may have here. Default 1. */
+  readonly workShare?: number | undefined
   /** Whether places are kept for it; everybody else shares those of strangers. */
   isExpected(id: DeviceId): boolean
   /** A stranger that waits here for people: proven by an invitation, or only knocking. */
@@ -64,7 +66,7 @@ const TURN_JITTER_MS = 200
  */
 export function createGuard(rules: GuardRules): Guard {
   const { clock, random } = rules
-  const budgets = createBudgets({ clock, spender: (id) => rules.spender(id) })
+  const budgets = createBudgets({ clock, workShare: rules.workShare, spender: (id) => rules.spender(id) })
   const handshakes = createPlaces(HANDSHAKES_PENDING_MAX, random)
   const strangers = createPlaces(rules.strangersMax ?? STRANGER_CONNECTIONS_MAX, random)
   const awaited = createPlaces(AWAITED_CONNECTIONS_MAX, random)
@@ -185,7 +187,7 @@ const DATA_CHANNELS = '/webrtc'
 function payForArrivals(connection: Connection, account: Account): void {
   const { muxer } = connection as Connection & { readonly muxer?: Muxer }
   if (muxer === undefined) return
-  muxer.addEventListener('stream', ({ detail: stream }) => {
+  muxer.addEventListener('stream', ({ detail: stream }: { readonly detail: Stream }) => {
     const onClose = (): void => {
       // not those that end with their connection
       if (stream.protocol === '' && muxer.status === 'open') payForArrival(account, connection, 'stream')
@@ -201,7 +203,7 @@ function payForArrivals(connection: Connection, account: Account): void {
       if (payForArrival(account, connection, 'message')) take?.call(channel, event)
     }
   }
-  muxer.addEventListener('stream', ({ detail: stream }) => {
+  muxer.addEventListener('stream', ({ detail: stream }: { readonly detail: Stream }) => {
     payForMessages(stream)
   })
   const create = muxer.createStream.bind(muxer)

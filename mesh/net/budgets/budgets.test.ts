@@ -17,7 +17,7 @@ import {
 import type { Subject } from '../../identity/index.ts'
 import { createVirtualClock } from '../../../tests/kit/clock.ts'
 import { createSeededRandom } from '../../../tests/kit/random.ts'
-import { createBucket, createBudgets } from './index.ts'
+import { createBucket, createBudgets, type Spender } from './index.ts'
 
 const rate = { perSecond: 10, burstSeconds: 3 }
 const id = (name: string): DeviceId => name as DeviceId
@@ -112,6 +112,23 @@ test('an own device has what it may have from the first second on', () => {
     account.charge({ workMs: BUDGET_OWN_WORK_MS })
     clock.advance(1_000)
   }
+})
+
+test('in a page others have half of the work, and own devices all of theirs', () => {
+  const had = (standing: Spender, workShare: number): number => {
+    const clock = createVirtualClock()
+    const account = createBudgets({ clock, workShare, spender: () => standing }).account(id('phone'), {})
+    let used = 0
+    for (let second = 0; second < 100; second++) {
+      for (; account.waitMs() === 0; used += 10) account.charge({ workMs: 10 })
+      clock.advance(1_000)
+    }
+    return used
+  }
+  for (const standing of ['guest', 'helper-only', 'member', 'stranger'] as const) {
+    expect(had(standing, 0.5) / had(standing, 1), standing).toBeCloseTo(0.5, 1)
+  }
+  expect(had('own', 0.5)).toBe(had('own', 1))
 })
 
 test('no device begins more things in one second than a page has time for', () => {

@@ -51,10 +51,18 @@ type Buckets = Readonly<Record<keyof Rates, Bucket>>
 /** Most accounts of admitted devices kept; who comes back after it begins with a full bucket. */
 const DEVICES_MAX = 4_096
 
+/** What budgets stand on. */
+export interface BudgetPorts {
+  readonly clock: Clock
+  readonly spender: (id: DeviceId) => Spender
+  /** How much of the work that their budgets give others may have here, from 0 to 1; own devices have all of it. Default 1. */
+  readonly workShare?: number | undefined
+}
+
 /** Everybody begins with a full bucket. `spender` is asked at every charge: a removal counts at once. */
-export function createBudgets(ports: { readonly clock: Clock; readonly spender: (id: DeviceId) => Spender }): Budgets {
-  const { clock, spender } = ports
-  const pool = bucketsOf(STRANGERS, clock)
+export function createBudgets(ports: BudgetPorts): Budgets {
+  const { clock, spender, workShare = 1 } = ports
+  const pool = bucketsOf(STRANGERS, clock, workShare)
   const devices = new Map<DeviceId, { readonly rates: Rates; readonly buckets: Buckets }>()
   const accounts = new WeakMap<object, Account>()
   const held = createHeld()
@@ -62,7 +70,8 @@ export function createBudgets(ports: { readonly clock: Clock; readonly spender: 
 
   const ofDevice = (id: DeviceId, rates: Rates): Buckets => {
     const known = devices.get(id)
-    const own = known?.rates === rates ? known : { rates, buckets: bucketsOf(rates, clock) }
+    const share = rates === DEVICE_RATES.own ? 1 : workShare
+    const own = known?.rates === rates ? known : { rates, buckets: bucketsOf(rates, clock, share) }
     // re-inserted, so that the map's order is the order of last use
     devices.delete(id)
     devices.set(id, own)
@@ -74,7 +83,7 @@ export function createBudgets(ports: { readonly clock: Clock; readonly spender: 
   }
 
   const open = (device: DeviceId): Account => {
-    const share = bucketsOf(STRANGER, clock)
+    const share = bucketsOf(STRANGER, clock, workShare)
     const isStranger = (): boolean => DEVICE_RATES[spender(device)] === undefined
     const inForce = (): readonly Buckets[] => {
       const rates = DEVICE_RATES[spender(device)]
@@ -121,15 +130,18 @@ export function createBudgets(ports: { readonly clock: Clock; readonly spender: 
   }
 }
 
-function bucketsOf(rates: Rates, clock: Clock): Buckets {
-  const bucket = (resource: keyof Rates): Bucket => createBucket(rates[resource], clock, BUDGET_WAIT_MAX_MS)
+function bucketsOf(rates: Rates, clock: Clock, workShare: number): Buckets {
+  const bucket = (resource: keyof Rates, share = 1): Bucket => {
+    const { perSecond, burstSeconds } = rates[resource]
+    return createBucket({ perSecond: perSecond * share, burstSeconds }, clock, BUDGET_WAIT_MAX_MS)
+  }
   return {
     frames: bucket('frames'),
     bytes: bucket('bytes'),
     streams: bucket('streams'),
     messages: bucket('messages'),
-    workMs: bucket('workMs'),
-    peakWorkMs: bucket('peakWorkMs'),
+    workMs: bucket('workMs', workShare),
+    peakWorkMs: bucket('peakWorkMs', workShare),
   }
 }
 
