@@ -148,7 +148,8 @@ export async function syncPorts(given: {
     log: silentLogger,
     keyring: scopes.keyringOf(signer.id),
     writers: scopes.writersOf(signer.id),
-    decoder: given.decoder ?? directDecoder,
+    // of its own: a test may put another in its place
+    decoder: given.decoder ?? { ...directDecoder },
   }
 }
 
