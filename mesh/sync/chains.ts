@@ -29,6 +29,11 @@ export interface Chain {
    * told to have held it before. Undefined: all of it was here before, or with who told so.
    */
   lateFrom?: number | undefined
+  /**
+   * From which sequence on it was taken on another's word: that one told to have held it when its author might not
+   * write any more. It counts, and this device is not sure of it: a member who lies with a thief would have it erase.
+   */
+  onWordFrom?: number | undefined
   /** Its clocks that its author erased, wherever it said so. */
   erased: Clocks
   /** Envelopes of this chain that erase, with what. */
@@ -47,7 +52,11 @@ export interface Chains {
   /** How many chains each author has. */
   authors(): ReadonlyMap<DeviceId, number>
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
-  take(envelope: Envelope, position: number, isLate?: boolean): () => void
+  take(
+    envelope: Envelope,
+    position: number,
+    came?: { readonly isLate?: boolean; readonly isOnWord?: boolean },
+  ): () => void
   /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
   /** Clocks of a chain that its author erased; told also of a chain that damage took, and that is to come again. */
@@ -168,17 +177,18 @@ function chainsOf(all: Map<number, Chain>): Chains {
     get: (number) => all.get(number),
     countOf: (author) => counts.get(author) ?? 0,
     authors: () => counts,
-    take(envelope, position, isLate = false) {
+    take(envelope, position, { isLate = false, isOnWord = false } = {}) {
       digest = undefined
       liveCount = undefined
       const { head } = envelope
       const chain = all.get(envelope.chain) ?? add(envelope)
-      const { sequence, clock, tip, lateFrom } = chain
+      const { sequence, clock, tip, lateFrom, onWordFrom } = chain
       chain.sequence = head.sequence
       chain.clock = head.from + head.count
       chain.tip = envelope.hash
       // with what did not come late there is all before it
       chain.lateFrom = isLate ? (lateFrom ?? head.sequence) : undefined
+      if (isOnWord) chain.onWordFrom = Math.min(onWordFrom ?? head.sequence, lateFrom ?? head.sequence)
       chain.froms.push(head.from)
       chain.ats.push(head.at)
       chain.positions.push(position)
@@ -207,7 +217,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
         if (head.erases.length > 0) chain.erasers.pop()
         erasings.takeBack(head.erases)
         for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
-        Object.assign(chain, { sequence, clock, tip, lateFrom })
+        Object.assign(chain, { sequence, clock, tip, lateFrom, onWordFrom })
         if (sequence === 0) forget(chain)
       }
     },

@@ -43,7 +43,7 @@ export function takeHeads(document: string, chains: Chains, entries: readonly Re
     const next = heldOf(chain) + 1
     if (head.sequence > next) behind.set(`${String(chain)}/${String(head.sequence)}`, { ...logged, position })
     if (head.sequence !== next) continue
-    chains.take(logged.envelope, position, logged.isLate)
+    chains.take(logged.envelope, position, logged)
     growth = grownBy(growth, [logged.envelope], bytes.byteLength)
   }
   const stranded = [...behind.values()].filter(({ envelope }) => envelope.head.sequence > heldOf(envelope.chain))

@@ -149,13 +149,14 @@ async function stage(
   if (isLate) batch.late += 1
   const uncount = isLate ? state.late.count(envelope, via) : undefined
   const cameLate = isLate || isKnownLate(envelope, state)
-  const takeOut = state.chains.take(envelope, 0, cameLate)
+  const isOnWord = !cameLate && !state.ports.writers.mayWrite(author, state.name.scope)
+  const takeOut = state.chains.take(envelope, 0, { isLate: cameLate, isOnWord })
   const undo = (): void => {
     takeOut()
     uncount?.()
     giveBack()
   }
-  batch.staged.push({ envelope, entries, via, isLate: cameLate, undo })
+  batch.staged.push({ envelope, entries, via, isLate: cameLate, isOnWord, undo })
 }
 
 /** What is paid for keeping an envelope. */

@@ -59,8 +59,13 @@ export function rankOf(place: EnvelopePlace, state: Judged): number {
 export function timingOf(place: EnvelopePlace, state: Judged): Timing {
   const author = state.chains.get(place.chain)?.author
   if (author === undefined || state.ports.writers.mayWrite(author, state.name.scope)) return 'before'
-  if (isVouchedHere(place, state)) return 'before'
+  if (isVouchedHere(place, state)) return isOnWord(place, state) ? 'told' : 'before'
   return state.chains.ends.rankOf(place, countsIn(state)) < LATE_RANK ? 'told' : 'late'
+}
+
+/** True for what this device took on another's word: it counts, and nothing is erased for good by it. */
+function isOnWord({ chain, sequence }: EnvelopePlace, state: Judged): boolean {
+  return sequence >= (state.chains.get(chain)?.onWordFrom ?? Infinity)
 }
 
 /** True for what this device tells to have held, or is about to: of an author who may not write any more. */

@@ -47,7 +47,7 @@ export async function startPeer(
     preset: options.preset ?? (await loopbackPreset(store)),
     device: { name, kind: 'helper' },
     engines: options.engines,
-    decoder: directDecoder,
+    decoder: { ...directDecoder },
     discovery: options.discovery,
     pageUrl: () => 'http://127.0.0.1:1/',
   })
