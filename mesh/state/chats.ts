@@ -24,6 +24,8 @@ export interface MessageView {
   readonly text: string
   /** Other words stood here first on this device: the device that wrote them put these in their place. */
   readonly edited?: boolean | undefined
+  /** Came, or ended, late of a device that may not write any more: it is in view only where somebody asked for it. */
+  readonly late?: boolean | undefined
   readonly state: MessageState
   /** ms since 1970 */
   readonly createdAt: number

@@ -188,6 +188,10 @@ export async function createChats(
   }
 
   const take = (chat: OpenChat, operation: Operation | undefined): void => {
+    if (operation?.op === 'late') {
+      chat.operations.setLate(operation)
+      return
+    }
     const made = operation && asMade(operation)
     if (made !== undefined) chat.operations.add(made)
   }
@@ -200,7 +204,7 @@ export async function createChats(
       if (entry.sequence <= chat.sequence) continue
       chat.sequence = entry.sequence
       const operation = read(entry.bytes, `${name} ${String(entry.sequence)}`)
-      take(chat, operation && chat.inLogOrder(operation))
+      take(chat, operation?.op === 'late' ? operation : operation && chat.inLogOrder(operation))
     }
     if (entries.some(({ bytes }) => bytes === undefined)) await compareAgain(chat.id)
     return entries.length > 0

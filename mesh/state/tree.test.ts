@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
-import { asId, type ChatId, type MessageId } from '../base/index.ts'
-import { createChatOperations } from './chat-operations.ts'
+import { createSeededRandom } from '../../tests/kit/random.ts'
+import { asId, randomInt, type ChatId, type DeviceId, type MessageId, type Random } from '../base/index.ts'
+import { createChatOperations, type ChatOperation } from './chat-operations.ts'
+import { entryId, markOf } from './entry-id.ts'
 import type { Operation } from './operations.ts'
 import { foldChat, type ChatTree } from './tree.ts'
+import { chatView } from './views.ts'
 
 const chat = asId<ChatId>('chat')
 const MANY = 6_000
@@ -37,4 +40,53 @@ test('stand-ins alternate with what follows them', () => {
   expect(tree.messages.get(first as MessageId)).toMatchObject({ author: 'ai', missing: true, parent: null })
   expect(tree.messages.get(asId<MessageId>('p1'))).toMatchObject({ author: 'ai', missing: true, parent: named(0) })
   expect(tree.messages.size).toBe(2 * MANY)
+})
+
+const phone = asId<DeviceId>('phone')
+const laptop = asId<DeviceId>('laptop')
+
+/** A history of one device: words at any place below its own and those of `others`, its ends, names and views. */
+function historyOf(device: DeviceId, random: Random, others: readonly ChatOperation[]): ChatOperation[] {
+  const pick = (count: number): number => randomInt(random, count)
+  const messages = others.flatMap(({ operation }) => ('message' in operation ? [operation.message] : []))
+  return Array.from({ length: 2 + pick(10) }, () => {
+    const id = entryId(1_000 + pick(9_000), random, device)
+    const known = (): MessageId => messages[pick(messages.length)] ?? (id as MessageId)
+    const parent = pick(3) === 0 || messages.length === 0 ? null : known()
+    const shared = { v: 1, id, at: 1_000 + pick(9_000), order: pick(9_000), chat } as const
+    const end = { state: 'done', text: 'z', route: undefined, figures: undefined, error: undefined } as const
+    const choices: Operation[] = [
+      { ...shared, op: 'say', message: id as MessageId, parent, text: id },
+      { ...shared, op: 'say', message: id as MessageId, parent, text: id },
+      { ...shared, op: 'answer', message: id as MessageId, parent: known() },
+      { ...shared, op: 'title', title: id },
+      { ...shared, op: 'show', message: known() },
+      { ...shared, op: 'end', message: entryId(2_000, random, device) as MessageId, ...end },
+    ]
+    const operation = choices[pick(choices.length)] as Operation
+    if (operation.op === 'say' || operation.op === 'answer') messages.push(operation.message)
+    return { operation, by: markOf(device), isCarried: false }
+  })
+}
+
+test('whatever a device may have said late, the view, the name and the time of a chat stay as they were', () => {
+  for (let seed = 0; seed < 120; seed++) {
+    const random = createSeededRandom(`late ${String(seed)}`)
+    const made = { operation: { ...base(0), op: 'chat' } as Operation, by: markOf(laptop), isCarried: false }
+    const honest = [made, ...historyOf(laptop, random, [])]
+    const late = historyOf(phone, random, honest)
+    const shown = (all: readonly ChatOperation[], isLate: boolean) => {
+      const operations = createChatOperations()
+      if (isLate) operations.setLate({ ...base(1), op: 'late', of: late.map((one) => one.operation.id), isLate })
+      for (const one of all) operations.add(one)
+      const tree = foldChat(chat, 0, operations.inOrder())
+      const view = chatView(tree, () => ({ text: '', state: 'waiting', route: undefined }))
+      return { tree, view: { ...view, path: view.path.map(({ id, text }) => [id, text]) } }
+    }
+    const before = shown(honest, true)
+    const after = shown([...honest, ...late], true)
+    expect(after.view, `seed ${String(seed)}`).toEqual(before.view)
+    for (const { operation } of late)
+      if (operation.op === 'say') expect(after.tree.messages.get(operation.message)?.late).toBe(true)
+  }
 })

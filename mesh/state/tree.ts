@@ -1,8 +1,9 @@
 import type { ChatId, ErrorCode, MessageId, ModelId } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import type { AnswerFigures } from './chats.ts'
-import type { ChatOperation } from './chat-operations.ts'
+import { isLife, type ChatOperation } from './chat-operations.ts'
 import { markIn } from './entry-id.ts'
+import { isOwnWord } from './late-operations.ts'
 import type { OperationOf } from './operations.ts'
 
 /** A message as the log tells it. `open`: an answer whose end is not in the log. */
@@ -25,6 +26,10 @@ export interface TreeMessage {
   missing: boolean
   /** Something else stood here first: only who wrote it can have put this in its place. */
   edited: boolean
+  /** Came late of a device that may not write any more: a branch, which is in view only where somebody asked for it. */
+  readonly isAside: boolean
+  /** It, or its end, came late. */
+  late: boolean
   /** Of an answer: the mark of the device that began it; undefined: this one. */
   writer: string | undefined
 }
@@ -40,6 +45,8 @@ export interface ChatTree {
   readonly roots: MessageId[]
   /** The end of the branch in view. */
   leaf: MessageId | null
+  /** Nothing of it came in time, the making neither: what came late is all there is to see. */
+  readonly isAllLate: boolean
 }
 
 /**
@@ -47,10 +54,13 @@ export interface ChatTree {
  * arguments and never throws, so every device that has the same operations shows the
  * same chat, whatever order they came in. Where an entry is missing (it could not be
  * read, or has not come yet), a stand-in takes its place, so that what follows stays
- * in the tree.
- * @param operations each id once, in order
+ * in the tree. What came late of who may not write any more is placed after all else, so
+ * that a place it claims moves nothing: it may be a branch, and neither titles the chat nor
+ * chooses the one in view.
+ * @param all each id once, in order
  */
-export function foldChat(id: ChatId, createdAt: number, operations: readonly ChatOperation[]): ChatTree {
+export function foldChat(id: ChatId, createdAt: number, all: readonly ChatOperation[]): ChatTree {
+  const operations = lateLast(all)
   const tree: ChatTree = {
     id,
     createdAt,
@@ -60,6 +70,7 @@ export function foldChat(id: ChatId, createdAt: number, operations: readonly Cha
     messages: new Map(),
     roots: [],
     leaf: null,
+    isAllLate: all.some(({ operation }) => isLife(operation)) && all.every(({ isLate }) => isLate === true),
   }
   const found = sortOut(operations)
   for (const { operation } of operations) {
@@ -73,6 +84,18 @@ export function foldChat(id: ChatId, createdAt: number, operations: readonly Cha
   tree.updatedAt = Math.max(tree.updatedAt, tree.createdAt)
   tree.leaf = inView(tree, operations)
   return tree
+}
+
+function lateLast(all: readonly ChatOperation[]): readonly ChatOperation[] {
+  const late = all.filter(({ isLate }) => isLate === true)
+  if (late.length === 0) return all
+  const counted = late.filter((one) => one.operation.op === 'chat' || isOwnWord(one))
+  return [...all.filter(({ isLate }) => isLate !== true), ...counted]
+}
+
+/** False for what may be in view only where somebody asked for it. */
+export function mayLead(tree: ChatTree, { isAside }: TreeMessage): boolean {
+  return !isAside || tree.isAllLate
 }
 
 /** The messages with the same parent and author, oldest first, the given one among them. */
@@ -93,7 +116,7 @@ export function pathTo(tree: ChatTree, leaf: MessageId | null): TreeMessage[] {
   return path.reverse()
 }
 
-/** The youngest leaf at or below a message. */
+/** The youngest leaf at or below a message, but for what came late. */
 export function newestLeaf(tree: ChatTree, from: MessageId): MessageId {
   let newest = tree.messages.get(from)
   const open = [from]
@@ -101,7 +124,7 @@ export function newestLeaf(tree: ChatTree, from: MessageId): MessageId {
     const message = tree.messages.get(id)
     if (message === undefined) continue
     // a leaf is always younger than what is above it
-    if (newest === undefined || message.order > newest.order) newest = message
+    if (newest === undefined || (message.order > newest.order && mayLead(tree, message))) newest = message
     open.push(...message.children)
   }
   return newest?.id ?? from
@@ -131,7 +154,8 @@ function sortOut(operations: readonly ChatOperation[]): Found {
       const known = begun.get(operation.message)
       if (operation.op === 'answer' && operation.parent === operation.message) continue
       const one = { ...each, operation }
-      if (known === undefined || (isRightful(one) && !isRightful(known))) begun.set(operation.message, one)
+      const isBetter = isRightful(one) && known !== undefined && !isRightful(known) && one.isLate !== true
+      if (known === undefined || isBetter) begun.set(operation.message, one)
     } else if (operation.op === 'end') {
       // a device may write any number of them
       const ends = ended.get(operation.message) ?? []
@@ -162,25 +186,27 @@ function place(tree: ChatTree, found: Found, id: MessageId): void {
   for (let one = line.pop(); one !== undefined; one = line.pop()) begin(tree, found, one)
 }
 
-function begin(tree: ChatTree, { begun, ended }: Found, { operation, by, isCarried, isChanged = false }: Begun): void {
+function begin(tree: ChatTree, { begun, ended }: Found, one: Begun): void {
+  const { operation, by, isCarried, isChanged = false, isLate = false } = one
   const { message: id, parent, at } = operation
   const above = operation.op === 'say' ? 'ai' : 'person'
   // messages that follow each other in a circle begin anew where it is closed
   const isCircle = parent === id || (parent !== null && !tree.messages.has(parent) && begun.has(parent))
   const message = add(tree, {
     id,
-    parent: parent === null || isCircle ? null : ensure(tree, parent, above, at),
+    parent: parent === null || isCircle ? null : ensure(tree, parent, above, { at, isAside: isLate }),
     author: operation.op === 'say' ? 'person' : 'ai',
     createdAt: at,
     text: operation.op === 'say' ? operation.text : '',
     state: operation.op === 'say' ? 'done' : 'open',
+    isAside: isLate,
   })
   message.edited = isChanged
-  tree.leaf = id
+  if (mayLead(tree, message)) tree.leaf = id
   if (operation.op === 'say') return
   message.writer = by
   const ends = ended.get(id) ?? []
-  const own = ends.find((one) => one.by === by && (isCarried || !one.isCarried))
+  const own = ends.find((end) => end.by === by && (isCarried || !end.isCarried))
   finish(message, own ?? ends[0])
 }
 
@@ -190,9 +216,11 @@ function placeEnd(tree: ChatTree, { begun, ended }: Found, { message: id, at }: 
   const known = tree.messages.get(id)
   if (known?.author === 'person') return
   const parent = nearest(tree, 'person')
-  const message = known ?? add(tree, { id, parent, author: 'ai', createdAt: at, text: '', state: 'open' })
-  tree.leaf = id
-  finish(message, ended.get(id)?.[0])
+  const end = ended.get(id)?.[0]
+  const isAside = end?.isLate === true
+  const message = known ?? add(tree, { id, parent, author: 'ai', createdAt: at, text: '', state: 'open', isAside })
+  if (mayLead(tree, message)) tree.leaf = id
+  finish(message, end)
 }
 
 function finish(message: TreeMessage, end: Ended | undefined): void {
@@ -200,19 +228,23 @@ function finish(message: TreeMessage, end: Ended | undefined): void {
   const { text, state, route, figures, error } = end.operation
   Object.assign(message, { text, state, route, figures, error, missing: false })
   message.edited ||= end.isChanged === true
+  message.late ||= end.isLate === true
 }
 
 /** The end of the branch that was begun or shown last. */
 function inView(tree: ChatTree, operations: readonly ChatOperation[]): MessageId | null {
   for (let index = operations.length - 1; index >= 0; index--) {
-    const operation = operations[index]?.operation
+    const { operation, isLate = false } = operations[index] ?? {}
+    if (isLate && !tree.isAllLate) continue
     if (operation?.op !== 'say' && operation?.op !== 'answer' && operation?.op !== 'show') continue
-    if (tree.messages.has(operation.message)) return newestLeaf(tree, operation.message)
+    const message = tree.messages.get(operation.message)
+    // what stands in for what only something late names was asked for by nobody
+    if (message !== undefined && !(message.isAside && message.missing)) return newestLeaf(tree, message.id)
   }
   return tree.leaf
 }
 
-type NewMessage = Pick<TreeMessage, 'id' | 'parent' | 'author' | 'createdAt' | 'text' | 'state'>
+type NewMessage = Pick<TreeMessage, 'id' | 'parent' | 'author' | 'createdAt' | 'text' | 'state' | 'isAside'>
 
 function add(tree: ChatTree, message: NewMessage): TreeMessage {
   const above = message.parent === null ? undefined : tree.messages.get(message.parent)
@@ -226,19 +258,25 @@ function add(tree: ChatTree, message: NewMessage): TreeMessage {
     children: [],
     missing: false,
     edited: false,
+    late: message.isAside,
     writer: undefined,
   }
   tree.messages.set(message.id, added)
   childrenOf(tree, message.parent).push(message.id)
-  tree.updatedAt = Math.max(tree.updatedAt, message.createdAt)
+  if (mayLead(tree, added)) tree.updatedAt = Math.max(tree.updatedAt, message.createdAt)
   return added
 }
 
 /** The id, after a stand-in was put there if nothing is known of it. */
-function ensure(tree: ChatTree, id: MessageId, author: 'person' | 'ai', at: number): MessageId {
+function ensure(
+  tree: ChatTree,
+  id: MessageId,
+  author: 'person' | 'ai',
+  { at, isAside }: { readonly at: number; readonly isAside: boolean },
+): MessageId {
   if (tree.messages.has(id)) return id
   const parent = nearest(tree, author === 'ai' ? 'person' : 'ai')
-  const standIn = add(tree, { id, parent, author, createdAt: at, text: '', state: 'failed' })
+  const standIn = add(tree, { id, parent, author, createdAt: at, text: '', state: 'failed', isAside })
   standIn.missing = true
   standIn.error = {
     code: 'storage-corrupt',

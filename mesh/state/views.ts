@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import type { ChatSummary, ChatView, MessageState, MessageView } from './chats.ts'
-import { pathTo, siblingsOf, type ChatTree, type TreeMessage } from './tree.ts'
+import { mayLead, pathTo, siblingsOf, type ChatTree, type TreeMessage } from './tree.ts'
 import { excerptFrom, titleFrom } from './words.ts'
 
 /** What is known of an answer beside the log: its writer in this tab, or the text another tab stored so far. */
@@ -26,6 +26,7 @@ export function messageView(tree: ChatTree, message: TreeMessage, live: LiveLook
     createdAt: message.createdAt,
     siblings: siblingsOf(tree, message),
     ...(message.edited ? { edited: true } : {}),
+    ...(message.late ? { late: true } : {}),
   }
   if (message.state === 'open') return { ...common, ...live(message) }
   const { text, state, route, figures, error } = message
@@ -60,7 +61,7 @@ export function titleOf(tree: ChatTree): string {
   if (tree.title !== undefined) return tree.title
   for (const id of tree.roots) {
     const message = tree.messages.get(id)
-    if (message?.author === 'person' && !message.missing) return titleFrom(message.text)
+    if (message?.author === 'person' && !message.missing && mayLead(tree, message)) return titleFrom(message.text)
   }
   return ''
 }

@@ -100,6 +100,8 @@ interface ChatTheft extends Theft {
   readonly message: MessageId
   fromPhone(happening: Partial<Operation>): Promise<Uint8Array[]>
   shown(index: number): Promise<string>
+  /** All branches, as they were when it was shown last. */
+  everything(): string
 }
 
 async function withChat(seed: string, work: (theft: ChatTheft) => Promise<void>): Promise<void> {
@@ -110,6 +112,7 @@ async function withChat(seed: string, work: (theft: ChatTheft) => Promise<void>)
     const operation = (by: number, some: object): Operation =>
       ({ v: 1, id: newId(by), at, order: at, chat: CHAT, ...some }) as Operation
     const entry = (one: Operation): Uint8Array => encode({ i: one.id, o: encodeOperation(one) })
+    let all = ''
     const message = newId(LAPTOP) as MessageId
     const document = await (world.peers[LAPTOP] as SyncPeer).open(CHAT_NAME)
     await document.write([
@@ -130,11 +133,13 @@ async function withChat(seed: string, work: (theft: ChatTheft) => Promise<void>)
         const both = { document: await chats.open(CHAT, {}), held: startReading(CHAT) }
         for (let pass = 0; pass < 4; pass++) await reconcileChat({ store, log: silentLogger, self }, both, {})
         both.document.close()
-        const view = (await createChats({ store, clock: world.clock, random: ports.random, log: silentLogger })).get(
-          CHAT,
-        )
-        return JSON.stringify([view?.title, view?.model, view?.path.map(({ text }) => text)])
+        // read anew each time, as after a restart
+        const opened = await createChats({ store, clock: world.clock, random: ports.random, log: silentLogger })
+        const view = opened.get(CHAT)
+        all = view === undefined ? '' : opened.export(CHAT, 'json')
+        return JSON.stringify([view?.title, view?.model, view?.updatedAt, view?.path.map(({ text }) => text)])
       },
+      everything: () => all,
     })
     document.close()
   })
@@ -158,14 +163,46 @@ test.each(['deleted', 'title', 'model', 'say', 'end'] as const)(
   },
 )
 
-test('what a removed device said late in a chat in its own name comes', async () => {
-  await withChat('chat, own', async ({ newId, message, fromPhone, shown, bring, remove }) => {
-    const own = newId(PHONE) as MessageId
-    const late = await fromPhone({ op: 'say', message: own, parent: message, text: 'Written in time.' })
-    await remove(PHONE)
-    await bring(LAPTOP, KEEPER, late)
-    expect(await shown(LAPTOP)).toContain('Written in time.')
-  })
+test.each([
+  ['below what is there', (message: MessageId) => message, 1],
+  ['as another beginning', () => null, 1],
+  ['before what is there', () => null, -1],
+] as const)(
+  'what a removed device said late in a chat in its own name comes as a branch, and is shown to nobody unasked: %s',
+  async (_where, parentFor, later) => {
+    await withChat(`chat, own, ${_where}`, async (theft) => {
+      const { world, newId, message, fromPhone, shown, everything, bring, remove, join } = theft
+      const own = newId(PHONE) as MessageId
+      const some = { message: own, parent: parentFor(message), text: 'Written in time.' }
+      const late = await fromPhone({ op: 'say', ...some, order: world.clock.now() + later })
+      await join()
+      const before = await shown(LAPTOP)
+      await remove(PHONE)
+      await bring(LAPTOP, KEEPER, late)
+      for (const index of [LAPTOP, TABLET, LAPTOP]) {
+        expect(await shown(index)).toBe(before)
+        expect(everything()).toContain('Written in time.')
+      }
+    })
+  },
+)
+
+test('what somebody had in time is in view again once they tell so', async () => {
+  await withChat(
+    'chat, in time after all',
+    async ({ newId, message, fromPhone, shown, bring, remove, join, world }) => {
+      const own = newId(PHONE) as MessageId
+      const words = await fromPhone({ op: 'say', message: own, parent: message, text: 'Written in time.' })
+      await join()
+      world.network.partition(...world.peers.map((_, index) => [idOf(world, index)]))
+      await bring(TABLET, PHONE, words)
+      await remove(PHONE)
+      await bring(LAPTOP, KEEPER, words)
+      expect(await shown(LAPTOP)).not.toContain('Written in time.')
+      await join()
+      for (const index of [LAPTOP, TABLET]) expect(await shown(index)).toContain('Written in time.')
+    },
+  )
 })
 
 test.each([LAPTOP, TABLET])(

@@ -290,6 +290,8 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     const lines: ContextLine[] = []
     for (const node of fold.messages) {
       if (node.id === question.id) break
+      // no member can say that they had it, so nobody vouches for what an AI would be told
+      if (node.head.timing === 'late') continue
       const content = views.content(node)
       if (content.text === '' || ('hiddenBy' in content && content.hiddenBy !== undefined)) continue
       lines.push({ name: speakerOf(node), text: content.text })
