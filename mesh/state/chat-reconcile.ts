@@ -26,7 +26,7 @@ import {
 import { getChatRecord } from './chat-record.ts'
 import { isEntryIdOf, markIn } from './entry-id.ts'
 import { chatKey, chatLog, draftPrefix } from './keys.ts'
-import { createLateness, withoutLate } from './late-operations.ts'
+import { latenessOf, withoutLate } from './late-operations.ts'
 import { lateNotes } from './late-notes.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
 import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
@@ -346,15 +346,8 @@ function notesFor(
   held: ChatLogState,
   digestFor: (operation: Operation) => string | undefined,
 ): readonly Uint8Array[] {
-  const isLate = createLateness()
-  /** What several wrote down is late where it is of all of them. */
-  const seen = new Map<string, boolean>()
-  for (const one of came) {
-    if (digestFor(one.operation) !== one.digest) continue
-    const key = lateKeyOf(one.operation)
-    seen.set(key, (seen.get(key) ?? true) && isLate(one))
-  }
-  return lateNotes(held, seen)
+  const counted = came.filter((one) => digestFor(one.operation) === one.digest)
+  return lateNotes(held, latenessOf(counted))
 }
 
 /** Writes into the document what of the log it lacks. */

@@ -34,7 +34,7 @@ import {
 } from './keys.ts'
 import { PARALLEL_READS, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 import { decodeOperation, encodeOperation, OPERATION_VERSION, type Operation } from './operations.ts'
-import { foldChat, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
+import { foldChat, isPart, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
 import { createTurns } from './turns.ts'
 import { chatSummary, chatView, messageView, type LiveText } from './views.ts'
 
@@ -503,7 +503,8 @@ export async function createChats(
 
     branch(id, message) {
       const chat = open.get(id)
-      if (chat?.tree.messages.has(message) !== true) return undefined
+      const found = chat?.tree.messages.get(message)
+      if (chat === undefined || found === undefined || !isPart(found)) return undefined
       return pathTo(chat.tree, message).map((each) => messageView(chat.tree, each, liveIn(chat)))
     },
 

@@ -4,7 +4,7 @@ import { asId, randomInt, type ChatId, type DeviceId, type MessageId, type Rando
 import { createChatOperations, type ChatOperation } from './chat-operations.ts'
 import { entryId, markOf } from './entry-id.ts'
 import type { Operation } from './operations.ts'
-import { foldChat, type ChatTree } from './tree.ts'
+import { foldChat, pathTo, type ChatTree } from './tree.ts'
 import { chatView } from './views.ts'
 
 const chat = asId<ChatId>('chat')
@@ -69,6 +69,11 @@ function historyOf(device: DeviceId, random: Random, others: readonly ChatOperat
   })
 }
 
+function viewOf(tree: ChatTree) {
+  const { aside, ...view } = chatView(tree, () => ({ text: '', state: 'waiting', route: undefined }))
+  return { ...view, path: view.path.map(({ id, text }) => [id, text]) }
+}
+
 test('whatever a device may have said late, the view, the name and the time of a chat stay as they were', () => {
   for (let seed = 0; seed < 120; seed++) {
     const random = createSeededRandom(`late ${String(seed)}`)
@@ -80,13 +85,38 @@ test('whatever a device may have said late, the view, the name and the time of a
       if (isLate) operations.setLate({ ...base(1), op: 'late', of: late.map((one) => one.operation.id), isLate })
       for (const one of all) operations.add(one)
       const tree = foldChat(chat, 0, operations.inOrder())
-      const view = chatView(tree, () => ({ text: '', state: 'waiting', route: undefined }))
-      return { tree, view: { ...view, path: view.path.map(({ id, text }) => [id, text]) } }
+      return { tree, view: viewOf(tree) }
     }
     const before = shown(honest, true)
     const after = shown([...honest, ...late], true)
     expect(after.view, `seed ${String(seed)}`).toEqual(before.view)
     for (const { operation } of late)
-      if (operation.op === 'say') expect(after.tree.messages.get(operation.message)?.late).toBe(true)
+      if (operation.op === 'say') expect(after.tree.messages.get(operation.message)?.isAside).toBe(true)
+  }
+})
+
+test('whatever was signed in time around late words, none of them is in view before somebody shows it', () => {
+  for (let seed = 0; seed < 120; seed++) {
+    const random = createSeededRandom(`around late ${String(seed)}`)
+    const made = { operation: { ...base(0), op: 'chat' } as Operation, by: markOf(laptop), isCarried: false }
+    const honest = [made, ...historyOf(laptop, random, [])]
+    const late = historyOf(phone, random, honest)
+    // it may have named then what it would say later; what shows that counts as late itself
+    const around = historyOf(phone, random, late).filter(({ operation }) => operation.op !== 'show')
+    const words = late.flatMap(({ operation }) => (operation.op === 'say' ? [operation.message] : []))
+    const foldWith = (some: readonly ChatOperation[]): ChatTree => {
+      const operations = createChatOperations()
+      operations.setLate({ ...base(1), op: 'late', of: late.map((one) => one.operation.id), isLate: true })
+      for (const one of [...honest, ...late, ...around, ...some]) operations.add(one)
+      return foldChat(chat, 0, operations.inOrder())
+    }
+    const idsIn = (tree: ChatTree): MessageId[] => pathTo(tree, tree.leaf).map(({ id }) => id)
+    const tree = foldWith([])
+    expect(idsIn(tree).filter((id) => words.includes(id))).toEqual([])
+    const chosen = words.at(-1)
+    if (chosen === undefined) continue
+    const id = entryId(9_999_999, random, laptop)
+    const show: Operation = { ...base(9_999_999), order: 99_999, id, op: 'show', message: chosen }
+    expect(idsIn(foldWith([{ operation: show, by: markOf(laptop), isCarried: false }]))).toContain(chosen)
   }
 })

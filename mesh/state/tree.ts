@@ -26,10 +26,12 @@ export interface TreeMessage {
   missing: boolean
   /** Something else stood here first: only who wrote it can have put this in its place. */
   edited: boolean
-  /** Came late of a device that may not write any more: a branch, which is in view only where somebody asked for it. */
+  /** Came late of a device that may not write any more: no part of the chat, unless somebody chose to go on from it. */
   readonly isAside: boolean
-  /** It, or its end, came late. */
-  late: boolean
+  /** Of an answer: its end, where that came late. It is no part of the chat either. */
+  lateEnd: OperationOf<'end'> | undefined
+  /** Somebody who may write chose to go on from what came late of it, or from what follows that. */
+  isChosen: boolean
   /** Of an answer: the mark of the device that began it; undefined: this one. */
   writer: string | undefined
 }
@@ -42,6 +44,8 @@ export interface ChatTree {
   title: string | undefined
   model: ModelId | undefined
   readonly messages: Map<MessageId, TreeMessage>
+  /** Those that came, or ended, late, in order, whether somebody chose them or not. */
+  readonly late: TreeMessage[]
   readonly roots: MessageId[]
   /** The end of the branch in view. */
   leaf: MessageId | null
@@ -55,8 +59,8 @@ export interface ChatTree {
  * same chat, whatever order they came in. Where an entry is missing (it could not be
  * read, or has not come yet), a stand-in takes its place, so that what follows stays
  * in the tree. What came late of who may not write any more is placed after all else, so
- * that a place it claims moves nothing: it may be a branch, and neither titles the chat nor
- * chooses the one in view.
+ * that a place it claims moves nothing: it stays aside until somebody who may write shows it, and
+ * neither titles the chat nor chooses the branch in view.
  * @param all each id once, in order
  */
 export function foldChat(id: ChatId, createdAt: number, all: readonly ChatOperation[]): ChatTree {
@@ -68,6 +72,7 @@ export function foldChat(id: ChatId, createdAt: number, all: readonly ChatOperat
     title: undefined,
     model: undefined,
     messages: new Map(),
+    late: [],
     roots: [],
     leaf: null,
     isAllLate: all.some(({ operation }) => isLife(operation)) && all.every(({ isLate }) => isLate === true),
@@ -82,6 +87,7 @@ export function foldChat(id: ChatId, createdAt: number, all: readonly ChatOperat
     else if (operation.op === 'end') placeEnd(tree, found, operation)
   }
   tree.updatedAt = Math.max(tree.updatedAt, tree.createdAt)
+  choose(tree, operations)
   tree.leaf = inView(tree, operations)
   return tree
 }
@@ -93,30 +99,38 @@ function lateLast(all: readonly ChatOperation[]): readonly ChatOperation[] {
   return [...all.filter(({ isLate }) => isLate !== true), ...counted]
 }
 
-/** False for what may be in view only where somebody asked for it. */
+/** False for what names no chat, and chooses none of its branches. */
 export function mayLead(tree: ChatTree, { isAside }: TreeMessage): boolean {
   return !isAside || tree.isAllLate
 }
 
-/** The messages with the same parent and author, oldest first, the given one among them. */
-export function siblingsOf(tree: ChatTree, message: TreeMessage): MessageId[] {
-  return childrenOf(tree, message.parent).filter((id) => tree.messages.get(id)?.author === message.author)
+/** True for what people and models are shown without asking: what came in time, and what somebody chose. */
+export function isPart({ isAside, isChosen }: TreeMessage): boolean {
+  return !isAside || isChosen
 }
 
-/** From the first message to `leaf`. */
+/** The messages with the same parent and author that are part of the chat, oldest first, and the given one among them. */
+export function siblingsOf(tree: ChatTree, message: TreeMessage): MessageId[] {
+  return childrenOf(tree, message.parent).filter((id) => {
+    const other = tree.messages.get(id)
+    return other?.author === message.author && (other === message || isPart(other))
+  })
+}
+
+/** What is part of the chat from the first message to `leaf`. */
 export function pathTo(tree: ChatTree, leaf: MessageId | null): TreeMessage[] {
   const path: TreeMessage[] = []
   let next = leaf
   while (next !== null) {
     const message = tree.messages.get(next)
     if (message === undefined) break
-    path.push(message)
+    if (isPart(message)) path.push(message)
     next = message.parent
   }
   return path.reverse()
 }
 
-/** The youngest leaf at or below a message, but for what came late. */
+/** The youngest leaf at or below a message, but for what came late and nobody chose. */
 export function newestLeaf(tree: ChatTree, from: MessageId): MessageId {
   let newest = tree.messages.get(from)
   const open = [from]
@@ -124,7 +138,7 @@ export function newestLeaf(tree: ChatTree, from: MessageId): MessageId {
     const message = tree.messages.get(id)
     if (message === undefined) continue
     // a leaf is always younger than what is above it
-    if (newest === undefined || (message.order > newest.order && mayLead(tree, message))) newest = message
+    if (newest === undefined || (message.order > newest.order && (isPart(message) || tree.isAllLate))) newest = message
     open.push(...message.children)
   }
   return newest?.id ?? from
@@ -207,7 +221,7 @@ function begin(tree: ChatTree, { begun, ended }: Found, one: Begun): void {
   message.writer = by
   const ends = ended.get(id) ?? []
   const own = ends.find((end) => end.by === by && (isCarried || !end.isCarried))
-  finish(message, own ?? ends[0])
+  finish(tree, message, own ?? ends[0])
 }
 
 /** The end of an answer whose beginning is missing: it goes where the chat was. */
@@ -217,29 +231,52 @@ function placeEnd(tree: ChatTree, { begun, ended }: Found, { message: id, at }: 
   if (known?.author === 'person') return
   const parent = nearest(tree, 'person')
   const end = ended.get(id)?.[0]
-  const isAside = end?.isLate === true
-  const message = known ?? add(tree, { id, parent, author: 'ai', createdAt: at, text: '', state: 'open', isAside })
-  if (mayLead(tree, message)) tree.leaf = id
-  finish(message, end)
+  const isLate = end?.isLate === true
+  const message =
+    known ?? add(tree, { id, parent, author: 'ai', createdAt: at, text: '', state: 'open', isAside: isLate })
+  if (!isLate || tree.isAllLate) tree.leaf = id
+  finish(tree, message, end)
 }
 
-function finish(message: TreeMessage, end: Ended | undefined): void {
+function finish(tree: ChatTree, message: TreeMessage, end: Ended | undefined): void {
   if (end === undefined) return
-  const { text, state, route, figures, error } = end.operation
-  Object.assign(message, { text, state, route, figures, error, missing: false })
+  if (end.isLate === true && !message.isAside) {
+    message.lateEnd = end.operation
+    tree.late.push(message)
+    return
+  }
+  endBy(message, end.operation)
   message.edited ||= end.isChanged === true
-  message.late ||= end.isLate === true
+}
+
+function endBy(message: TreeMessage, { text, state, route, figures, error }: OperationOf<'end'>): void {
+  Object.assign(message, { text, state, route, figures, error, missing: false })
+}
+
+/** What came late is part of the chat where it was shown on purpose, with what came late above it. */
+function choose(tree: ChatTree, operations: readonly ChatOperation[]): void {
+  if (tree.late.length === 0) return
+  for (const { operation, isLate } of operations) {
+    if (operation.op !== 'show' || isLate === true) continue
+    let next = tree.messages.get(operation.message)
+    // what stands in for what only something late names was asked for by nobody
+    if (next?.missing === true) continue
+    while (next !== undefined && !next.isChosen && (next.isAside || next.lateEnd !== undefined)) {
+      next.isChosen = true
+      if (next.lateEnd !== undefined) endBy(next, next.lateEnd)
+      next = next.parent === null ? undefined : tree.messages.get(next.parent)
+    }
+  }
 }
 
 /** The end of the branch that was begun or shown last. */
 function inView(tree: ChatTree, operations: readonly ChatOperation[]): MessageId | null {
   for (let index = operations.length - 1; index >= 0; index--) {
     const { operation, isLate = false } = operations[index] ?? {}
-    if (isLate && !tree.isAllLate) continue
+    if (isLate) continue
     if (operation?.op !== 'say' && operation?.op !== 'answer' && operation?.op !== 'show') continue
     const message = tree.messages.get(operation.message)
-    // what stands in for what only something late names was asked for by nobody
-    if (message !== undefined && !(message.isAside && message.missing)) return newestLeaf(tree, message.id)
+    if (message !== undefined && isPart(message)) return newestLeaf(tree, message.id)
   }
   return tree.leaf
 }
@@ -258,11 +295,13 @@ function add(tree: ChatTree, message: NewMessage): TreeMessage {
     children: [],
     missing: false,
     edited: false,
-    late: message.isAside,
+    lateEnd: undefined,
+    isChosen: false,
     writer: undefined,
   }
   tree.messages.set(message.id, added)
   childrenOf(tree, message.parent).push(message.id)
+  if (message.isAside) tree.late.push(added)
   if (mayLead(tree, added)) tree.updatedAt = Math.max(tree.updatedAt, message.createdAt)
   return added
 }
