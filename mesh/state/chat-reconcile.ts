@@ -17,7 +17,6 @@ import {
   createLogOrder,
   givesWay,
   isLife,
-  lateKeyOf,
   noteLate,
   orderOf,
   settleOperations,
