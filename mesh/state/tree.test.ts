@@ -120,3 +120,18 @@ test('whatever was signed in time around late words, none of them is in view bef
     expect(idsIn(foldWith([{ operation: show, by: markOf(laptop), isCarried: false }]))).toContain(chosen)
   }
 })
+
+test('a chat that came late whole is named by its first words, and shows them to who asks', () => {
+  const random = createSeededRandom('all late')
+  const message = entryId(2, random, phone) as MessageId
+  const all = createChatOperations()
+  all.setLate({ ...base(1), op: 'late', of: ['', String(message)], isLate: true })
+  for (const operation of [
+    { ...base(0), op: 'chat' },
+    { ...base(2), id: String(message), op: 'say', message, parent: null, text: 'words' },
+  ] satisfies Operation[])
+    all.add({ operation, by: markOf(phone), isCarried: false })
+  const tree = foldChat(chat, 0, all.inOrder())
+  const view = chatView(tree, () => ({ text: '', state: 'waiting', route: undefined }))
+  expect(view).toMatchObject({ title: 'words', path: [], aside: [{ below: null, messages: [{ text: 'words' }] }] })
+})
