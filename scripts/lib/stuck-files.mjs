@@ -34,7 +34,9 @@ export default class StuckFiles {
       if (performance.now() - beganAt < FILE_LIMIT_MS) continue
       this.#began.delete(file)
       const worker = workerOf(file)
-      process.stderr.write(`FAILED ${file} stands still since ${Math.round((performance.now() - beganAt) / 1_000)} s.\n`)
+      process.stderr.write(
+        `FAILED ${file} stands still since ${Math.round((performance.now() - beganAt) / 1_000)} s.\n`,
+      )
       if (worker === undefined) process.exit(1)
       process.stderr.write(threadsOf(worker))
       process.kill(worker, 'SIGKILL')
