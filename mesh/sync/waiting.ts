@@ -66,6 +66,8 @@ export function createWaitingTotals(): WaitingTotals {
 interface WaitingRecord extends Indexed, WaitingEnvelope {
   /** So many of the ranges it erases are there: these are not looked at again. */
   met: number
+  /** It follows what is here, and waits for what it erases alone. */
+  isPlaced: boolean
 }
 
 /** Nothing waits yet. */
@@ -83,7 +85,7 @@ export function createWaiting(totals: WaitingTotals): Waiting {
 
   const insert = (one: WaitingEnvelope, need: Need | undefined): void => {
     const { author } = one.envelope.head
-    const record: WaitingRecord = { ...one, order: order++, met: 0 }
+    const record: WaitingRecord = { ...one, order: order++, met: 0, isPlaced: need?.kind === 'erased' }
     byPlace.set(placeOf(one.envelope), record)
     const ofAuthor = byAuthor.get(author) ?? { bytes: 0, records: new Set() }
     byAuthor.set(author, ofAuthor)
@@ -152,12 +154,14 @@ export function createWaiting(totals: WaitingTotals): Waiting {
     },
     takeRipe(chains, isRipe) {
       return index.takeAwake().flatMap((one) => {
-        let need = needOf(one.envelope, chains, one.met)
+        // until its place is reached it may break a rule, whatever it erases
+        let need = one.isPlaced ? needOf(one.envelope, chains, one.met) : undefined
         if (need === undefined) {
           if (isRipe(one.envelope)) return remove(one) ?? []
           // what it erases may be less than it was, where a disk failed
           need = needOf(one.envelope, chains) ?? { kind: 'proof' }
         }
+        one.isPlaced = need.kind === 'erased'
         if (need.kind === 'erased') one.met = need.index
         index.set(one, need)
         return []
@@ -181,11 +185,14 @@ export function needOf({ head, chain }: Envelope, chains: Pick<Chains, 'get'>, m
   if (head.sequence <= held) return undefined
   for (let index = met; index < head.erases.length; index++) {
     const range = head.erases[index]
-    if (range === undefined || range.chain === chain) return undefined
+    if (range === undefined) return undefined
     const target = chains.get(range.chain)
     const clock = range.clock + range.count
     if (target !== undefined && target.author !== head.author) return undefined
-    if (target === undefined || target.clock < clock) return { kind: 'erased', chain: range.chain, clock, index }
+    if (target !== undefined && clock <= target.clock) continue
+    // what it never wrote comes by no waiting
+    if (range.chain === chain) return undefined
+    return { kind: 'erased', chain: range.chain, clock, index }
   }
   return undefined
 }
