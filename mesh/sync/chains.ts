@@ -55,7 +55,7 @@ export interface Chains {
   take(
     envelope: Envelope,
     position: number,
-    came?: { readonly isLate?: boolean; readonly isOnWord?: boolean },
+    came?: { readonly isLate?: boolean; readonly isOnWord?: boolean; readonly via?: DeviceId },
   ): () => void
   /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
@@ -177,7 +177,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
     get: (number) => all.get(number),
     countOf: (author) => counts.get(author) ?? 0,
     authors: () => counts,
-    take(envelope, position, { isLate = false, isOnWord = false } = {}) {
+    take(envelope, position, { isLate = false, isOnWord = false, via } = {}) {
       digest = undefined
       liveCount = undefined
       const { head } = envelope
@@ -194,7 +194,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       chain.positions.push(position)
       if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
       erasings.add({ chain: chain.number, sequence: head.sequence }, head.erases)
-      const takeBackEnds = ends.add({ by: head.author, at: head.at, told: head.ends ?? [] })
+      const takeBackEnds = ends.add({ by: head.author, at: head.at, told: head.ends ?? [], via })
       if (head.ends !== undefined) {
         chain.ends.push(head.ends)
         chain.endsAt.push(head.at)

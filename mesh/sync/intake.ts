@@ -155,7 +155,7 @@ async function stage(
   const uncount = isLate ? state.late.count(envelope, via) : undefined
   const cameLate = isLate || isKnownLate(envelope, state)
   const isOnWord = !cameLate && !state.ports.writers.mayWrite(author, state.name.scope)
-  const takeOut = state.chains.take(envelope, 0, { isLate: cameLate, isOnWord })
+  const takeOut = state.chains.take(envelope, 0, { isLate: cameLate, isOnWord, via })
   const undo = (): void => {
     takeOut()
     uncount?.()
@@ -194,7 +194,7 @@ function paidEnds({ chains }: ReplicaState, { head: { author, ends = [] } }: Env
 function payTellers({ chains, budgets }: ReplicaState, staged: readonly Staged[]): void {
   for (const { envelope } of staged) {
     if (envelope.head.sequence > 1) continue
-    for (const by of chains.ends.tellersOf(envelope.chain)) budgets.giveBackEnd(by)
+    for (const { by, via } of chains.ends.paidOf(envelope.chain)) budgets.giveBackEnd(by, via)
   }
 }
 
