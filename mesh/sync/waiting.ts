@@ -1,13 +1,17 @@
 import {
   SYNC_WAITING_ALL_MAX_BYTES,
   SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES,
+  SYNC_WAITING_ALL_PER_PERSON_MAX_BYTES,
   SYNC_WAITING_MAX_BYTES,
   SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
+  SYNC_WAITING_PER_PERSON_MAX_BYTES,
   type DeviceId,
 } from '../base/index.ts'
 import type { Chains } from './chains.ts'
 import type { Clocks } from './clock-ranges.ts'
 import { tellsOnlyEnds, type Envelope } from './envelope.ts'
+import type { Writers } from './ports.ts'
+import { createShares, type ShareBounds, type SharePlace, type Shares } from './shares.ts'
 import { createWaitingErasings } from './waiting-erasings.ts'
 import { createWaitingIndex, type Indexed, type Need } from './waiting-index.ts'
 
@@ -18,7 +22,7 @@ export interface WaitingEnvelope {
 }
 
 /**
- * Envelopes that wait for others, in memory and bounded: the oldest of an author who
+ * Envelopes that wait for others, in memory and bounded, see {@link Shares}: the oldest of an author who
  * has too many are let go, for they can be fetched again. What they erase is proven
  * by their signature even before their place in the chain is reached.
  */
@@ -40,27 +44,28 @@ export interface Waiting {
   readonly sizeBytes: number
 }
 
-/** What waits in all documents together, by author: many documents are no way around the bound of one. */
-export interface WaitingTotals {
-  add(author: DeviceId, bytes: number): void
-  /** True when no more of this author may wait. */
-  isOver(author: DeviceId): boolean
+/** What waits in all documents together: many documents are no way around the bounds of one. */
+export function createWaitingTotals(personOf: PersonOf): Shares {
+  const bounds = {
+    maxBytes: SYNC_WAITING_ALL_MAX_BYTES,
+    personMaxBytes: SYNC_WAITING_ALL_PER_PERSON_MAX_BYTES,
+    authorMaxBytes: SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES,
+  }
+  return createShares(bounds, personOf)
 }
 
-/** Nothing waits anywhere. */
-export function createWaitingTotals(): WaitingTotals {
-  const sizes = new Map<DeviceId, number>()
-  let total = 0
-  return {
-    add(author, bytes) {
-      total += bytes
-      const size = (sizes.get(author) ?? 0) + bytes
-      if (size > 0) sizes.set(author, size)
-      else sizes.delete(author)
-    },
-    isOver: (author) =>
-      total > SYNC_WAITING_ALL_MAX_BYTES || (sizes.get(author) ?? 0) > SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES,
-  }
+/** Whose device it is, to count by. */
+export type PersonOf = (author: DeviceId) => string
+
+/** Those that nobody knows count as one person: devices are made up for nothing. */
+export function personsBy(writers: Pick<Writers, 'personOf'>): PersonOf {
+  return (author) => (writers.personOf === undefined ? author : (writers.personOf(author) ?? ''))
+}
+
+const BOUNDS: ShareBounds = {
+  maxBytes: SYNC_WAITING_MAX_BYTES,
+  personMaxBytes: SYNC_WAITING_PER_PERSON_MAX_BYTES,
+  authorMaxBytes: SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
 }
 
 interface WaitingRecord extends Indexed, WaitingEnvelope {
@@ -71,12 +76,13 @@ interface WaitingRecord extends Indexed, WaitingEnvelope {
 }
 
 /** Nothing waits yet. */
-export function createWaiting(totals: WaitingTotals): Waiting {
+export function createWaiting(totals: Shares, personOf: PersonOf): Waiting {
   const byPlace = new Map<string, WaitingRecord>()
-  const byAuthor = new Map<DeviceId, { bytes: number; readonly records: Set<WaitingRecord> }>()
+  /** The oldest first. */
+  const byAuthor = new Map<DeviceId, Set<WaitingRecord>>()
+  const shares = createShares(BOUNDS, personOf)
   const index = createWaitingIndex<WaitingRecord>()
   const erased = createWaitingErasings()
-  let sizeBytes = 0
   let order = 0
 
   const tellProven = ({ head }: Envelope): void => {
@@ -87,12 +93,8 @@ export function createWaiting(totals: WaitingTotals): Waiting {
     const { author } = one.envelope.head
     const record: WaitingRecord = { ...one, order: order++, met: 0, isPlaced: need?.kind === 'erased' }
     byPlace.set(placeOf(one.envelope), record)
-    const ofAuthor = byAuthor.get(author) ?? { bytes: 0, records: new Set() }
-    byAuthor.set(author, ofAuthor)
-    ofAuthor.records.add(record)
-    ofAuthor.bytes += sizeOf(one)
-    sizeBytes += sizeOf(one)
-    totals.add(author, sizeOf(one))
+    byAuthor.set(author, (byAuthor.get(author) ?? new Set()).add(record))
+    count(author, sizeOf(one))
     erased.add(one.envelope)
     index.set(record, need)
     tellProven(one.envelope)
@@ -104,33 +106,27 @@ export function createWaiting(totals: WaitingTotals): Waiting {
     const { author } = envelope.head
     byPlace.delete(placeOf(envelope))
     const ofAuthor = byAuthor.get(author)
-    if (ofAuthor !== undefined) {
-      ofAuthor.records.delete(record)
-      ofAuthor.bytes -= sizeOf(record)
-      if (ofAuthor.records.size === 0) byAuthor.delete(author)
-    }
-    sizeBytes -= sizeOf(record)
-    totals.add(author, -sizeOf(record))
+    ofAuthor?.delete(record)
+    if (ofAuthor?.size === 0) byAuthor.delete(author)
+    count(author, -sizeOf(record))
     erased.delete(envelope)
     index.delete(record)
     return { envelope, via }
   }
 
-  const makeRoom = (author: DeviceId): void => {
-    while (sizeBytes > SYNC_WAITING_MAX_BYTES) {
-      const [oldest] = byPlace.values()
+  const place: SharePlace = {
+    letGo(author) {
+      const [oldest] = byAuthor.get(author) ?? []
       remove(oldest)
-    }
-    for (let own = byAuthor.get(author); own !== undefined; own = byAuthor.get(author)) {
-      if (own.bytes <= SYNC_WAITING_PER_AUTHOR_MAX_BYTES && !totals.isOver(author)) return
-      const [oldest] = own.records
-      remove(oldest)
-    }
+    },
+  }
+  const count = (author: DeviceId, bytes: number): void => {
+    for (const all of [shares, totals]) all.add(author, bytes, place)
   }
 
   return {
     get sizeBytes() {
-      return sizeBytes
+      return shares.sizeBytes
     },
     add(one, need) {
       const known = byPlace.get(placeOf(one.envelope))
@@ -138,7 +134,7 @@ export function createWaiting(totals: WaitingTotals): Waiting {
       if (one.envelope.box === undefined && isSame(known?.envelope, one.envelope)) return
       remove(known)
       insert(one, need)
-      makeRoom(one.envelope.head.author)
+      for (const all of [shares, totals]) all.makeRoom(one.envelope.head.author)
     },
     taken(envelope) {
       const { chain, head } = envelope
@@ -170,7 +166,7 @@ export function createWaiting(totals: WaitingTotals): Waiting {
     all: () => [...byPlace.values()],
     erasedBy: erased.of,
     dropAuthor(author) {
-      for (const one of [...(byAuthor.get(author)?.records ?? [])]) if (!tellsOnlyEnds(one.envelope.head)) remove(one)
+      for (const one of [...(byAuthor.get(author) ?? [])]) if (!tellsOnlyEnds(one.envelope.head)) remove(one)
     },
     clear() {
       for (const one of [...byPlace.values()]) remove(one)

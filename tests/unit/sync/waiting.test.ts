@@ -14,7 +14,7 @@ const NAME = { id: asId<DocumentId>('waiting'), kind: 'operations', scope: scope
 /** One device's intake of heads, without signatures and a disk. */
 function intake() {
   const chains = createChains()
-  const waiting = createWaiting(createWaitingTotals())
+  const waiting = createWaiting(createWaitingTotals(String), String)
   const writers = { mayWrite: () => true }
   const state = { chains, waiting, name: NAME, ports: { writers, signer: { id: AUTHORS[0] } } } as never
   let judged = 0
