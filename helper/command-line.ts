@@ -36,7 +36,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
     interruptSignal,
     async start(config, options) {
       const { runHelper } = await import('./run-helper.ts')
-      return runHelper(config, { ...options, out, err, installDir, askSecret: ask })
+      return runHelper(config, { ...options, argv, out, err, installDir, askSecret: ask })
     },
   })
   await flushed(process.stdout)

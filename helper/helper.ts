@@ -37,6 +37,7 @@ import { createThreadDecoder } from './ports/thread-decoder.ts'
 import { loadPeerCertificate } from './ports/certificate.ts'
 import { openLevelStore } from './ports/level-store.ts'
 import { boundPorts, listenError, nodePreset } from './ports/node-peer.ts'
+import { isOpenBySwitch } from './lan-switch.ts'
 import { requireFreeUdp } from './ports/udp-port.ts'
 import { networkNames, openReach, pageAt, trustPageUrl, type Place, type Reach } from './reach/index.ts'
 
@@ -130,7 +131,7 @@ async function start(
   cleanups.push(() => dataDir.release())
   if (dataDir.wasLeftBehind)
     log.info('The last helper of this directory ended without cleaning up; its lock was replaced.')
-  const lan = config.lan || (loaded.provenance.lan.origin === 'default' && (await dataDir.switches()).lan === true)
+  const lan = config.lan || (await isOpenBySwitch(loaded))
 
   const library = await createModelLibrary({
     dataDir: config.dataDir,
@@ -164,7 +165,7 @@ async function start(
   const page: { url: string | undefined } = { url: undefined }
   const certificate = await loadPeerCertificate({ store, clock, random, log }, { signal })
   const switches = await dataDir.switches()
-  const ownPorts = portsFrom(config.port)
+  const ownPorts = portsFrom(config.port, lan)
   // who comes before the gateway is there waits at the door
   const reach = await openReach({
     port: config.port,
@@ -452,9 +453,13 @@ function refuseFixedLan(loaded: LoadedConfig): void {
   throw new MeshError('conflict', `The local network is fixed by ${from}. Change it there and start the helper again.`)
 }
 
-/** The other ports follow the page's, so that one number says where everything is. */
-function portsFrom(base: number): { stun: number; tcp: number; webrtcDirect: number } {
-  return base === 0 ? { stun: 0, tcp: 0, webrtcDirect: 0 } : { stun: base + 1, tcp: base + 2, webrtcDirect: base + 3 }
+/**
+ * The other ports follow the page's, so that one number says where everything is. WebRTC-direct has one for
+ * the open network and one for this machine: neither is free again before its process has ended.
+ */
+function portsFrom(base: number, lan: boolean): { stun: number; tcp: number; webrtcDirect: number } {
+  if (base === 0) return { stun: 0, tcp: 0, webrtcDirect: 0 }
+  return { stun: base + 1, tcp: base + 2, webrtcDirect: base + (lan ? 3 : 4) }
 }
 
 async function listenErrorsNamed(starting: Promise<Mesh>): Promise<Mesh> {

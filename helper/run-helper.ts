@@ -1,11 +1,12 @@
 import './shims.ts'
-import { initLogger } from 'node-datachannel'
 import { asMeshError, isAbort, MeshError, type Logger } from '../mesh/base/index.ts'
 import type { ModelProgress } from '../mesh/engine/index.ts'
 import { launchProgram, openLink } from './browser-opening/index.ts'
 import { describeTrust, EXIT } from './commands/index.ts'
 import type { LoadedConfig } from './config/index.ts'
-import { startHelper, type RunningHelper, type ServedPage } from './helper.ts'
+import type { RunningHelper, ServedPage } from './helper.ts'
+import { isOpenBySwitch } from './lan-switch.ts'
+import { AGAIN, isLifeProcess, runLifeProcess, sharedWithRunner, startOfLife } from './life-process.ts'
 import { createPassphrases, type Passphrases, type PassphrasesOptions } from './lock/index.ts'
 import { systemClock } from './ports/clock.ts'
 import { keepHeapSmall } from './ports/heap.ts'
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly out: Output
   readonly err: Output
   readonly installDir: string
+  /** The command line this process runs. */
+  readonly argv: readonly string[]
   /** Asks the person at the terminal for the passphrase; undefined: there is none. */
   readonly askSecret: PassphrasesOptions['ask']
 }
@@ -38,26 +41,48 @@ export async function runHelper(loaded: LoadedConfig, options: RunOptions): Prom
   keepHeapSmall()
   const { config } = loaded
   const log = createLogger({ level: config.logLevel, output: options.err })
-  quietNativeWebRtc(log.child('webrtc'))
   const ending = listenForEnd(log)
   const progress = modelProgress(options.err)
   const passphrases = createPassphrases({ file: config.passphraseFile, ask: options.askSecret })
-  let isFirstStart = true
+  const parts = { log, ending, progress, passphrases }
   try {
-    for (;;) {
-      const again = await runOnce(loaded, options, { log, ending, progress, passphrases, isFirstStart })
-      isFirstStart = false
-      if (!again) break
-      log.info('The helper starts again with the switch flipped.')
-    }
+    const code = isLifeProcess() ? await runAsLife(loaded, options, parts) : await runLives(loaded, options, parts)
+    return ending.hasFailed() ? EXIT.failed : code
   } finally {
     ending.dispose()
   }
-  return ending.hasFailed() ? EXIT.failed : EXIT.done
+}
+
+/** One life after the other, until one is not to be followed by another. */
+async function runLives(loaded: LoadedConfig, options: RunOptions, parts: RunParts): Promise<number> {
+  const { log, ending, passphrases } = parts
+  for (let isFirst = true; ; isFirst = false) {
+    const code = (await isOpenBySwitch(loaded))
+      ? await runLifeProcess({
+          installDir: options.installDir,
+          argv: options.argv,
+          start: { isFirst, passphrase: passphrases.remembered() },
+          onRemembered: (passphrase) => {
+            passphrases.remember(passphrase)
+          },
+          signal: ending.signal,
+        })
+      : await runOnce(loaded, options, { ...parts, isFirst })
+    if (code !== AGAIN) return code
+    log.info('The helper starts again with the switch flipped.')
+  }
+}
+
+/** The one life of this process, which another one started. */
+async function runAsLife(loaded: LoadedConfig, options: RunOptions, parts: RunParts): Promise<number> {
+  const { isFirst, passphrase } = await startOfLife(parts.ending.request)
+  parts.passphrases.remember(passphrase)
+  return runOnce(loaded, options, { ...parts, isFirst, passphrases: sharedWithRunner(parts.passphrases) })
 }
 
 /** The native library writes to standard output by itself, which belongs to what was asked for. */
-function quietNativeWebRtc(log: Logger): void {
+async function quietNativeWebRtc(log: Logger): Promise<void> {
+  const { initLogger } = await import('node-datachannel')
   initLogger('Error', (level, message) => {
     log.debug(message.trim(), { level })
   })
@@ -68,11 +93,14 @@ interface RunParts {
   readonly ending: Ending
   readonly progress: ModelProgressLine
   readonly passphrases: Passphrases
-  readonly isFirstStart: boolean
 }
 
-/** One life of the helper; true when it shall start again. */
-async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunParts): Promise<boolean> {
+/** One life of the helper in this process; {@link AGAIN}: another one shall follow. */
+async function runOnce(
+  loaded: LoadedConfig,
+  options: RunOptions,
+  parts: RunParts & { readonly isFirst: boolean },
+): Promise<number> {
   const { log, ending, progress } = parts
   let helper: RunningHelper | undefined
   let restart = (): void => {}
@@ -82,6 +110,9 @@ async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunPart
     }
   })
   try {
+    // loaded only where it runs: who waits for a life in another process stays small
+    const { startHelper } = await import('./helper.ts')
+    await quietNativeWebRtc(log.child('webrtc'))
     helper = await startHelper(loaded, {
       clock: systemClock,
       random: systemRandom,
@@ -90,7 +121,7 @@ async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunPart
       passphrases: parts.passphrases,
       signal: ending.signal,
       onServed: (served) => {
-        if (!parts.isFirstStart || !loaded.config.open || !served.hasPage) return
+        if (!parts.isFirst || !loaded.config.open || !served.hasPage) return
         openPage(served, loaded, log).catch((error: unknown) => {
           log.warn('The page could not be opened. "plexus open" makes a link.', { error })
         })
@@ -100,11 +131,11 @@ async function runOnce(loaded: LoadedConfig, options: RunOptions, parts: RunPart
       requestRestart: restart,
     })
     progress.end()
-    if (parts.isFirstStart) await announce(helper, options)
-    return (await Promise.race([ending.requested, restartRequested])) === true
+    if (parts.isFirst) await announce(helper, options)
+    return (await Promise.race([ending.requested, restartRequested])) === true ? AGAIN : EXIT.done
   } catch (error) {
     progress.end()
-    if (isAbort(error) && ending.signal.aborted) return false
+    if (isAbort(error) && ending.signal.aborted) return EXIT.done
     throw error
   } finally {
     if (await isStuck(helper, log)) ending.fail()

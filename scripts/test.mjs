@@ -63,7 +63,11 @@ async function runTests(chromium) {
   await mkdir(dirname(reportFile), { recursive: true })
   await rm(reportFile, { force: true })
   const vitest = join(modulesDir, 'vitest', 'vitest.mjs')
-  const args = [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...extra]
+  const reporters = ['default', 'json', join(root, 'scripts', 'lib', 'stuck-files.mjs')]
+  const args = [
+    ...[vitest, 'run', `--outputFile.json=${reportFile}`, ...extra],
+    ...reporters.map((reporter) => `--reporter=${reporter}`),
+  ]
   const env = {
     ...process.env,
     ...(chromium === undefined ? {} : { PLEXUS_CHROMIUM: chromium }),

@@ -81,7 +81,7 @@ export async function openDataDir(path: string, ports: { nowMs: number; random: 
     removeReadiness: () => rm(at(PORTS_FILE), { force: true }),
     token: () => keptToken(at(TOKEN_FILE), ports.random),
     writeCredential: (credential) => writePrivate(at(CREDENTIAL_FILE), JSON.stringify(credential)),
-    switches: () => readSwitches(at(SWITCHES_FILE)),
+    switches: () => readSwitches(path),
     writeSwitches: (switches) => writePrivate(at(SWITCHES_FILE), JSON.stringify(switches)),
     async release() {
       await clear()
@@ -98,6 +98,11 @@ export async function readReadiness(path: string): Promise<Readiness | undefined
 /** How to reach the helper of a directory, as its last start left it. */
 export async function readCredential(path: string): Promise<CliCredential | undefined> {
   return parsedOr(credentialSchema, await readPrivate(join(path, CREDENTIAL_FILE)))
+}
+
+/** The switches of a directory, whether a helper runs there or not. */
+export async function readSwitches(path: string): Promise<Switches> {
+  return parsedOr(switchesSchema, await readPrivate(join(path, SWITCHES_FILE))) ?? {}
 }
 
 /** 256 random bits in text. */
@@ -128,10 +133,6 @@ async function keptToken(file: string, random: Random): Promise<string> {
   const made = makeSecret(random)
   await writePrivate(file, `${made}\n`)
   return made
-}
-
-async function readSwitches(file: string): Promise<Switches> {
-  return parsedOr(switchesSchema, await readPrivate(file)) ?? {}
 }
 
 async function removeDrafts(path: string): Promise<void> {

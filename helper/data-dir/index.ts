@@ -8,6 +8,7 @@ export {
   openDataDir,
   readCredential,
   readReadiness,
+  readSwitches,
   type CliCredential,
   type DataDir,
   type Readiness,

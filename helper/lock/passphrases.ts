@@ -16,6 +16,8 @@ export interface Passphrases {
   next(attempt: number, options: { readonly signal: AbortSignal }): Promise<string | undefined>
   /** The one that opens it now, so that a start in place needs nobody; undefined: none is needed any more. */
   remember(passphrase: string | undefined): void
+  /** The one last remembered. */
+  remembered(): string | undefined
 }
 
 /** How passphrases are had. */
@@ -39,6 +41,7 @@ export function createPassphrases({ file, ask }: PassphrasesOptions): Passphrase
     remember(passphrase) {
       remembered = passphrase
     },
+    remembered: () => remembered,
   }
 }
 

@@ -6,15 +6,21 @@ export function freeUdpPort(host: string): Promise<number> {
   return bindUdp(0, host)
 }
 
+/** What this process found free and listens on since, under `host:port`. */
+const ours = new Set<string>()
+
 /**
- * Looks whether a UDP port is free. The native WebRTC library names neither port
+ * Looks whether a UDP port is free, or this process has it from before: the native WebRTC library keeps what it
+ * listened on, for the next node of the process. The native WebRTC library names neither port
  * nor reason when it is not, and writes to standard output.
  * @throws MeshError `port-taken` (detail `port`).
  */
 export async function requireFreeUdp(port: number, host: string): Promise<void> {
-  if (port === 0) return
+  const own = `${host}:${String(port)}`
+  if (port === 0 || ours.has(own)) return
   try {
     await bindUdp(port, host)
+    ours.add(own)
   } catch (error) {
     throw new MeshError(
       'port-taken',

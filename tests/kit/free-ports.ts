@@ -2,14 +2,14 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 
 /** How far above the first port of a helper its last one is. */
-const SPAN = 3
+const SPAN = 4
 
 /** The first of ports in a row that are free now, for a helper that is started again at the same ones. */
 export async function freePorts(): Promise<number> {
   for (;;) {
     const port = await freePort(0)
     if (port === undefined || port + SPAN > 65_000) continue
-    const all = await Promise.all([1, 2, SPAN].map((above) => freePort(port + above)))
+    const all = await Promise.all([1, 2, 3, SPAN].map((above) => freePort(port + above)))
     if (all.every((one) => one !== undefined)) return port
   }
 }

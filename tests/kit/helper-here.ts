@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { loadConfig } from '../../helper/config/index.ts'
 import { readCredential } from '../../helper/data-dir/index.ts'
 import { startHelper, type RunningHelper } from '../../helper/helper.ts'
+import { createPassphrases } from '../../helper/lock/index.ts'
 import { createLocalClient, type LocalClient } from '../../helper/local/index.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
@@ -21,7 +22,7 @@ export async function startHelperHere(dataDir: string, log: Logger): Promise<Hel
   const nothing = (): void => undefined
   const helper = await startHelper(loaded, {
     ...{ clock: systemClock, random: systemRandom, log, installDir, signal: ending.signal },
-    passphrases: { next: () => Promise.resolve(undefined), remember: nothing },
+    passphrases: createPassphrases({ file: undefined, ask: undefined }),
     ...{ onServed: nothing, onModelProgress: nothing, requestStop: nothing, requestRestart: nothing },
   })
   const credential = await readCredential(dataDir)

@@ -4,6 +4,7 @@ import { afterEach, expect, test } from 'vitest'
 import { loadPeerCertificate } from '../../helper/ports/certificate.ts'
 import { systemClock } from '../../helper/ports/clock.ts'
 import { nodeTransports } from '../../helper/ports/node-peer.ts'
+import { freeUdpPort } from '../../helper/ports/udp-port.ts'
 import { systemRandom } from '../../helper/ports/random.ts'
 import { MeshError } from '../../mesh/base/index.ts'
 import { loadDeviceKey } from '../../mesh/identity/index.ts'
@@ -18,11 +19,11 @@ afterEach(async () => {
   for (const node of running.splice(0)) await node.stop()
 })
 
-async function startNode(): Promise<PeerNode> {
+async function startNode(webrtcDirect = 0): Promise<PeerNode> {
   const store = createMemoryStore()
   const key = await loadDeviceKey(store, systemRandom)
   const certificate = await loadPeerCertificate({ store, clock: systemClock, random: systemRandom })
-  const preset = nodeTransports({ host: '127.0.0.1', ports: { ws: 0, tcp: 0, webrtcDirect: 0 }, certificate })
+  const preset = nodeTransports({ host: '127.0.0.1', ports: { ws: 0, tcp: 0, webrtcDirect }, certificate })
   const node = await createNode(preset, key.privateKey, {
     mayDial: () => true,
     mayRelay: () => false,
@@ -69,6 +70,22 @@ test('many pings at once between two devices cut no connection', async () => {
   expect(bob.getConnections()).toHaveLength(1)
 })
 
+test('at the port of WebRTC-direct of a node that stopped another one of the process listens, and is dialled there', async () => {
+  const port = await freeUdpPort('127.0.0.1')
+  // another listener of the process: unpatched, connections to any go over the socket of the first
+  const other = await startNode()
+  // unpatched, the second or third finds the port taken, and who sends there then may end the process
+  for (let start = 0; start < 3; start++) {
+    const node = await startNode(port)
+    const way = addressesOf(node).find((address) => address.includes(`/udp/${String(port)}/webrtc-direct`)) ?? ''
+    const dialler = await startNode()
+    const connection = await dialler.dial(multiaddr(way))
+    expect(connection.direct).toBe(true)
+    await node.stop()
+  }
+  expect(other.getConnections()).toEqual([])
+})
+
 test('the fixes kept in patches/ are in the installed libraries', async () => {
   const root = new URL('../../', import.meta.url)
   const patches = (await readdir(new URL('patches/', root))).filter((name) => name.endsWith('.patch'))
@@ -79,7 +96,7 @@ test('the fixes kept in patches/ are in the installed libraries', async () => {
       const file = /^\+\+\+ b\/(.+)$/m.exec(part)?.[1] ?? ''
       const installed = await readFile(new URL(file, root), 'utf8')
       const added = part.split('\n').filter((line) => line.startsWith('+') && !line.startsWith('+++'))
-      expect(added.length).toBeGreaterThan(3)
+      expect(added.length).toBeGreaterThan(0)
       for (const line of added) expect(installed, file).toContain(line.slice(1))
     }
   }
