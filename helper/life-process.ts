@@ -48,7 +48,7 @@ export async function runLifeProcess(options: LifeOptions): Promise<number> {
   })
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    const ended = endOf(child)
+    const ended = endOf(child, signal)
     child.send(options.start, () => undefined)
     if (signal.aborted) onAbort()
     return await ended
@@ -57,11 +57,12 @@ export async function runLifeProcess(options: LifeOptions): Promise<number> {
   }
 }
 
-function endOf(child: ChildProcess): Promise<number> {
+function endOf(child: ChildProcess, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code) => {
-      resolve(code ?? 1)
+      // asked to end before it listened to signals, it had nothing yet to leave in order
+      resolve(code ?? (signal.aborted ? 0 : 1))
     })
   })
 }
@@ -71,12 +72,23 @@ export function isLifeProcess(): boolean {
   return process.env['PLEXUS_LIFE'] !== undefined && process.send !== undefined
 }
 
-/** In the process of a life: what it starts with. `onOrphaned` is called when the process that runs it is gone. */
-export async function startOfLife(onOrphaned: () => void): Promise<LifeStart> {
+/**
+ * In the process of a life: what it starts with; undefined where the process that runs it was gone before.
+ * `onOrphaned` is called when that is gone, then or later.
+ */
+export async function startOfLife(onOrphaned: () => void): Promise<LifeStart | undefined> {
   // what this process starts is no life of a helper
   delete process.env['PLEXUS_LIFE']
-  process.once('disconnect', onOrphaned)
-  return startSchema.parse(await new Promise((resolve) => process.once('message', resolve)))
+  const first = await new Promise<unknown>((resolve) => {
+    const onGone = (): void => {
+      onOrphaned()
+      resolve(undefined)
+    }
+    process.once('message', resolve)
+    process.once('disconnect', onGone)
+    if (!process.connected) onGone()
+  })
+  return first === undefined ? undefined : startSchema.parse(first)
 }
 
 /** Passphrases of a life: what it remembers, the process that runs it remembers too. */

@@ -75,9 +75,11 @@ async function runLives(loaded: LoadedConfig, options: RunOptions, parts: RunPar
 
 /** The one life of this process, which another one started. */
 async function runAsLife(loaded: LoadedConfig, options: RunOptions, parts: RunParts): Promise<number> {
-  const { isFirst, passphrase } = await startOfLife(parts.ending.request)
-  parts.passphrases.remember(passphrase)
-  return runOnce(loaded, options, { ...parts, isFirst, passphrases: sharedWithRunner(parts.passphrases) })
+  const start = await startOfLife(parts.ending.request)
+  if (start === undefined) return EXIT.failed
+  parts.passphrases.remember(start.passphrase)
+  const passphrases = sharedWithRunner(parts.passphrases)
+  return runOnce(loaded, options, { ...parts, isFirst: start.isFirst, passphrases })
 }
 
 /** The native library writes to standard output by itself, which belongs to what was asked for. */

@@ -180,7 +180,12 @@ export async function createMesh(options: MeshOptions, { signal }: Cancellable =
       clock,
       random,
       workShare: device.kind === 'browser' ? BUDGET_PAGE_WORK_PERCENT / 100 : 1,
-      spender: (id) => (membership.isOwn(id) ? 'own' : membership.subject(id)),
+      spender(id) {
+        if (membership.isOwn(id)) return 'own'
+        const subject = membership.subject(id)
+        // the door of an invitation that a person opened: a whole ledger comes through it
+        return subject === 'stranger' && links.isAsked(id) ? 'member' : subject
+      },
       isExpected: (id) => membership.admitted(id) !== undefined || links.mayDial(id),
       waits: (id) => links.spared(id),
     },

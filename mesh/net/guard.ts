@@ -10,6 +10,7 @@ import {
   sleep,
   STRANGER_CONNECTIONS_MAX,
   STRANGER_DEVICE_CONNECTIONS_MAX,
+  STREAMS_UNNAMED_MAX,
   type Clock,
   type DeviceId,
   type Random,
@@ -18,7 +19,8 @@ import {
   bindAccount,
   createBucket,
   createBudgets,
-  payForArrival,
+  payForMessage,
+  payForStream,
   type Account,
   type Bucket,
   type Spender,
@@ -171,18 +173,28 @@ export function createGuard(rules: GuardRules): Guard {
   }
 }
 
+/** A data channel of WebRTC. */
+interface Channel {
+  readonly label: string
+  onmessage: ((event: { readonly data: unknown }) => void) | null
+}
 /** What muxers have beside their interface; the streams of WebRTC are data channels. */
 interface Muxer extends StreamMuxer {
+  readonly peerConnection?: { ondatachannel: ((event: { readonly channel: Channel }) => void) | null }
   createStream(...args: readonly unknown[]): Promise<Stream>
 }
-type ChannelStream = Stream & { readonly channel: { onmessage: ((event: unknown) => void) | null } }
 
 /** The muxer of WebRTC. */
 const DATA_CHANNELS = '/webrtc'
+/** What comes on such a stream is of the connection that is relayed over it, and charged there. */
+const RELAYED_PROTOCOL = /^\/libp2p\/circuit\/relay\//
+/** A channel of the library's own that opens a connection, and is closed as it comes. */
+const INIT_CHANNEL = 'init'
 
 /**
- * What costs this device by arriving and reaches no handler: streams that end before they named a protocol, and
- * messages of WebRTC, whose sender nothing holds back. (Elsewhere whoever owes is not read from.)
+ * What costs this device by arriving and reaches no handler of ours: streams that name no protocol, those of the
+ * library's protocols and of such as have all they may; and messages of WebRTC, whose sender nothing holds back.
+ * (Elsewhere whoever owes is not read from.)
  */
 function payForArrivals(connection: Connection, account: Account): void {
   const { muxer } = connection as Connection & { readonly muxer?: Muxer }
@@ -190,21 +202,26 @@ function payForArrivals(connection: Connection, account: Account): void {
   muxer.addEventListener('stream', ({ detail: stream }: { readonly detail: Stream }) => {
     const onClose = (): void => {
       // not those that end with their connection
-      if (stream.protocol === '' && muxer.status === 'open') payForArrival(account, connection, 'stream')
+      if (muxer.status === 'open') payForStream(account, connection, stream)
     }
     stream.addEventListener('close', onClose, { once: true })
   })
-  if (muxer.protocol !== DATA_CHANNELS) return
+  if (muxer.protocol === DATA_CHANNELS) payForChannels(muxer, connection, account)
+}
 
+function payForChannels(muxer: Muxer, connection: Connection, account: Account): void {
   const payForMessages = (stream: Stream): void => {
-    const { channel } = stream as ChannelStream
+    const { channel } = stream as Stream & { readonly channel: Channel }
     const take = channel.onmessage
     channel.onmessage = (event): void => {
-      if (payForArrival(account, connection, 'message')) take?.call(channel, event)
+      const isPaid = RELAYED_PROTOCOL.test(stream.protocol) || payForMessage(account, connection, lengthOf(event.data))
+      if (isPaid) take?.call(channel, event)
     }
   }
   muxer.addEventListener('stream', ({ detail: stream }: { readonly detail: Stream }) => {
     payForMessages(stream)
+    const unnamed = muxer.streams.filter((one) => one.direction === 'inbound' && one.protocol === '').length
+    if (unnamed > STREAMS_UNNAMED_MAX) stream.abort(new MeshError('busy', 'Too many streams without a protocol.'))
   })
   const create = muxer.createStream.bind(muxer)
   muxer.createStream = async (...args): Promise<Stream> => {
@@ -212,6 +229,17 @@ function payForArrivals(connection: Connection, account: Account): void {
     payForMessages(stream)
     return stream
   }
+  const { peerConnection } = muxer
+  const hear = peerConnection?.ondatachannel
+  if (peerConnection === undefined || hear === null || hear === undefined) return
+  peerConnection.ondatachannel = (event): void => {
+    if (event.channel.label !== INIT_CHANNEL || payForStream(account, connection, event.channel))
+      hear.call(peerConnection, event)
+  }
+}
+
+function lengthOf(data: unknown): number {
+  return data instanceof ArrayBuffer || ArrayBuffer.isView(data) ? data.byteLength : 0
 }
 
 /** Handshakes cost this device's processor: each host has so many a second, and whoever is over waits, in no order. */

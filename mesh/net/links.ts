@@ -63,6 +63,8 @@ export interface Links {
    * @throws MeshError `offline`, `aborted`
    */
   dialOnce(id: DeviceId, addresses: readonly string[], options: { readonly signal: AbortSignal }): Promise<Connection>
+  /** Whether this device has such a connection with it: it asked for what comes over it. */
+  isAsked(id: DeviceId): boolean
   /** Sends a frame to every linked device, or to one. */
   send(frame: ControlFrame, to?: DeviceId): void
   /** Tells all linked devices what this one can do now. */
@@ -175,6 +177,7 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
   const links = new Map<DeviceId, Link>()
   const dialAllowed = new Map<DeviceId, number>()
   const spared = new Map<DeviceId, Set<{ readonly as: 'proven' | 'knocking' }>>()
+  const asked = new Map<DeviceId, number>()
   const onListenerError = (error: unknown): void => {
     log.error('a listener of links failed', { error })
   }
@@ -273,6 +276,17 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
     ].filter((way) => isLastResort(way) || ports.canDial(way))
     const addressOf = new Map(addresses.map((address) => [wayOf(address, id), address]))
     return { ways: [...addressOf.keys(), ...indirect], relayed: unknown, againMs, gate: gate(addressOf) }
+  }
+
+  const keepAsked = (id: DeviceId, connection: Connection): void => {
+    if (connection.status !== 'open') return
+    asked.set(id, (asked.get(id) ?? 0) + 1)
+    const onClose = (): void => {
+      const left = (asked.get(id) ?? 1) - 1
+      if (left > 0) asked.set(id, left)
+      else asked.delete(id)
+    }
+    connection.addEventListener('close', onClose, { once: true })
   }
 
   const whileDialling = async <Result>(id: DeviceId, work: () => Promise<Result>): Promise<Result> => {
@@ -749,8 +763,13 @@ export function createLinks(ports: LinksPorts): Links & { start(): void; mayDial
         },
         failed() {},
       }
-      return whileDialling(id, () => dialFirst(ports.node(), ways, { ...ports, gate, isNew: true }, options))
+      return whileDialling(id, async () => {
+        const connection = await dialFirst(ports.node(), ways, { ...ports, gate, isNew: true }, options)
+        keepAsked(id, connection)
+        return connection
+      })
     },
+    isAsked: (id) => asked.has(id),
     send(frame, to) {
       for (const link of online()) {
         if (to === undefined || link.id === to) best(link)?.send(frame)

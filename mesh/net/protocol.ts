@@ -10,7 +10,7 @@ import {
   STRANGER_STREAMS_MAX,
 } from '../base/index.ts'
 import type { CallAction } from '../identity/index.ts'
-import { accountOf, payForArrival, type Account } from './budgets/index.ts'
+import { accountOf, payForStream, type Account } from './budgets/index.ts'
 import { frameStream, type FrameStream } from './stream.ts'
 
 /** What a protocol is before it is bound to a device: enough to open a stream of it. */
@@ -74,7 +74,7 @@ function serve(stream: Stream, connection: Connection, protocol: Protocol, gate:
   const account = accountOf(connection)
   if (account === undefined) return serveStream(stream, connection, protocol, gate, ports)
   const isStranger = !gate.admitted(connection.remotePeer.toString() as DeviceId)
-  if (!payForArrival(account, connection, 'stream')) return Promise.resolve()
+  if (!payForStream(account, connection, stream)) return Promise.resolve()
   if (isStranger && account.openStreams >= STRANGER_STREAMS_MAX) {
     stream.abort(new MeshError('busy', 'A device that is not admitted has no more streams than this.'))
     return Promise.resolve()

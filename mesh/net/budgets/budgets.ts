@@ -9,7 +9,7 @@ import {
   type DeviceId,
 } from '../../base/index.ts'
 import { createBucket, type Bucket } from './bucket.ts'
-import { DEVICE_RATES, STRANGER, STRANGERS, type Rates, type Resource, type Spender } from './rates.ts'
+import { DEVICE_RATES, MESSAGE_BYTES, STRANGER, STRANGERS, type Rates, type Resource, type Spender } from './rates.ts'
 import { createWorkMeter, type Piece } from './work.ts'
 
 /** What is used at once. */
@@ -193,22 +193,30 @@ export function accountOf(connection: object): Account | undefined {
   return bound.get(connection)
 }
 
-/** What the other device sends without being asked: a stream that it opens, a message of WebRTC. */
-const ARRIVALS = {
-  stream: { streams: 1, workMs: STREAM_WORK_MS },
-  message: { messages: 1 },
-} as const satisfies Readonly<Record<string, Spending>>
+/** Whoever floods is cut. */
+interface Sender {
+  abort(reason: Error): void
+}
+
+const paid = new WeakSet<object>()
 
 /**
- * Charges what the other device of a connection sent. Who floods is cut, false: what waits was taken in all the same,
- * and in a page each takes time of the thread that draws.
+ * Charges a stream that the other device of a connection opened, once. Who floods is cut, false: what waits was taken
+ * in all the same, and in a page each takes time of the thread that draws.
  */
-export function payForArrival(
-  account: Account,
-  connection: { abort(reason: Error): void },
-  what: keyof typeof ARRIVALS,
-): boolean {
-  account.charge(ARRIVALS[what])
+export function payForStream(account: Account, connection: Sender, stream: object): boolean {
+  if (paid.has(stream)) return true
+  paid.add(stream)
+  return payForArrival(account, connection, { streams: 1, workMs: STREAM_WORK_MS })
+}
+
+/** Charges a message of WebRTC, by its length, and cuts who floods, as {@link payForStream}. */
+export function payForMessage(account: Account, connection: Sender, sizeBytes: number): boolean {
+  return payForArrival(account, connection, { messages: Math.max(1, sizeBytes / MESSAGE_BYTES) })
+}
+
+function payForArrival(account: Account, connection: Sender, spending: Spending): boolean {
+  account.charge(spending)
   if (account.arrivalsOwedMs() <= ARRIVALS_OWED_MAX_MS) return true
   connection.abort(new MeshError('busy', 'This device sends much faster than its role may.'))
   return false

@@ -39,8 +39,10 @@ export type Resource = 'frames' | 'bytes' | 'streams' | 'messages' | 'workMs'
 /** A rate for each, and how fast work that was saved up may be had: what others wait for in between. */
 export type Rates = Readonly<Record<Resource | 'peakWorkMs', Rate>>
 
-/** Bytes of a message of WebRTC at least half full: what is long comes in messages of 16 KiB. */
-const MESSAGE_BYTES = 8 * 1024
+/** A message of WebRTC counts once for each so many bytes of it; what is long comes in messages of 16 KiB. */
+export const MESSAGE_BYTES = 8 * 1024
+/** How much faster than a member's an own device's messages may come: it is not cut for how fast it hands on what one has. */
+const OWN_MESSAGES_FACTOR = 2
 
 function rates(frames: number, bytes: number, streams: number, workMs: number, burstSeconds: number): Rates {
   const rate = (perSecond: number): Rate => ({ perSecond, burstSeconds })
@@ -98,13 +100,16 @@ const MEMBER = rates(
   BUDGET_MEMBER_BURST_SECONDS,
 )
 
-const OWN = rates(
-  BUDGET_MEMBER_FRAMES,
-  BUDGET_MEMBER_BYTES,
-  BUDGET_MEMBER_STREAMS,
-  BUDGET_OWN_WORK_MS,
-  BUDGET_MEMBER_BURST_SECONDS,
-)
+const OWN: Rates = {
+  ...rates(
+    BUDGET_MEMBER_FRAMES,
+    BUDGET_MEMBER_BYTES,
+    BUDGET_MEMBER_STREAMS,
+    BUDGET_OWN_WORK_MS,
+    BUDGET_MEMBER_BURST_SECONDS,
+  ),
+  messages: { ...MEMBER.messages, perSecond: MEMBER.messages.perSecond * OWN_MESSAGES_FACTOR },
+}
 
 /** Whose budget a device has: that of the same person's devices, or of what it is in the mesh. */
 export type Spender = Subject | 'own'
