@@ -34,10 +34,12 @@ async function oldStore(count: number): Promise<{ readonly store: MemoryStore; r
   const create = await signEntry(key, { type: 'create', name: '', person, certificate }, { parents: [], at: began })
   const mesh = asId<MeshId>(create.hash)
   const all = [create]
+  let last = create
   for (let index = 0; index < count; index++) {
     const fields = { type: 'rename', device: key.id, name: `n${String(index)}`, later: new Uint8Array(3_500) }
     const at = began + (index + 1) * ((3 * YEAR_MS) / (count + 2))
-    all.push(await signEntry(key, fields as EntryFields, { parents: [all[index]!.hash], at: Math.floor(at), mesh }))
+    last = await signEntry(key, fields as EntryFields, { parents: [last.hash], at: Math.floor(at), mesh })
+    all.push(last)
   }
   const ledger = await loadLedger({ store, clock: systemClock, log: silentLogger, key }, mesh)
   for (const { bytes } of all) await ledger.take([bytes])

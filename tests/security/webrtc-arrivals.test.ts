@@ -36,7 +36,7 @@ beforeEach(async () => {
   // the attacker is its own software: it keeps hold of the channel of the handshake
   RTCPeerConnection.prototype.createDataChannel = function (this: RTCPeerConnection, ...args) {
     const channel = original.apply(this, args)
-    if (args[1]?.negotiated === true) handshakes.set(this, channel as unknown as Channel)
+    if (args[1]?.negotiated === true) handshakes.set(this, channel)
     return channel
   }
   alice = await startPeer('Alice')
