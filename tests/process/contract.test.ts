@@ -366,7 +366,7 @@ describe('a start that cannot be', () => {
     const { port } = taken.address()
     const dir = await makeTempDir()
     try {
-      const result = await (await spawnHelper(dir.path, { model, port: port - 3, args: ['--json'] })).ended
+      const result = await (await spawnHelper(dir.path, { model, port: port - 4, args: ['--json'] })).ended
       expect(result.code).toBe(1)
       expect(result.stderr).toContain(String(port))
       expect(JSON.parse(result.stdout)).toMatchObject({ error: { code: 'port-taken', detail: { port } } })
