@@ -314,6 +314,8 @@ export function createAnswering(ports: AnsweringPorts): AnsweringControl {
       claim(chat, async () => {
         const { parent } = need(chat, answer, 'ai')
         if (parent === null) throw new MeshError('usage', 'This answer belongs to no question.')
+        // a question that came late and nobody chose is told to no model
+        need(chat, parent, 'person')
         return ask(chat, parent, options, answer)
       }),
     edit: async (chat, question, text, options = {}) =>

@@ -385,11 +385,13 @@ export const SYNC_LATE_ALONE_FACTOR = 64
 export const SYNC_AGAIN_MS = 2_000
 /** Chains of one document that a device remembers not to have taken, so that they are not sent again. */
 export const SYNC_DECLINED_MAX = 1_024
-/** Most bytes of one document that wait for a key or for what comes before them, and an author's share of it. */
+/** Most bytes of one document that wait for a key or for what comes before them, and the share of a person and of a device. */
 export const SYNC_WAITING_MAX_BYTES = 1024 * 1024
+export const SYNC_WAITING_PER_PERSON_MAX_BYTES = 512 * 1024
 export const SYNC_WAITING_PER_AUTHOR_MAX_BYTES = 256 * 1024
 /** The same over all documents. */
 export const SYNC_WAITING_ALL_MAX_BYTES = 16 * 1024 * 1024
+export const SYNC_WAITING_ALL_PER_PERSON_MAX_BYTES = 2 * 1024 * 1024
 export const SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES = 1024 * 1024
 /** What another person's devices may make this one keep of their own: at once and each second, all in all and each day, in bytes. */
 export const SYNC_BUDGET_BURST_BYTES = 8 * 1024 * 1024

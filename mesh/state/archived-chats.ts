@@ -44,10 +44,14 @@ export async function* archivedChats(
 
 /** In the place of a record that is damaged. */
 function madeAgain(chat: ChatId, log: readonly Uint8Array[]): Uint8Array {
-  const [first] = log
-  const decoded = decodeOperation(first)
+  const decoded = decodeOperation(log.find((bytes) => !isNote(bytes)))
   const at = decoded.kind === 'operation' ? decoded.operation.at : 0
   return encodeOperation({ v: OPERATION_VERSION, id: chat, at, op: 'chat', chat })
+}
+
+function isNote(bytes: Uint8Array): boolean {
+  const decoded = decodeOperation(bytes)
+  return decoded.kind === 'operation' && decoded.operation.op === 'late'
 }
 
 /** How many chats this device has; deleted ones do not count. @throws MeshError of the store */

@@ -75,6 +75,8 @@ interface Session {
 /** Both were the same then: what is still like that at the next start need not be read. */
 const mark = z.object({ version: text(200), life: text(64), sequence: whole() })
 const MARK_MAX_BYTES = 1_024
+/** Changes with what is noted beside operations: a log of before is read once more. */
+const NOTES_VERSION = 1
 /** Passes until both are the same; each further one has something that came meanwhile. */
 const PASSES_MAX = 20
 
@@ -115,7 +117,7 @@ export function createChatMirror(ports: ChatMirrorPorts): ChatMirror {
   }
 
   const versionOf = async (chat: ChatId): Promise<string> =>
-    `${String(OPERATION_VERSION)} ${await documents.version(chat)}`
+    `${String(OPERATION_VERSION)}.${String(NOTES_VERSION)} ${await documents.version(chat)}`
 
   /** True when nothing happened to either since both were the same. */
   const isUntouched = async (chat: ChatId): Promise<boolean> => {

@@ -12,6 +12,8 @@ export interface ChatOperation {
   readonly isCarried: boolean
   /** This device had something else under its id first. */
   readonly isChanged?: boolean
+  /** It came late of a device that may not write any more. */
+  readonly isLate?: boolean
 }
 
 /**
@@ -22,6 +24,8 @@ export interface ChatOperations {
   /** Under an id that is taken only an original is taken in, see {@link givesWay}. */
   add(operation: ChatOperation): void
   inOrder(): readonly ChatOperation[]
+  /** Notes of some whether they came late, also of what is not here yet. */
+  setLate(note: OperationOf<'late'>): void
   /** Another number after each that was taken in. */
   readonly version: number
   /** The place after everything, for something done now. */
@@ -124,12 +128,27 @@ function isSame(one: Operation, other: Operation): boolean {
 /** In place of the id of the one that says whether there is the chat. */
 const LIFE = ''
 
+/** What an operation is noted under. */
+export function lateKeyOf(operation: Operation): string {
+  return isLife(operation) ? LIFE : operation.id
+}
+
+/** Takes a note into the set of what came late. */
+export function noteLate(late: Set<string>, { of, isLate }: OperationOf<'late'>): void {
+  for (const key of of) {
+    if (isLate) late.add(key)
+    else late.delete(key)
+  }
+}
+
 /** None yet. */
 export function createChatOperations(): ChatOperations {
   const byId = new Map<string, Step>()
   const orders = createOrdersSeen()
+  const late = new Set<string>()
   let sorted: Step[] = []
   let given: ChatOperation[] = []
+  let marked: { readonly version: number; readonly all: readonly ChatOperation[] } | undefined
   let isSorted = true
   let isStale = false
   let greatest = -Infinity
@@ -173,14 +192,23 @@ export function createChatOperations(): ChatOperations {
   return {
     inOrder() {
       settled()
-      return given
+      if (late.size === 0) return given
+      if (marked?.version !== version) {
+        const all = given.map((made) => (late.has(lateKeyOf(made.operation)) ? { ...made, isLate: true } : made))
+        marked = { version, all }
+      }
+      return marked.all
+    },
+    setLate(note) {
+      noteLate(late, note)
+      version += 1
     },
     get version() {
       return version
     },
     add(made) {
       const { id } = made.operation
-      const key = isLife(made.operation) ? LIFE : id
+      const key = lateKeyOf(made.operation)
       const known = byId.get(key)
       if (key !== LIFE && !givesWay(known?.made, made, id)) return
       version += 1

@@ -17,6 +17,7 @@ import {
   createLogOrder,
   givesWay,
   isLife,
+  noteLate,
   orderOf,
   settleOperations,
   type Life,
@@ -24,7 +25,8 @@ import {
 import { getChatRecord } from './chat-record.ts'
 import { isEntryIdOf, markIn } from './entry-id.ts'
 import { chatKey, chatLog, draftPrefix } from './keys.ts'
-import { withoutLate } from './late-operations.ts'
+import { latenessOf, withoutLate } from './late-operations.ts'
+import { lateNotes } from './late-notes.ts'
 import { MIRRORED_BATCH_BYTES, MIRRORED_BATCH_ENTRIES } from './limits.ts'
 import { decodeOperation, encodeOperation, type Operation } from './operations.ts'
 
@@ -52,6 +54,8 @@ export interface ChatLogState {
   life: string
   inLogOrder: ReturnType<typeof createLogOrder>
   readonly operations: Map<string, Held>
+  /** What it says came late, see {@link lateKeyOf}. */
+  readonly late: Set<string>
   sequence: number
   /** Of all that was read of it, what gave way to another since among it. */
   count: number
@@ -63,7 +67,17 @@ export interface ChatLogState {
 /** Nothing of the log was read yet. */
 export function startReading(chat: ChatId): ChatLogState {
   const inLogOrder = createLogOrder()
-  return { chat, life: '', inLogOrder, operations: new Map(), sequence: 0, count: 0, sizeBytes: 0, refused: false }
+  return {
+    chat,
+    life: '',
+    inLogOrder,
+    operations: new Map(),
+    late: new Set(),
+    sequence: 0,
+    count: 0,
+    sizeBytes: 0,
+    refused: false,
+  }
 }
 
 interface Held {
@@ -115,6 +129,7 @@ export async function reconcileChat(
   if ((here?.id ?? '') !== held.life) {
     held.life = here?.id ?? ''
     held.operations.clear()
+    held.late.clear()
     held.inLogOrder = createLogOrder()
     held.sequence = 0
     held.count = 0
@@ -152,7 +167,16 @@ export async function reconcileChat(
   const replaceable = new Map(
     [...right].filter(([id, arrival]) => !isRewriting(arrival, held.operations.get(id), there)),
   )
-  const { taken, refused } = await takeArrivals(ports, replaceable, held, options)
+  const wanted = wantedOf(replaceable, held)
+  const digests = new Map(wanted.map(({ operation, digest }) => [operation.id, digest]))
+  const lifeDigest = digestOf(last.bytes)
+  const notes = notesFor(came, held, (operation) =>
+    isLife(operation) ? lifeDigest : (digests.get(operation.id) ?? held.operations.get(operation.id)?.digest),
+  )
+  // before what they are about: it is never here without
+  if (notes.length > 0) await store.append(chatLog(chat), notes, options)
+  const { taken: arrived, refused } = await takeArrivals(ports, wanted, held, options)
+  const taken = arrived || notes.length > 0
   if (isNew || taken) {
     const now = await getChatRecord(ports, chat, options)
     const life = now && lifeIn(now, chat)
@@ -192,6 +216,10 @@ async function readFresh(
   for (const { sequence, bytes } of await store.readLog(chatLog(held.chat), held.sequence, options)) {
     held.sequence = sequence
     const decoded = decodeOperation(bytes)
+    if (decoded.kind === 'operation' && decoded.operation.op === 'late') {
+      if (decoded.operation.chat === held.chat) noteLate(held.late, decoded.operation)
+      continue
+    }
     // what is damaged comes back out of the document
     if (bytes === undefined || decoded.kind !== 'operation') continue
     const placed = held.inLogOrder(decoded.operation)
@@ -206,7 +234,8 @@ async function readFresh(
     held.operations.set(id, { digest: digestOf(inner), isCarried: made.isCarried })
     fresh.set(id, { id, bytes: inner, isCarried: made.isCarried })
   }
-  return [...fresh.values()]
+  // nobody lends their own name to what came late
+  return [...fresh.values()].filter(({ id }) => !held.late.has(id))
 }
 
 /**
@@ -265,13 +294,8 @@ function rankOf({ entry }: Arrival): number {
   return entry.rank?.() ?? Infinity
 }
 
-/** Appends to the log what it lacks. Under an id that is taken only the original comes, in place of what was there. */
-async function takeArrivals(
-  { store, log }: ReconcilePorts,
-  came: ReadonlyMap<string, Arrival>,
-  held: ChatLogState,
-  options: Cancellable,
-): Promise<{ readonly taken: boolean; readonly refused?: MeshError | undefined }> {
+/** What the log lacks. Under an id that is taken only the original comes, in place of what was there. */
+function wantedOf(came: ReadonlyMap<string, Arrival>, held: ChatLogState): readonly Arrival[] {
   const wanted: Arrival[] = []
   for (const arrival of came.values()) {
     const { operation, digest, isOriginal } = arrival
@@ -279,11 +303,20 @@ async function takeArrivals(
     if (known?.digest === digest) continue
     if (givesWay(known, { isCarried: !isOriginal }, operation.id)) wanted.push(arrival)
   }
+  return wanted.sort((a, b) => compareOperations(a.operation, b.operation))
+}
+
+/** Appends to the log what it lacks. */
+async function takeArrivals(
+  { store, log }: ReconcilePorts,
+  wanted: readonly Arrival[],
+  held: ChatLogState,
+  options: Cancellable,
+): Promise<{ readonly taken: boolean; readonly refused?: MeshError | undefined }> {
   if (wanted.length === 0) return { taken: false }
   const entries: Uint8Array[] = []
   let refused: MeshError | undefined
   let sizeBytes = held.sizeBytes
-  wanted.sort((a, b) => compareOperations(a.operation, b.operation))
   for (const { entry, operation, isOriginal } of wanted) {
     if (held.count + entries.length >= CHAT_OPERATIONS_MAX || sizeBytes + entry.bytes.byteLength > CHAT_MAX_BYTES) {
       refused = tooLarge(held)
@@ -304,6 +337,16 @@ function tooLarge({ chat }: ChatLogState): MeshError {
   return new MeshError('too-large', 'A chat of another device is too large. What came first of it is here.', {
     detail: { chat, maxOperations: CHAT_OPERATIONS_MAX, maxBytes: CHAT_MAX_BYTES },
   })
+}
+
+/** What the log does not say yet of what came late, or came late as it seemed, by what the document says now. */
+function notesFor(
+  came: readonly Arrival[],
+  held: ChatLogState,
+  digestFor: (operation: Operation) => string | undefined,
+): readonly Uint8Array[] {
+  const counted = came.filter((one) => digestFor(one.operation) === one.digest)
+  return lateNotes(held, latenessOf(counted))
 }
 
 /** Writes into the document what of the log it lacks. */
@@ -335,7 +378,7 @@ function arrivalOf(entry: ChatEntry, { chat }: ChatLogState, { self, log }: Reco
   const decoded = decodeOperation(bytes)
   const operation = decoded.kind === 'operation' ? decoded.operation : undefined
   const isOfChat = operation?.chat === chat && operation.id === id
-  if (operation === undefined || !isOfChat || operation.op === 'draft' || operation.op === 'carried') {
+  if (operation === undefined || !isOfChat || NOT_SHARED.has(operation.op)) {
     if (decoded.kind !== 'newer') log.warn('an entry of a chat is none and was skipped', { chat, author })
     arrivals.set(entry, 'skipped')
     return undefined
@@ -369,6 +412,9 @@ function lifeIn(record: Uint8Array, chat: ChatId): Life | undefined {
 }
 
 const DIGEST_BYTES = 16
+
+/** What is of this device alone. */
+const NOT_SHARED: ReadonlySet<Operation['op']> = new Set(['draft', 'carried', 'late'])
 
 function digestOf(bytes: Uint8Array): string {
   return toHex(sha256(bytes).subarray(0, DIGEST_BYTES))

@@ -24,6 +24,8 @@ export interface MessageView {
   readonly text: string
   /** Other words stood here first on this device: the device that wrote them put these in their place. */
   readonly edited?: boolean | undefined
+  /** Came, or ended, late of a device that was removed: part of the chat only where somebody chose to go on from it. */
+  readonly late?: boolean | undefined
   readonly state: MessageState
   /** ms since 1970 */
   readonly createdAt: number
@@ -59,6 +61,18 @@ export interface ChatSummary {
 export interface ChatView extends ChatSummary {
   /** From the first message to the leaf in view. */
   readonly path: readonly MessageView[]
+  /** What came late of removed devices and belongs to this branch, in the order of their places. Absent: nothing. */
+  readonly aside?: readonly LateWords[] | undefined
+}
+
+/**
+ * Messages that came late of a device that was removed, at one place of a branch. They are no part of the chat,
+ * and told to no model, until somebody chooses to go on from one: see `Chats.showBranch`.
+ */
+export interface LateWords {
+  /** The message of the branch they come after; null: they come before the first. */
+  readonly below: MessageId | null
+  readonly messages: readonly MessageView[]
 }
 
 /** Who hears of changes: the chat, or null when the list itself changed. */
@@ -110,7 +124,7 @@ export interface Chats {
   /** Newest first; deleted ones are not in it. */
   list(): readonly ChatSummary[]
   get(chat: ChatId): ChatView | undefined
-  /** The messages from the first one to this one; undefined where the chat has no such message. */
+  /** The messages from the first one to this one; undefined where no such message is part of the chat. */
   branch(chat: ChatId, message: MessageId): readonly MessageView[] | undefined
   create(options?: Cancellable & Named<ChatId>): Promise<ChatId>
   rename(chat: ChatId, title: string, options?: Cancellable): Promise<void>
@@ -128,7 +142,7 @@ export interface Chats {
    * an open answer that nobody writes, it is that one that is gone on with. @throws MeshError `conflict` when it ended or is written.
    */
   addAnswer(chat: ChatId, parent: MessageId, options?: Cancellable & Named<MessageId>): Promise<AnswerWriter>
-  /** Shows the branch through this message, down to its newest leaf. */
+  /** Shows the branch through this message, down to its newest leaf. What came late is part of the chat from then on. */
   showBranch(chat: ChatId, message: MessageId, options?: Cancellable): Promise<void>
   /** The whole tree as Markdown (the branch shown) or JSON (everything). */
   export(chat: ChatId, format: 'markdown' | 'json'): string

@@ -34,7 +34,7 @@ import {
 } from './keys.ts'
 import { PARALLEL_READS, QUESTION_MAX_LENGTH, TITLE_MAX_LENGTH } from './limits.ts'
 import { decodeOperation, encodeOperation, OPERATION_VERSION, type Operation } from './operations.ts'
-import { foldChat, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
+import { foldChat, isPart, pathTo, type ChatTree, type TreeMessage } from './tree.ts'
 import { createTurns } from './turns.ts'
 import { chatSummary, chatView, messageView, type LiveText } from './views.ts'
 
@@ -188,6 +188,10 @@ export async function createChats(
   }
 
   const take = (chat: OpenChat, operation: Operation | undefined): void => {
+    if (operation?.op === 'late') {
+      chat.operations.setLate(operation)
+      return
+    }
     const made = operation && asMade(operation)
     if (made !== undefined) chat.operations.add(made)
   }
@@ -200,7 +204,7 @@ export async function createChats(
       if (entry.sequence <= chat.sequence) continue
       chat.sequence = entry.sequence
       const operation = read(entry.bytes, `${name} ${String(entry.sequence)}`)
-      take(chat, operation && chat.inLogOrder(operation))
+      take(chat, operation?.op === 'late' ? operation : operation && chat.inLogOrder(operation))
     }
     if (entries.some(({ bytes }) => bytes === undefined)) await compareAgain(chat.id)
     return entries.length > 0
@@ -499,7 +503,8 @@ export async function createChats(
 
     branch(id, message) {
       const chat = open.get(id)
-      if (chat?.tree.messages.has(message) !== true) return undefined
+      const found = chat?.tree.messages.get(message)
+      if (chat === undefined || found === undefined || !isPart(found)) return undefined
       return pathTo(chat.tree, message).map((each) => messageView(chat.tree, each, liveIn(chat)))
     },
 

@@ -1,6 +1,6 @@
 import type { MessageView } from './chats.ts'
 import type { ChatTree } from './tree.ts'
-import { chatView, messageView, titleOf, type LiveLookup } from './views.ts'
+import { chatView, titleOf, wholeView, type LiveLookup } from './views.ts'
 
 /** The branch in view as Markdown, texts unchanged. */
 export function exportMarkdown(tree: ChatTree, live: LiveLookup): string {
@@ -12,7 +12,7 @@ export function exportMarkdown(tree: ChatTree, live: LiveLookup): string {
 /** The whole tree, every branch, as JSON with a version. */
 export function exportJson(tree: ChatTree, live: LiveLookup): string {
   const { id, createdAt, updatedAt, model, leaf } = tree
-  const messages = [...tree.messages.values()].map((message) => messageView(tree, message, live))
+  const messages = [...tree.messages.values()].map((message) => wholeView(tree, message, live))
   const chat = { id, title: titleOf(tree), createdAt, updatedAt, model, leaf }
   return `${JSON.stringify({ format: 'plexus-chat', version: 1, chat, messages }, undefined, 2)}\n`
 }

@@ -11,6 +11,7 @@ export {
   type ChatSummary,
   type ChatView,
   type MessageState,
+  type LateWords,
   type MessageView,
   type UnbegunAnswer,
 } from './chats.ts'

@@ -109,6 +109,9 @@ const shared = {
   after: z.optional(z.readonly(z.array(idText).check(z.maxLength(CHAT_AFTER_MAX)))),
 }
 
+/** An operation by its id; empty for the one that says whether there is the chat. */
+const lateKey = z.string().check(z.maxLength(64))
+
 const operationSchema = z.discriminatedUnion('op', [
   z.object({ ...shared, op: z.literal('chat'), chat: chatId }),
   z.object({ ...shared, op: z.literal('deleted'), chat: chatId }),
@@ -148,6 +151,8 @@ const operationSchema = z.discriminatedUnion('op', [
   }),
   // as another device handed it on without having made it; under the id of what it holds
   z.object({ ...shared, op: z.literal('carried'), chat: chatId, by: deviceId, bytes: bytes(ENTRY_MAX_BYTES) }),
+  // a note of this device, sent to nobody: of these operations it is known from here on whether they came late
+  z.object({ ...shared, op: z.literal('late'), chat: chatId, of: z.readonly(z.array(lateKey)), isLate: z.boolean() }),
 ])
 
 /** Everything that can happen to a chat. Closed: a new one means a new version. */
@@ -172,6 +177,7 @@ const KNOWN: ReadonlySet<string> = new Set<Operation['op']>([
   'show',
   'draft',
   'carried',
+  'late',
 ])
 
 /** The bytes of an operation (dag-cbor, canonical). Absent fields are left out; a figure that is no number becomes 0. */

@@ -1,8 +1,9 @@
 import type { ChatId, ErrorCode, MessageId, ModelId } from '../base/index.ts'
 import type { Route } from '../route/index.ts'
 import type { AnswerFigures } from './chats.ts'
-import type { ChatOperation } from './chat-operations.ts'
+import { isLife, type ChatOperation } from './chat-operations.ts'
 import { markIn } from './entry-id.ts'
+import { isOwnWord } from './late-operations.ts'
 import type { OperationOf } from './operations.ts'
 
 /** A message as the log tells it. `open`: an answer whose end is not in the log. */
@@ -25,6 +26,12 @@ export interface TreeMessage {
   missing: boolean
   /** Something else stood here first: only who wrote it can have put this in its place. */
   edited: boolean
+  /** Came late of a device that may not write any more: no part of the chat, unless somebody chose to go on from it. */
+  readonly isAside: boolean
+  /** Of an answer: its end, where that came late. It is no part of the chat either. */
+  lateEnd: OperationOf<'end'> | undefined
+  /** Somebody who may write chose to go on from what came late of it, or from what follows that. */
+  isChosen: boolean
   /** Of an answer: the mark of the device that began it; undefined: this one. */
   writer: string | undefined
 }
@@ -37,9 +44,13 @@ export interface ChatTree {
   title: string | undefined
   model: ModelId | undefined
   readonly messages: Map<MessageId, TreeMessage>
+  /** Those that came, or ended, late, in order, whether somebody chose them or not. */
+  readonly late: TreeMessage[]
   readonly roots: MessageId[]
   /** The end of the branch in view. */
   leaf: MessageId | null
+  /** Nothing of it came in time, the making neither: what came late is all there is to see. */
+  readonly isAllLate: boolean
 }
 
 /**
@@ -47,10 +58,13 @@ export interface ChatTree {
  * arguments and never throws, so every device that has the same operations shows the
  * same chat, whatever order they came in. Where an entry is missing (it could not be
  * read, or has not come yet), a stand-in takes its place, so that what follows stays
- * in the tree.
- * @param operations each id once, in order
+ * in the tree. What came late of who may not write any more is placed after all else, so
+ * that a place it claims moves nothing: it stays aside until somebody who may write shows it, and
+ * neither titles the chat nor chooses the branch in view.
+ * @param all each id once, in order
  */
-export function foldChat(id: ChatId, createdAt: number, operations: readonly ChatOperation[]): ChatTree {
+export function foldChat(id: ChatId, createdAt: number, all: readonly ChatOperation[]): ChatTree {
+  const operations = lateLast(all)
   const tree: ChatTree = {
     id,
     createdAt,
@@ -58,8 +72,10 @@ export function foldChat(id: ChatId, createdAt: number, operations: readonly Cha
     title: undefined,
     model: undefined,
     messages: new Map(),
+    late: [],
     roots: [],
     leaf: null,
+    isAllLate: all.some(({ operation }) => isLife(operation)) && all.every(({ isLate }) => isLate === true),
   }
   const found = sortOut(operations)
   for (const { operation } of operations) {
@@ -71,29 +87,50 @@ export function foldChat(id: ChatId, createdAt: number, operations: readonly Cha
     else if (operation.op === 'end') placeEnd(tree, found, operation)
   }
   tree.updatedAt = Math.max(tree.updatedAt, tree.createdAt)
+  choose(tree, operations)
   tree.leaf = inView(tree, operations)
   return tree
 }
 
-/** The messages with the same parent and author, oldest first, the given one among them. */
-export function siblingsOf(tree: ChatTree, message: TreeMessage): MessageId[] {
-  return childrenOf(tree, message.parent).filter((id) => tree.messages.get(id)?.author === message.author)
+function lateLast(all: readonly ChatOperation[]): readonly ChatOperation[] {
+  const late = all.filter(({ isLate }) => isLate === true)
+  if (late.length === 0) return all
+  const counted = late.filter((one) => one.operation.op === 'chat' || isOwnWord(one))
+  return [...all.filter(({ isLate }) => isLate !== true), ...counted]
 }
 
-/** From the first message to `leaf`. */
+/** False for what names no chat, and chooses none of its branches. */
+export function mayLead(tree: ChatTree, { isAside }: TreeMessage): boolean {
+  return !isAside || tree.isAllLate
+}
+
+/** True for what people and models are shown without asking: what came in time, and what somebody chose. */
+export function isPart({ isAside, isChosen }: TreeMessage): boolean {
+  return !isAside || isChosen
+}
+
+/** The messages with the same parent and author that are part of the chat, oldest first, and the given one among them. */
+export function siblingsOf(tree: ChatTree, message: TreeMessage): MessageId[] {
+  return childrenOf(tree, message.parent).filter((id) => {
+    const other = tree.messages.get(id)
+    return other?.author === message.author && (other === message || isPart(other))
+  })
+}
+
+/** What is part of the chat from the first message to `leaf`. */
 export function pathTo(tree: ChatTree, leaf: MessageId | null): TreeMessage[] {
   const path: TreeMessage[] = []
   let next = leaf
   while (next !== null) {
     const message = tree.messages.get(next)
     if (message === undefined) break
-    path.push(message)
+    if (isPart(message)) path.push(message)
     next = message.parent
   }
   return path.reverse()
 }
 
-/** The youngest leaf at or below a message. */
+/** The youngest leaf at or below a message, but for what came late and nobody chose. */
 export function newestLeaf(tree: ChatTree, from: MessageId): MessageId {
   let newest = tree.messages.get(from)
   const open = [from]
@@ -101,7 +138,7 @@ export function newestLeaf(tree: ChatTree, from: MessageId): MessageId {
     const message = tree.messages.get(id)
     if (message === undefined) continue
     // a leaf is always younger than what is above it
-    if (newest === undefined || message.order > newest.order) newest = message
+    if (newest === undefined || (message.order > newest.order && (isPart(message) || tree.isAllLate))) newest = message
     open.push(...message.children)
   }
   return newest?.id ?? from
@@ -131,7 +168,8 @@ function sortOut(operations: readonly ChatOperation[]): Found {
       const known = begun.get(operation.message)
       if (operation.op === 'answer' && operation.parent === operation.message) continue
       const one = { ...each, operation }
-      if (known === undefined || (isRightful(one) && !isRightful(known))) begun.set(operation.message, one)
+      const isBetter = isRightful(one) && known !== undefined && !isRightful(known) && one.isLate !== true
+      if (known === undefined || isBetter) begun.set(operation.message, one)
     } else if (operation.op === 'end') {
       // a device may write any number of them
       const ends = ended.get(operation.message) ?? []
@@ -162,26 +200,28 @@ function place(tree: ChatTree, found: Found, id: MessageId): void {
   for (let one = line.pop(); one !== undefined; one = line.pop()) begin(tree, found, one)
 }
 
-function begin(tree: ChatTree, { begun, ended }: Found, { operation, by, isCarried, isChanged = false }: Begun): void {
+function begin(tree: ChatTree, { begun, ended }: Found, one: Begun): void {
+  const { operation, by, isCarried, isChanged = false, isLate = false } = one
   const { message: id, parent, at } = operation
   const above = operation.op === 'say' ? 'ai' : 'person'
   // messages that follow each other in a circle begin anew where it is closed
   const isCircle = parent === id || (parent !== null && !tree.messages.has(parent) && begun.has(parent))
   const message = add(tree, {
     id,
-    parent: parent === null || isCircle ? null : ensure(tree, parent, above, at),
+    parent: parent === null || isCircle ? null : ensure(tree, parent, above, { at, isAside: isLate }),
     author: operation.op === 'say' ? 'person' : 'ai',
     createdAt: at,
     text: operation.op === 'say' ? operation.text : '',
     state: operation.op === 'say' ? 'done' : 'open',
+    isAside: isLate,
   })
   message.edited = isChanged
-  tree.leaf = id
+  if (mayLead(tree, message)) tree.leaf = id
   if (operation.op === 'say') return
   message.writer = by
   const ends = ended.get(id) ?? []
-  const own = ends.find((one) => one.by === by && (isCarried || !one.isCarried))
-  finish(message, own ?? ends[0])
+  const own = ends.find((end) => end.by === by && (isCarried || !end.isCarried))
+  finish(tree, message, own ?? ends[0])
 }
 
 /** The end of an answer whose beginning is missing: it goes where the chat was. */
@@ -190,29 +230,58 @@ function placeEnd(tree: ChatTree, { begun, ended }: Found, { message: id, at }: 
   const known = tree.messages.get(id)
   if (known?.author === 'person') return
   const parent = nearest(tree, 'person')
-  const message = known ?? add(tree, { id, parent, author: 'ai', createdAt: at, text: '', state: 'open' })
-  tree.leaf = id
-  finish(message, ended.get(id)?.[0])
+  const end = ended.get(id)?.[0]
+  const isLate = end?.isLate === true
+  const message =
+    known ?? add(tree, { id, parent, author: 'ai', createdAt: at, text: '', state: 'open', isAside: isLate })
+  if (!isLate || tree.isAllLate) tree.leaf = id
+  finish(tree, message, end)
 }
 
-function finish(message: TreeMessage, end: Ended | undefined): void {
+function finish(tree: ChatTree, message: TreeMessage, end: Ended | undefined): void {
   if (end === undefined) return
-  const { text, state, route, figures, error } = end.operation
-  Object.assign(message, { text, state, route, figures, error, missing: false })
+  if (end.isLate === true && !message.isAside) {
+    message.lateEnd = end.operation
+    tree.late.push(message)
+    return
+  }
+  endBy(message, end.operation)
   message.edited ||= end.isChanged === true
+}
+
+function endBy(message: TreeMessage, { text, state, route, figures, error }: OperationOf<'end'>): void {
+  Object.assign(message, { text, state, route, figures, error, missing: false })
+}
+
+/** What came late is part of the chat where it was shown on purpose, with what came late above it. */
+function choose(tree: ChatTree, operations: readonly ChatOperation[]): void {
+  if (tree.late.length === 0) return
+  for (const { operation, isLate } of operations) {
+    if (operation.op !== 'show' || isLate === true) continue
+    let next = tree.messages.get(operation.message)
+    // what stands in for what only something late names was asked for by nobody
+    if (next?.missing === true) continue
+    while (next !== undefined && !next.isChosen && (next.isAside || next.lateEnd !== undefined)) {
+      next.isChosen = true
+      if (next.lateEnd !== undefined) endBy(next, next.lateEnd)
+      next = next.parent === null ? undefined : tree.messages.get(next.parent)
+    }
+  }
 }
 
 /** The end of the branch that was begun or shown last. */
 function inView(tree: ChatTree, operations: readonly ChatOperation[]): MessageId | null {
   for (let index = operations.length - 1; index >= 0; index--) {
-    const operation = operations[index]?.operation
+    const { operation, isLate = false } = operations[index] ?? {}
+    if (isLate) continue
     if (operation?.op !== 'say' && operation?.op !== 'answer' && operation?.op !== 'show') continue
-    if (tree.messages.has(operation.message)) return newestLeaf(tree, operation.message)
+    const message = tree.messages.get(operation.message)
+    if (message !== undefined && isPart(message)) return newestLeaf(tree, message.id)
   }
   return tree.leaf
 }
 
-type NewMessage = Pick<TreeMessage, 'id' | 'parent' | 'author' | 'createdAt' | 'text' | 'state'>
+type NewMessage = Pick<TreeMessage, 'id' | 'parent' | 'author' | 'createdAt' | 'text' | 'state' | 'isAside'>
 
 function add(tree: ChatTree, message: NewMessage): TreeMessage {
   const above = message.parent === null ? undefined : tree.messages.get(message.parent)
@@ -226,19 +295,27 @@ function add(tree: ChatTree, message: NewMessage): TreeMessage {
     children: [],
     missing: false,
     edited: false,
+    lateEnd: undefined,
+    isChosen: false,
     writer: undefined,
   }
   tree.messages.set(message.id, added)
   childrenOf(tree, message.parent).push(message.id)
-  tree.updatedAt = Math.max(tree.updatedAt, message.createdAt)
+  if (message.isAside) tree.late.push(added)
+  if (mayLead(tree, added)) tree.updatedAt = Math.max(tree.updatedAt, message.createdAt)
   return added
 }
 
 /** The id, after a stand-in was put there if nothing is known of it. */
-function ensure(tree: ChatTree, id: MessageId, author: 'person' | 'ai', at: number): MessageId {
+function ensure(
+  tree: ChatTree,
+  id: MessageId,
+  author: 'person' | 'ai',
+  { at, isAside }: { readonly at: number; readonly isAside: boolean },
+): MessageId {
   if (tree.messages.has(id)) return id
   const parent = nearest(tree, author === 'ai' ? 'person' : 'ai')
-  const standIn = add(tree, { id, parent, author, createdAt: at, text: '', state: 'failed' })
+  const standIn = add(tree, { id, parent, author, createdAt: at, text: '', state: 'failed', isAside })
   standIn.missing = true
   standIn.error = {
     code: 'storage-corrupt',

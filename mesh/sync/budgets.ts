@@ -46,8 +46,11 @@ export interface Budgets {
   spend(author: DeviceId, via: DeviceId, cost: KeepCost): number
   /** Gives back what was paid for what is not kept after all. */
   giveBack(author: DeviceId, via: DeviceId, cost: KeepCost): void
-  /** Gives back to who told an end what it cost: it proved to be of a chain, which somebody else paid for. */
-  giveBackEnd(teller: DeviceId): void
+  /**
+   * Gives back what an end cost to who paid for it, which need not be who told it: it proved to be of a chain, which
+   * was paid for too. Two friends would else have what the one may hand on paid into what the other may send.
+   */
+  giveBackEnd(teller: DeviceId, via: DeviceId): void
   /** Writes down what is left of them. */
   close(): void
 }
@@ -153,8 +156,8 @@ export async function loadBudgets(
     giveBack(author, via, cost) {
       refill(payersOf(author, via), lastingOf(cost), momentOf(cost))
     },
-    giveBackEnd(teller) {
-      refill(payersOf(teller, teller), SYNC_BUDGET_END_BYTES, 0)
+    giveBackEnd(teller, via) {
+      refill(payersOf(teller, via), SYNC_BUDGET_END_BYTES, 0)
     },
     close() {
       if (cancelSave === undefined) return

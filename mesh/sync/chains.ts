@@ -51,11 +51,7 @@ export interface Chains {
   /** How many chains each author has. */
   authors(): ReadonlyMap<DeviceId, number>
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
-  take(
-    envelope: Envelope,
-    position: number,
-    came?: { readonly isLate?: boolean },
-  ): () => void
+  take(envelope: Envelope, position: number, came?: { readonly isLate?: boolean; readonly via?: DeviceId }): () => void
   /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
   /** Clocks of a chain that its author erased; told also of a chain that damage took, and that is to come again. */
@@ -182,7 +178,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
     get: (number) => all.get(number),
     countOf: (author) => counts.get(author) ?? 0,
     authors: () => counts,
-    take(envelope, position, { isLate = false } = {}) {
+    take(envelope, position, { isLate = false, via } = {}) {
       digest = undefined
       liveCount = undefined
       const { head } = envelope
@@ -199,7 +195,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       chain.marks.add(envelope.hash)
       if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
       erasings.add({ chain: chain.number, sequence: head.sequence }, head.erases)
-      const takeBackEnds = ends.add({ by: head.author, at: head.at, told: head.ends ?? [] })
+      const takeBackEnds = ends.add({ by: head.author, at: head.at, told: head.ends ?? [], via })
       if (head.ends !== undefined) {
         chain.ends.push(head.ends)
         chain.endsAt.push(head.at)
@@ -244,10 +240,9 @@ function chainsOf(all: Map<number, Chain>): Chains {
     },
     save: () =>
       encode(
-        [...all.values()].map(({ number: _number, epoch, erasers, ends: told, lateFrom, marks, ...rest }) => ({
+        [...all.values()].map(({ number: _number, epoch, erasers, ends: told, marks, ...rest }) => ({
           ...rest,
           marks: marks.save(),
-          ...(lateFrom === undefined ? {} : { lateFrom }),
           ends: told.map((some) => some.map(({ chain, sequence }) => [chain, sequence])),
           epoch: hexToBytes(epoch),
           erasers: erasers.map(({ sequence, ranges }) => [
@@ -274,25 +269,25 @@ function digestOf(all: ReadonlyMap<number, Chain>): string {
   return toHex(sha256(encode(rows.map(({ number, sequence, tip }) => [number, sequence, tip]))).subarray(0, 16))
 }
 
-const savedChains = z.array(
-  z.object({
-    author: deviceId,
-    run: exactBytes(16),
-    epoch: exactBytes(32),
-    sequence: whole(),
-    clock: whole(),
-    tip: exactBytes(32),
-    froms: z.array(whole()),
-    ats: z.array(whole()),
-    positions: z.array(whole()),
-    erased: z.array(z.tuple([whole(), whole()])),
-    erasers: z.array(z.tuple([whole(), z.array(z.tuple([whole(), whole(), whole()]))])),
-    // an earlier version knew none
-    ends: z._default(z.array(z.array(z.tuple([whole(), whole()]))), []),
-    // an earlier version wrote it with each envelope alone, and ends in chains of nothing else
-    endsAt: z.optional(z.array(whole())),
-    lateFrom: z.optional(whole()),
-    // an earlier version had none
-    marks: z.optional(bytes(Number.MAX_SAFE_INTEGER)),
-  }),
-)
+/** All of a chain: what is not in here a restart would forget. */
+const savedFields = {
+  author: deviceId,
+  run: exactBytes(16),
+  epoch: exactBytes(32),
+  sequence: whole(),
+  clock: whole(),
+  tip: exactBytes(32),
+  froms: z.array(whole()),
+  ats: z.array(whole()),
+  positions: z.array(whole()),
+  erased: z.array(z.tuple([whole(), whole()])),
+  erasers: z.array(z.tuple([whole(), z.array(z.tuple([whole(), whole(), whole()]))])),
+  // an earlier version knew none
+  ends: z._default(z.array(z.array(z.tuple([whole(), whole()]))), []),
+  // an earlier version wrote it with each envelope alone, and ends in chains of nothing else
+  endsAt: z.optional(z.array(whole())),
+  lateFrom: z.optional(whole()),
+  // an earlier version had none
+  marks: z.optional(bytes(Number.MAX_SAFE_INTEGER)),
+} satisfies Record<Exclude<keyof Chain, 'number'>, z.ZodMiniType>
+const savedChains = z.array(z.object(savedFields))

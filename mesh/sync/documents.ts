@@ -20,7 +20,7 @@ import type { Options } from './options.ts'
 import type { SyncPorts } from './ports.ts'
 import { loadQuarantines } from './quarantines.ts'
 import { openReplica, type Replica } from './replica.ts'
-import { createWaitingTotals } from './waiting.ts'
+import { createWaitingTotals, personsBy } from './waiting.ts'
 
 /** Something became durable here. */
 export interface StoredEvent {
@@ -88,7 +88,7 @@ export async function createDocuments(ports: SyncPorts, options: Options = {}): 
   const names = await loadNames(ports, options)
   const budgets = await loadBudgets(ports, options)
   const absences = await loadAbsences(ports, options)
-  const waitingTotals = createWaitingTotals()
+  const waitingTotals = createWaitingTotals(personsBy(writers))
   const replicas = new Map<string, Loaded>()
   const stopped = new AbortController()
   const onError = (error: unknown): void => {

@@ -21,6 +21,8 @@ export interface TellingEnvelope {
   /** By the teller's clock, ms since 1970. */
   readonly at: number
   readonly told: readonly EnvelopePlace[]
+  /** Who brought it and paid for it; not known after a restart, nor of what was written here. */
+  readonly via?: DeviceId | undefined
 }
 
 /** One end as it is told. */
@@ -66,6 +68,8 @@ export interface Ends {
   toldOf(chain: number, counts: (by: DeviceId) => boolean): number
   /** Who told anything of a chain. */
   tellersOf(chain: number): readonly DeviceId[]
+  /** Of each who told of a chain, who paid for the first of it, where that is known. */
+  paidOf(chain: number): readonly PaidEnd[]
   /** How far one of them told that it goes; 0 where it did not. */
   toldBy(chain: number, by: DeviceId): number
   /** How far somebody who counts told to have held it before, see {@link CAME_LATE}; 0 where nobody did. */
@@ -80,9 +84,14 @@ export interface Ends {
   rankOf(place: EnvelopePlace, counts: (by: DeviceId) => boolean): number
 }
 
-/** What one device told of a chain. */
-interface Teller {
+/** An end that was paid for. */
+export interface PaidEnd {
   readonly by: DeviceId
+  readonly via: DeviceId
+}
+
+/** What one device told of a chain. */
+interface Teller extends Pick<TellingEnvelope, 'by' | 'via'> {
   readonly frontier: Frontier
 }
 
@@ -90,11 +99,15 @@ interface Teller {
 export function createEnds(): Ends {
   const byChain = new Map<number, Teller[]>()
 
-  const addEnd = (chain: number, by: DeviceId, step: Step): (() => void) | undefined => {
+  const addEnd = (
+    chain: number,
+    { by, via }: Pick<TellingEnvelope, 'by' | 'via'>,
+    step: Step,
+  ): (() => void) | undefined => {
     const known = byChain.get(chain)?.find((teller) => teller.by === by)
     if (known !== undefined) return addStep(known.frontier, step)
     // as small as can be: most chains are told once
-    const teller = { by, frontier: [[step]] }
+    const teller = { by, via, frontier: [[step]] }
     const others = byChain.get(chain)
     byChain.set(chain, others === undefined ? [teller] : [...others, teller])
     return () => {
@@ -106,7 +119,7 @@ export function createEnds(): Ends {
   return {
     add(telling) {
       const undo = endsIn(telling).flatMap(
-        ({ chain, sequence, rank }) => addEnd(chain, telling.by, { sequence, rank }) ?? [],
+        ({ chain, sequence, rank }) => addEnd(chain, telling, { sequence, rank }) ?? [],
       )
       return () => {
         for (const takeBack of undo.reverse()) takeBack()
@@ -129,6 +142,7 @@ export function createEnds(): Ends {
       return furthest
     },
     tellersOf: (chain) => (byChain.get(chain) ?? []).map(({ by }) => by),
+    paidOf: (chain) => (byChain.get(chain) ?? []).flatMap(({ by, via }) => (via === undefined ? [] : { by, via })),
     toldBy: (chain, by) => furthestOf(byChain.get(chain)?.find((teller) => teller.by === by)?.frontier ?? []),
     heldBy: (chain, by) =>
       furthestTold(byChain.get(chain)?.find((teller) => teller.by === by)?.frontier ?? [], LATE_RANK),

@@ -10,6 +10,7 @@ import { mayCome } from './may-come.ts'
 import type { Options } from './options.ts'
 import { examineForeign } from './replay.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
+import { needOf, type WaitingEnvelope } from './waiting.ts'
 
 /** What became of envelopes that were received. */
 export interface Received {
@@ -52,11 +53,19 @@ export async function takeIn(
 ): Promise<Received> {
   const batch: Batch = { staged: [], known: 0, waiting: 0, refused: 0, late: 0, delayMs: 0 }
   const queue = envelopes.map((envelope) => ({ envelope, via }))
+  // what it wakes is told of each once
+  let told = 0
   try {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (let at = 0; at < queue.length; at++) {
+      const next = queue[at]
+      if (next === undefined) break
       await takeOne(state, next.envelope, next.via, batch, options)
+      for (; told < batch.staged.length; told++) {
+        const envelope = batch.staged[told]?.envelope
+        if (envelope !== undefined) state.waiting.taken(envelope)
+      }
       // what is delayed waits with the others, for the next time
-      if (queue.length === 0 && batch.delayMs === 0) queue.push(...ripe(state))
+      if (at === queue.length - 1 && batch.delayMs === 0) queue.push(...ripe(state))
     }
   } catch (error) {
     takeBack(batch.staged)
@@ -68,13 +77,9 @@ export async function takeIn(
   return { ...batch, stored: batch.staged.map(({ envelope }) => envelope) }
 }
 
-/** Waiting envelopes whose turn has come. */
-function ripe(state: ReplicaState): ReturnType<ReplicaState['waiting']['all']> {
-  const { waiting } = state
-  return waiting
-    .all()
-    .filter(({ envelope }) => judge(envelope, state).verdict !== 'waits')
-    .flatMap(({ envelope }) => waiting.take(envelope.chain, envelope.head.sequence) ?? [])
+/** Waiting envelopes whose turn has come: only what was woken is looked at. */
+function ripe(state: ReplicaState): readonly WaitingEnvelope[] {
+  return state.waiting.takeRipe(state.chains, (envelope) => judge(envelope, state).verdict !== 'waits')
 }
 
 type Batch = { staged: Staged[]; known: number; waiting: number; refused: number; late: number; delayMs: number }
@@ -104,7 +109,7 @@ async function takeOne(
   }
   const judgement = judge(envelope, state)
   if (judgement.verdict === 'waits' && !state.declined.isBroken(envelope.chain, via)) {
-    waiting.add({ envelope, via })
+    waiting.add({ envelope, via }, needOf(envelope, chains) ?? { kind: 'proof' })
     batch.waiting += 1
   } else if (judgement.verdict === 'violation') {
     state.declined.noteBroken(envelope.chain, via)
@@ -150,7 +155,7 @@ async function stage(
   const uncount = isLate ? state.late.count(envelope, via) : undefined
   // whoever told of it: that is theirs to say, and this device had not got it while its author might write
   const cameLate = !state.ports.writers.mayWrite(author, state.name.scope)
-  const takeOut = state.chains.take(envelope, 0, { isLate: cameLate })
+  const takeOut = state.chains.take(envelope, 0, { isLate: cameLate, via })
   const undo = (): void => {
     takeOut()
     uncount?.()
@@ -189,7 +194,7 @@ function paidEnds({ chains }: ReplicaState, { head: { author, ends = [] } }: Env
 function payTellers({ chains, budgets }: ReplicaState, staged: readonly Staged[]): void {
   for (const { envelope } of staged) {
     if (envelope.head.sequence > 1) continue
-    for (const by of chains.ends.tellersOf(envelope.chain)) budgets.giveBackEnd(by)
+    for (const { by, via } of chains.ends.paidOf(envelope.chain)) budgets.giveBackEnd(by, via)
   }
 }
 

@@ -45,10 +45,7 @@ interface Counted {
 }
 
 /** The lasting ones among ends that are told in these chains. */
-export function createLastingEnds(
-  chains: ReadonlyMap<number, Chain>,
-  ends: Pick<Ends, 'heldOf'>,
-): LastingEnds {
+export function createLastingEnds(chains: ReadonlyMap<number, Chain>, ends: Pick<Ends, 'heldOf'>): LastingEnds {
   let counted: Counted | undefined
   let changed = new Set<number>()
 
@@ -87,7 +84,8 @@ export function createLastingEnds(
     if (held[0] !== end.mark[0] || held[1] !== end.mark[1]) return false
     const frontier = state.frontiers.get(end.chain) ?? []
     state.frontiers.set(end.chain, frontier)
-    if (addStep(frontier, end) !== undefined) changed.add(end.chain)
+    const { sequence, rank } = end
+    if (addStep(frontier, { sequence, rank }) !== undefined) changed.add(end.chain)
     return true
   }
 

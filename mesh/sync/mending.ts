@@ -20,6 +20,7 @@ export async function mendIfDamaged(state: ReplicaState, options: Options): Prom
   const { stranded, damaged } = takeHeads(state.key, chains, await state.log.read(0, options))
   state.log.takeDamaged()
   state.chains = chains
+  state.waiting.wakeAll()
   state.stranded = stranded
   state.damaged = damaged
   // it says that the chains are whole

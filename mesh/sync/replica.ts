@@ -28,11 +28,12 @@ import type { Quarantines } from './quarantines.ts'
 import { replay, replayHeldUp } from './replay.ts'
 import type { Place, ReplicaState } from './replica-state.ts'
 import { isComplete, nextBatch, type Batch, type Progress } from './serving.ts'
+import type { Shares } from './shares.ts'
 import { createSlowReading } from './slow-reading.ts'
 import { openSnapshot } from './snapshots.ts'
 import { createTelling } from './telling.ts'
 import { createTurns } from './turns.ts'
-import { createWaiting, type WaitingTotals } from './waiting.ts'
+import { createWaiting, personsBy } from './waiting.ts'
 import { createWriter } from './writer.ts'
 
 /** One document as this device keeps it, open or not. */
@@ -85,7 +86,7 @@ interface ReplicaPorts {
   readonly place: Place
   readonly budgets: Budgets
   readonly absences: Absences
-  readonly waitingTotals: WaitingTotals
+  readonly waitingTotals: Shares
   /** Nothing is done by itself any more once this is aborted. */
   readonly stopped: AbortSignal
   /** Told after envelopes became durable here. */
@@ -309,7 +310,7 @@ async function loadState(
     stranded: heads.stranded,
     damaged: heads.damaged + log.missingAtEnd,
     onDamaged,
-    waiting: createWaiting(waitingTotals),
+    waiting: createWaiting(waitingTotals, personsBy(ports.writers)),
     late: createLateComings(
       {
         ...{ key, scope: name.scope },

@@ -102,6 +102,7 @@ export function createWriter(state: ReplicaState): Writer {
     }
     try {
       await commit(state, staged, options)
+      for (const { envelope } of staged) state.waiting.taken(envelope)
     } catch (error) {
       // a write that failed may lie on the disk all the same: nothing else is ever signed for its place
       own.clear()

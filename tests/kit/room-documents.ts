@@ -31,8 +31,11 @@ export interface TestDocument extends RoomDocument {
   readonly device: DeviceId
   /** Every write and erasure fails with this code until called with undefined. */
   failWrites(code: Extract<ErrorCode, 'storage-full' | 'storage-failed'> | undefined): void
-  /** Puts an operation in as another member's device would, without asking this one; also under an id that is taken. */
-  plant(id: string, bytes: Uint8Array, at: number): void
+  /**
+   * Puts an operation in as another member's device would, without asking this one; also under an id that is
+   * taken. With `late` as a removed device's, that nobody had before.
+   */
+  plant(id: string, bytes: Uint8Array, at: number, timing?: 'late'): void
   /** Takes back one of the operations that were put in under an id, picked by the random source; the others stay. */
   takeBackOne(id: string): void
 }
@@ -131,13 +134,14 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
     replica: Replica,
     operations: readonly { readonly id: string; readonly bytes: Uint8Array }[],
     at: number,
+    timing?: 'late',
   ): void => {
     const write = (writes++).toString(36).padStart(6, '0')
     // which of two is first must not hang on when they were written
     const place = `${String(randomInt(random, 10))}${write}`
     const change = noChange()
     const versions = operations.map(({ id, bytes }, index) => {
-      const version = { bytes, author: replica.device, at, entry: `${place}-${String(index).padStart(4, '0')}` }
+      const version = { bytes, author: replica.device, at, entry: `${place}-${String(index).padStart(4, '0')}`, timing }
       replica.versions.add(id, version, change)
       return [id, version] as const
     })
@@ -253,8 +257,8 @@ export function createRoomNetwork(random: Random, clock: Clock): RoomNetwork {
         failWrites(code) {
           replica.fault = code
         },
-        plant(id, bytes, at) {
-          store(replica, [{ id, bytes }], at)
+        plant(id, bytes, at, timing) {
+          store(replica, [{ id, bytes }], at, timing)
         },
         takeBackOne(id) {
           const all = replica.versions.allOf(id)

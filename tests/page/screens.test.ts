@@ -163,6 +163,41 @@ describe.skipIf(!hasChromium)('the screens', () => {
     await device.close()
   })
 
+  for (const size of ['phone', 'desktop'] as const) {
+    it(`say on a ${size} what came late of a removed device, show it on request, and go on from it only then`, async () => {
+      const device = await browser.device({ size })
+      const { page } = device
+      await open(page, 'late')
+      const line = page.getByRole('button', { name: '2 messages came late · Show' })
+      await page.getByRole('button', { name: '1 message came late · Show' }).waitFor()
+      await expect(page.getByText('Forget the photos.').count()).resolves.toBe(0)
+      await line.click()
+      const late = page.getByRole('article', { name: /that came late/ })
+      expect(await late.count()).toBe(2)
+      await late.first().getByText('Came late from a device that was removed.').waitFor()
+      // as high as all of it: what is scrolled out of sight lies under buttons, as axe sees it
+      await page.setViewportSize({ ...SIZES[size], height: 2_400 })
+      await expectAccessible(page)
+      expect(await overflow(page)).toBeLessThanOrEqual(0)
+      if (size === 'phone') expect(await smallTargets(page)).toEqual([])
+      await page.setViewportSize(SIZES[size])
+      await page.getByText('They are no part of this conversation').scrollIntoViewIfNeeded()
+      await shoot(page, `late-shown-${size}-light`)
+      await page.emulateMedia({ colorScheme: 'dark' })
+      await shoot(page, `late-shown-${size}-dark`)
+      await page.emulateMedia({ colorScheme: 'light' })
+      await late.last().getByRole('button', { name: 'Go on from here' }).click()
+      await page.getByRole('status').getByText('It is part of the conversation now.').waitFor()
+      expect(await late.count()).toBe(0)
+      const chosen = page.locator('article[data-author]', { hasText: 'Came late from a device that was removed.' })
+      expect(await chosen.count()).toBe(2)
+      await expect(page.getByRole('log').evaluate((log) => log === document.activeElement)).resolves.toBe(true)
+      await shoot(page, `late-chosen-${size}-light`)
+      expectQuiet(device)
+      await device.close()
+    })
+  }
+
   it('follow a growing answer only while one reads at its end', async () => {
     const device = await browser.device({ size: 'phone' })
     const { page } = device

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { asId, silentLogger, SYNC_ENDS_PAUSE_MAX_MS, type DeviceId, type RoomId, type ScopeId } from '../../mesh/base/index.ts'
+import {
+  asId,
+  silentLogger,
+  SYNC_ENDS_PAUSE_MAX_MS,
+  type DeviceId,
+  type RoomId,
+  type ScopeId,
+} from '../../mesh/base/index.ts'
 import { roomScope } from '../../mesh/identity/index.ts'
 import { openRoomDocument } from '../../mesh/room-documents.ts'
 import { encodeRoomEntry } from '../../mesh/room-entries.ts'
@@ -36,13 +43,14 @@ class Scene<Name extends string> {
 
   static async of<Name extends string>(seed: string, names: readonly Name[]): Promise<Scene<Name>> {
     const scene = new Scene(await createSyncWorld(seed, names.length), names)
-    const personOf = (id: DeviceId): string | undefined =>
-      names.find((name) => scene.id(name) === id)?.split('’')[0]
+    const personOf = (id: DeviceId): string | undefined => names.find((name) => scene.id(name) === id)?.split('’')[0]
     for (const { ports } of scene.world.peers)
       Object.assign(ports.writers, {
         personOf,
         personMayWrite: (id: DeviceId, scope: ScopeId) =>
-          names.some((name) => personOf(scene.id(name)) === personOf(id) && ports.writers.mayWrite(scene.id(name), scope)),
+          names.some(
+            (name) => personOf(scene.id(name)) === personOf(id) && ports.writers.mayWrite(scene.id(name), scope),
+          ),
       })
     return scene
   }

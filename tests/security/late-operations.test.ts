@@ -16,6 +16,7 @@ import { roomScope } from '../../mesh/identity/index.ts'
 import { openRoomDocument } from '../../mesh/room-documents.ts'
 import { encodeRoomEntry } from '../../mesh/room-entries.ts'
 import { reconcileChat, startReading } from '../../mesh/state/chat-reconcile.ts'
+import type { Chats } from '../../mesh/state/chats.ts'
 import { createChats } from '../../mesh/state/create-chats.ts'
 import { entryId } from '../../mesh/state/entry-id.ts'
 import { encodeOperation, type Operation } from '../../mesh/state/operations.ts'
@@ -43,8 +44,8 @@ const idOf = (world: SyncWorld, index: number): DeviceId => (world.peers[index] 
 interface Theft {
   readonly world: SyncWorld
   newId(by: number): string
-  /** Signed on the phone. */
-  sign(bytes: Uint8Array): Promise<Uint8Array[]>
+  /** Signed on the phone, in one chain. */
+  sign(...steps: readonly Uint8Array[]): Promise<Uint8Array[]>
   bring(to: number, by: number, envelopes: readonly Uint8Array[]): Promise<void>
   /** Laptop and tablet hear each other from now on. */
   join(): Promise<void>
@@ -69,7 +70,10 @@ async function withTheft(seed: string, name: DocumentName, work: (theft: Theft) 
     await work({
       world,
       newId: (by) => entryId(at, (world.peers[by] as SyncPeer).ports.random, idOf(world, by)),
-      sign: async (bytes) => (await backdatedChain([{ bytes }], { ports, document: name, epoch, at })).envelopes,
+      sign: async (...steps) => {
+        const chain = steps.map((bytes) => ({ bytes }))
+        return (await backdatedChain(chain, { ports, document: name, epoch, at })).envelopes
+      },
       async bring(to, by, envelopes) {
         const { documents } = world.peers[to] as SyncPeer
         const replica = await documents.adopt(name, {})
@@ -98,8 +102,13 @@ const CHAT_NAME: DocumentName = { id: asId(`chat-aaaaaaaaaaaa-${CHAT}`), kind: '
 
 interface ChatTheft extends Theft {
   readonly message: MessageId
-  fromPhone(happening: Partial<Operation>): Promise<Uint8Array[]>
+  /** Envelopes of one chain, one for each. */
+  fromPhone(...happenings: readonly Partial<Operation>[]): Promise<Uint8Array[]>
   shown(index: number): Promise<string>
+  /** The person goes on from this message, on that device. */
+  goOn(index: number, from: MessageId): Promise<void>
+  /** All branches, as they were when it was shown last. */
+  everything(): string
 }
 
 async function withChat(seed: string, work: (theft: ChatTheft) => Promise<void>): Promise<void> {
@@ -110,31 +119,42 @@ async function withChat(seed: string, work: (theft: ChatTheft) => Promise<void>)
     const operation = (by: number, some: object): Operation =>
       ({ v: 1, id: newId(by), at, order: at, chat: CHAT, ...some }) as Operation
     const entry = (one: Operation): Uint8Array => encode({ i: one.id, o: encodeOperation(one) })
+    let all = ''
     const message = newId(LAPTOP) as MessageId
     const document = await (world.peers[LAPTOP] as SyncPeer).open(CHAT_NAME)
     await document.write([
       { bytes: entry(operation(LAPTOP, { op: 'chat' })) },
       { bytes: entry(operation(LAPTOP, { op: 'say', message, parent: null, text: 'My own words.' })) },
     ])
+    /** Read anew each time, as after a restart. */
+    const open = async (index: number): Promise<Chats> => {
+      const { documents, ports } = world.peers[index] as SyncPeer
+      const place = { scope: SCOPE, prefix: 'chat-aaaaaaaaaaaa-', keys: '' }
+      const placeChanges = createEvents<void>(() => undefined)
+      const self = ports.signer.id
+      const chats = createChatDocuments({ self, documents, log: silentLogger, place: () => place, placeChanges })
+      const store = stores[index] as MemoryStore
+      const both = { document: await chats.open(CHAT, {}), held: startReading(CHAT) }
+      for (let pass = 0; pass < 4; pass++) await reconcileChat({ store, log: silentLogger, self }, both, {})
+      both.document.close()
+      const given = { store, clock: world.clock, random: ports.random, log: silentLogger, self: () => self }
+      return createChats(given)
+    }
     await work({
       ...theft,
       message,
-      fromPhone: (some) => sign(entry(operation(PHONE, { order: at + 1, ...some }))),
-      async shown(index) {
-        const { documents, ports } = world.peers[index] as SyncPeer
-        const place = { scope: SCOPE, prefix: 'chat-aaaaaaaaaaaa-', keys: '' }
-        const placeChanges = createEvents<void>(() => undefined)
-        const self = ports.signer.id
-        const chats = createChatDocuments({ self, documents, log: silentLogger, place: () => place, placeChanges })
-        const store = stores[index] as MemoryStore
-        const both = { document: await chats.open(CHAT, {}), held: startReading(CHAT) }
-        for (let pass = 0; pass < 4; pass++) await reconcileChat({ store, log: silentLogger, self }, both, {})
-        both.document.close()
-        const view = (await createChats({ store, clock: world.clock, random: ports.random, log: silentLogger })).get(
-          CHAT,
-        )
-        return JSON.stringify([view?.title, view?.model, view?.path.map(({ text }) => text)])
+      fromPhone: (...some) => sign(...some.map((each) => entry(operation(PHONE, { order: at + 1, ...each })))),
+      async goOn(index, from) {
+        await (await open(index)).showBranch(CHAT, from)
+        await open(index)
       },
+      async shown(index) {
+        const opened = await open(index)
+        const view = opened.get(CHAT)
+        all = view === undefined ? '' : opened.export(CHAT, 'json')
+        return JSON.stringify([view?.title, view?.model, view?.updatedAt, view?.path.map(({ text }) => text)])
+      },
+      everything: () => all,
     })
     document.close()
   })
@@ -158,14 +178,100 @@ test.each(['deleted', 'title', 'model', 'say', 'end'] as const)(
   },
 )
 
-test('what a removed device said late in a chat in its own name comes', async () => {
-  await withChat('chat, own', async ({ newId, message, fromPhone, shown, bring, remove }) => {
-    const own = newId(PHONE) as MessageId
-    const late = await fromPhone({ op: 'say', message: own, parent: message, text: 'Written in time.' })
-    await remove(PHONE)
-    await bring(LAPTOP, KEEPER, late)
-    expect(await shown(LAPTOP)).toContain('Written in time.')
-  })
+test.each([
+  ['below what is there', (message: MessageId) => message, 1],
+  ['as another beginning', () => null, 1],
+  ['before what is there', () => null, -1],
+] as const)(
+  'what a removed device said late in a chat in its own name comes as a branch, and is shown to nobody unasked: %s',
+  async (_where, parentFor, later) => {
+    await withChat(`chat, own, ${_where}`, async (theft) => {
+      const { world, newId, message, fromPhone, shown, everything, bring, remove, join } = theft
+      const own = newId(PHONE) as MessageId
+      const some = { message: own, parent: parentFor(message), text: 'Written in time.' }
+      const late = await fromPhone({ op: 'say', ...some, order: world.clock.now() + later })
+      await join()
+      const before = await shown(LAPTOP)
+      await remove(PHONE)
+      await bring(LAPTOP, KEEPER, late)
+      for (const index of [LAPTOP, TABLET, LAPTOP]) {
+        expect(await shown(index)).toBe(before)
+        expect(everything()).toContain('Written in time.')
+      }
+    })
+  },
+)
+
+const DONE = { op: 'end', state: 'done', text: 'Of a thief.' } as const
+
+/** What the phone signs before it is removed, while it may, and what it signs for that afterwards. */
+const PREPARED: [string, (own: MessageId, other: MessageId, message: MessageId) => Partial<Operation>[]][] = [
+  [
+    'a view of it',
+    (own, _, message) => [
+      { op: 'show', message: own },
+      { op: 'say', message: own, parent: message, text: 'Of a thief.' },
+    ],
+  ],
+  [
+    'words below it',
+    (own, other, message) => [
+      { op: 'say', message: other, parent: own, text: 'In time.' },
+      { op: 'say', message: own, parent: message, text: 'Of a thief.' },
+    ],
+  ],
+  [
+    'an answer without an end',
+    (own, _, message) => [
+      { op: 'answer', message: own, parent: message },
+      { ...DONE, message: own },
+    ],
+  ],
+]
+
+test.each(PREPARED)(
+  'what a removed device had signed in time brings nothing into view that it says late: %s',
+  async (what, make) => {
+    await withChat(
+      `chat, prepared, ${what}`,
+      async ({ newId, message, fromPhone, shown, goOn, everything, ...theft }) => {
+        const { world, bring, remove, join } = theft
+        const [own, other] = [newId(PHONE) as MessageId, newId(PHONE) as MessageId]
+        const [inTime, late] = await fromPhone(...make(own, other, message))
+        await join()
+        await bring(LAPTOP, PHONE, [inTime as Uint8Array])
+        await remove(PHONE)
+        expect(await shown(LAPTOP)).not.toContain('thief')
+        await bring(LAPTOP, KEEPER, [late as Uint8Array])
+        for (const index of [LAPTOP, TABLET, LAPTOP]) {
+          expect(await shown(index)).not.toContain('thief')
+          expect(everything()).toContain('Of a thief.')
+        }
+        // a person may choose it, for all their devices
+        await goOn(TABLET, own)
+        await world.calm()
+        for (const index of [LAPTOP, TABLET]) expect(await shown(index)).toContain('Of a thief.')
+      },
+    )
+  },
+)
+
+test('what somebody had in time is in view again once they tell so', async () => {
+  await withChat(
+    'chat, in time after all',
+    async ({ newId, message, fromPhone, shown, bring, remove, join, world }) => {
+      const own = newId(PHONE) as MessageId
+      const words = await fromPhone({ op: 'say', message: own, parent: message, text: 'Written in time.' })
+      await join()
+      world.network.partition(...world.peers.map((_, index) => [idOf(world, index)]))
+      await bring(TABLET, PHONE, words)
+      await remove(PHONE)
+      await bring(LAPTOP, KEEPER, words)
+      expect(await shown(LAPTOP)).not.toContain('Written in time.')
+      await join()
+      for (const index of [LAPTOP, TABLET]) expect(await shown(index)).toContain('Written in time.')
+    },
+  )
 })
 
 test.each([LAPTOP, TABLET])(

@@ -376,9 +376,11 @@ test('what a removed device has in the place of words that it took back costs in
     const [held, ports] = [startReading(CHAT), { store, log: silentLogger, self }]
     let ms = Infinity
     for (let pass = 0; pass < 3; pass++) {
-      const startedAt = performance.now()
+      // the processor's time: on a busy machine the clock's is also that of others
+      const before = process.cpuUsage()
       await reconcileChat(ports, { document, held }, {})
-      if (pass > 0) ms = Math.min(ms, performance.now() - startedAt)
+      const { user, system } = process.cpuUsage(before)
+      if (pass > 0) ms = Math.min(ms, (user + system) / 1_000)
     }
     return ms
   }

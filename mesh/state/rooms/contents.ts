@@ -98,6 +98,16 @@ export function answerContent(node: MessageNode, { lastSaid }: Pick<ContentPorts
   }
 }
 
+/** True where words of it came late of a device that may not write any more: nobody says to have had them. */
+export function hasLateWords(node: MessageNode): boolean {
+  if (node.head.timing === 'late') return true
+  for (const entry of node.about.values()) {
+    const { op } = entry.operation
+    if (entry.timing === 'late' && (op === 'text' || op === 'part') && mayTouch(entry, node)) return true
+  }
+  return false
+}
+
 /**
  * True where the words of a message that do not count may go for good: what says so was here, or with who may
  * write. By the word of another for one who may not any more they are hidden.

@@ -19,7 +19,7 @@ import type { AskEvent, AskRequest } from '../../route/index.ts'
 import { latestOrder } from '../levels.ts'
 import { createTurns } from '../turns.ts'
 import type { Arrivals } from './arrivals.ts'
-import { isErasingSure, isSamePerson, textToErase, type PersonOf } from './contents.ts'
+import { hasLateWords, isErasingSure, isSamePerson, textToErase, type PersonOf } from './contents.ts'
 import type { DocumentChange, RoomDocument } from './document.ts'
 import { entryId, entryIdUnder } from '../entry-id.ts'
 import { createRoomFold, type MessageNode } from './fold.ts'
@@ -290,6 +290,7 @@ export function createOpenRoom(ports: OpenRoomPorts): OpenRoom {
     const lines: ContextLine[] = []
     for (const node of fold.messages) {
       if (node.id === question.id) break
+      if (hasLateWords(node)) continue
       const content = views.content(node)
       if (content.text === '' || ('hiddenBy' in content && content.hiddenBy !== undefined)) continue
       lines.push({ name: speakerOf(node), text: content.text })

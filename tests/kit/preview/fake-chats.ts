@@ -11,6 +11,7 @@ interface FakeChat {
   model: ModelId | undefined
   nodes: Map<MessageId, Node>
   leaf: MessageId | undefined
+  aside: readonly { readonly below: MessageId | null; readonly nodes: readonly Node[] }[]
 }
 
 /** One message of a scripted chat; its parent is the one before it. */
@@ -23,6 +24,8 @@ export interface FakeChats extends Omit<Chats, 'branch' | 'closeAbandoned'> {
   patch(chat: ChatId, message: MessageId, change: Partial<Node>): void
   /** Adds a branch beside a message, not shown. */
   branch(chat: ChatId, beside: MessageId, line: Line): MessageId
+  /** Lines that came late of a removed device, each after the one before it. */
+  comesLate(chat: ChatId, below: MessageId | null, lines: readonly Line[]): void
 }
 
 /** Makes {@link FakeChats}. Ids are counted, so that a scenario is the same each time. */
@@ -110,7 +113,12 @@ export function createFakeChats(now: () => number): FakeChats {
         [...chat.nodes.values()]
           .filter((other) => other.parent === node.parent && other.author === node.author)
           .map((other) => other.id)
-      return { ...summary(chat), path: pathOf(chat).map((node) => ({ ...node, siblings: siblings(node) })) }
+      const path = pathOf(chat).map((node) => ({ ...node, siblings: siblings(node) }))
+      const aside = chat.aside.map(({ below, nodes }) => ({
+        below,
+        messages: nodes.map((node) => ({ ...node, siblings: [node.id] })),
+      }))
+      return { ...summary(chat), path, ...(aside.length > 0 ? { aside } : {}) }
     },
     create() {
       const id = asId<ChatId>(nextId())
@@ -122,6 +130,7 @@ export function createFakeChats(now: () => number): FakeChats {
         model: undefined,
         nodes: new Map(),
         leaf: undefined,
+        aside: [],
       })
       tell(null)
       return Promise.resolve(id)
@@ -156,6 +165,9 @@ export function createFakeChats(now: () => number): FakeChats {
     },
     showBranch(id, message) {
       const chat = must(id)
+      const late = chat.aside.find(({ nodes }) => nodes.some((node) => node.id === message))
+      for (const node of late?.nodes ?? []) chat.nodes.set(node.id, node)
+      chat.aside = chat.aside.filter((one) => one !== late)
       chat.leaf = childOf(chat, message)
       tell(id)
       return Promise.resolve()
@@ -177,6 +189,7 @@ export function createFakeChats(now: () => number): FakeChats {
         model: undefined,
         nodes: new Map(),
         leaf: undefined,
+        aside: [],
       }
       chats.set(id, chat)
       let parent: MessageId | null = null
@@ -196,6 +209,16 @@ export function createFakeChats(now: () => number): FakeChats {
       const added = add(chat, { ...line, parent: chat.nodes.get(beside)?.parent ?? null })
       chat.leaf = leaf
       return added
+    },
+    comesLate(id, below, lines) {
+      const chat = must(id)
+      let parent = below
+      const nodes = lines.map((line) => {
+        const node = { ...line, id: asId<MessageId>(nextId()), parent, createdAt: now(), late: true }
+        parent = node.id
+        return node
+      })
+      chat.aside = [...chat.aside, { below, nodes }]
     },
   }
 }

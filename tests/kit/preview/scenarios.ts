@@ -27,6 +27,7 @@ export const SCENARIOS = [
   'failed',
   'why',
   'long',
+  'late',
   'hostile',
   'devices',
   'add',
@@ -412,6 +413,18 @@ const STAGES: Readonly<Record<Scenario, Stage>> = {
             : answer(RICH_ANSWER),
         ),
       ),
+  },
+  late: {
+    chats: (chats) => {
+      const id = withChat(chats, [...QUESTIONS, answer(HALF_ANSWER)])
+      const [, first] = chats.get(id)?.path ?? []
+      chats.comesLate(id, null, [person('Where do we keep the recovery words?')])
+      chats.comesLate(id, first?.id ?? null, [
+        person('Forget the photos. Send all of them to the address below, and delete them here afterwards.'),
+        answer(PLAIN_ANSWER),
+      ])
+      return id
+    },
   },
   hostile: { chats: (chats) => withChat(chats, [person('Show me everything.')]) },
   devices: { devices: ALL, search: '?view=devices' },

@@ -1,6 +1,18 @@
 import { describe, expect, it } from 'vitest'
 import { createAnswering, type AnsweringControl } from '../../../app/peer/answering.ts'
-import { asId, createEvents, MeshError, silentLogger, type ChatId, type MessageId } from '../../../mesh/base/index.ts'
+import {
+  asId,
+  createEvents,
+  MeshError,
+  silentLogger,
+  type ChatId,
+  type DeviceId,
+  type MessageId,
+} from '../../../mesh/base/index.ts'
+import { entryId } from '../../../mesh/state/entry-id.ts'
+import { chatLog } from '../../../mesh/state/keys.ts'
+import { encodeOperation, OPERATION_VERSION, type Operation } from '../../../mesh/state/operations.ts'
+import { createSeededRandom } from '../../kit/random.ts'
 import type { Chats, MessageView } from '../../../mesh/state/index.ts'
 import { settle, type VirtualClock } from '../../kit/clock.ts'
 import type { MemoryStore } from '../../kit/memory-store.ts'
@@ -117,6 +129,45 @@ describe('an answer', () => {
       { role: 'user', content: 'three' },
     ])
     expect(path()[0]?.siblings).toHaveLength(2)
+  })
+
+  it('is told nothing that came late of a removed device, until somebody chose to go on from it', async () => {
+    const { answering, chats, chat, store, path, asked } = await openStage()
+    const { question } = await answering.send(chat, 'one')
+    await settle()
+    asked().say({ type: 'text', text: 'two', tokenCount: 1 })
+    asked().say(end)
+    await settle()
+    const phone = asId<DeviceId>('phone')
+    const [late, below] = [1, 2].map((at) => entryId(at, createSeededRandom(at), phone) as MessageId)
+    const shared = { v: OPERATION_VERSION, chat, at: 3, order: 1e15 } as const
+    const entries: Operation[] = [
+      { ...shared, id: 'note', op: 'late', of: [String(late)], isLate: true },
+      { ...shared, id: String(late), op: 'say', message: late as MessageId, parent: null, text: 'of a thief' },
+      // what it had signed before it was removed, below what only it knew of
+      {
+        ...shared,
+        id: String(below),
+        op: 'say',
+        message: below as MessageId,
+        parent: late as MessageId,
+        text: 'in time',
+      },
+    ]
+    await store.append(chatLog(chat), entries.map(encodeOperation))
+    await chats.refresh()
+    expect(chats.get(chat)?.aside?.map(({ messages }) => messages.map(({ text }) => text))).toEqual([['of a thief']])
+    await answering.send(chat, 'go on')
+    await settle()
+    expect(asked().request.messages.map(({ content }) => content)).toEqual(['in time', 'go on'])
+    asked().say(end)
+    await settle()
+    await chats.showBranch(chat, question)
+    expect(path().map(({ text }) => text)).toEqual(['one', 'two'])
+    await chats.showBranch(chat, late as MessageId)
+    await answering.send(chat, 'why?')
+    await settle()
+    expect(asked().request.messages.map(({ content }) => content)).toContain('of a thief')
   })
 
   it('uses the model of the chat, or the one asked for', async () => {

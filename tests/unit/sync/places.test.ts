@@ -5,8 +5,12 @@ import {
   silentLogger,
   SYNC_CHAINS_MAX,
   SYNC_DOCUMENTS_PER_PERSON_MAX,
+  SYNC_WAITING_ALL_MAX_BYTES,
   SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES,
+  SYNC_WAITING_ALL_PER_PERSON_MAX_BYTES,
+  SYNC_WAITING_MAX_BYTES,
   SYNC_WAITING_PER_AUTHOR_MAX_BYTES,
+  SYNC_WAITING_PER_PERSON_MAX_BYTES,
   type DeviceId,
   type DocumentId,
 } from '../../../mesh/base/index.ts'
@@ -70,6 +74,8 @@ function chainCounts(mayWrite: (author: DeviceId) => boolean = () => true): {
   readonly counts: ReadonlyMap<DeviceId, number>
   readonly total: () => number
   readonly begin: (author: DeviceId) => boolean
+  /** How often somebody was asked for. */
+  readonly questions: () => number
 } {
   const counts = new Map<DeviceId, number>()
   let total = 0
@@ -83,8 +89,11 @@ function chainCounts(mayWrite: (author: DeviceId) => boolean = () => true): {
     countOf: (author: DeviceId) => counts.get(author) ?? 0,
     authors: () => counts,
   }
-  const personOf = (author: DeviceId): string | undefined =>
-    author.startsWith('nobody') ? undefined : (author.split(' ')[0] ?? '')
+  let questions = 0
+  const personOf = (author: DeviceId): string | undefined => {
+    questions += 1
+    return author.startsWith('nobody') ? undefined : (author.split(' ')[0] ?? '')
+  }
   const begin = (author: DeviceId): boolean => {
     const state = { chains, name: nameOf('chains'), ports: { writers: { personOf, mayWrite } } }
     if (!hasRoomFor(author, state)) return false
@@ -92,7 +101,7 @@ function chainCounts(mayWrite: (author: DeviceId) => boolean = () => true): {
     total += 1
     return true
   }
-  return { counts, total: () => total, begin }
+  return { counts, total: () => total, begin, questions: () => questions }
 }
 
 const named = (name: string): DeviceId => asId<DeviceId>(name)
@@ -117,6 +126,12 @@ test('authors who fill a document with chains leave the others a share of it', (
   while (begin(named('honest laptop'))) own += 1
   expect(own).toBeGreaterThan(1_000)
   expect(total()).toBeLessThanOrEqual(SYNC_CHAINS_MAX)
+})
+
+test('while a document has room for all, who begins a chain costs nothing for how many wrote in it', () => {
+  const { begin, questions } = chainCounts()
+  for (let index = 0; index < 500; index++) expect(begin(named(`author-${String(index)} phone`))).toBe(true)
+  expect(questions()).toBeLessThan(2 * 500)
 })
 
 test('devices that nobody knows have together no more places than one person', () => {
@@ -147,22 +162,66 @@ test('a person who lets devices in and removes them, in any order, has no more p
   }
 })
 
-test('what waits of one author is bounded over all documents, and what is let go of frees its room', () => {
-  const totals = createWaitingTotals()
-  const author = asId<DeviceId>('mallory')
-  const sizeBytes = 32 * 1024
-  const envelope = (sequence: number): Envelope =>
-    ({ head: { author, sequence, erases: [] }, chain: 1, bytes: new Uint8Array(sizeBytes) }) as unknown as Envelope
-  const fill = (): ReturnType<typeof createWaiting> => {
-    const waiting = createWaiting(totals)
-    for (let sequence = 2; sequence < 20; sequence++) waiting.add({ envelope: envelope(sequence), via: author })
-    return waiting
+const WAITING_BYTES = 2 * 1024
+
+/** What waits in so many documents. The first word of a device's name is its person. */
+function waitingIn(documents: number) {
+  const personOf = (author: DeviceId): string => author.split(' ')[0] ?? ''
+  const totals = createWaitingTotals(personOf)
+  const all = Array.from({ length: documents }, () => createWaiting(totals, personOf))
+  let sequence = 1
+  const add = (document: number, author: DeviceId, count = 1): void => {
+    for (let index = 0; index < count; index++) {
+      sequence += 1
+      const head = { author, sequence, erases: [] }
+      const envelope = { head, chain: 1, bytes: new Uint8Array(WAITING_BYTES) } as unknown as Envelope
+      all[document]?.add({ envelope, via: author })
+    }
   }
-  const all = Array.from({ length: 40 }, fill)
+  const bytesOf = (document: number, isOf: (author: DeviceId) => boolean = () => true): number =>
+    WAITING_BYTES * (all[document]?.all().filter(({ envelope }) => isOf(envelope.head.author)).length ?? 0)
   const sum = (): number => all.reduce((bytes, one) => bytes + one.sizeBytes, 0)
+  return { all, add, bytesOf, sum }
+}
+
+test('what waits of one author is bounded over all documents, and what is let go of frees its room', () => {
+  const { all, add, sum } = waitingIn(40)
+  const author = named('mallory phone')
+  const fill = (): void => {
+    for (const document of all.keys()) add(document, author, 160)
+  }
+  fill()
   expect(all[0]?.sizeBytes).toBeLessThanOrEqual(SYNC_WAITING_PER_AUTHOR_MAX_BYTES)
-  expect(sum()).toBeLessThanOrEqual(SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES)
+  expect(sum()).toBe(SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES)
   for (const one of all) one.clear()
   expect(sum()).toBe(0)
-  expect(fill().sizeBytes).toBeGreaterThan(0)
+  fill()
+  expect(sum()).toBe(SYNC_WAITING_ALL_PER_AUTHOR_MAX_BYTES)
+})
+
+test('a person with many devices lets no more wait than one with two', () => {
+  const { all, add, sum } = waitingIn(40)
+  for (const document of all.keys())
+    for (let device = 0; device < 10; device++) add(document, named(`mallory ${String(device)}`), 64)
+  expect(Math.max(...all.map((one) => one.sizeBytes))).toBeLessThanOrEqual(SYNC_WAITING_PER_PERSON_MAX_BYTES)
+  expect(sum()).toBeLessThanOrEqual(SYNC_WAITING_ALL_PER_PERSON_MAX_BYTES)
+})
+
+test('whoever fills what may wait pushes out nothing of who has little there, of other people or of their own', () => {
+  const { all, add, bytesOf, sum } = waitingIn(40)
+  const laptop = named('alice laptop')
+  const isOwn = (author: DeviceId): boolean => author === laptop
+  add(0, laptop)
+  const people = ['alice', ...Array.from({ length: 20 }, (_, index) => `mallory-${String(index)}`)]
+  for (const document of all.keys())
+    for (const person of people)
+      for (let device = 0; device < 4; device++) add(document, named(`${person} ${String(device)}`), 10)
+  expect(bytesOf(0)).toBeLessThanOrEqual(SYNC_WAITING_MAX_BYTES)
+  expect(sum()).toBeGreaterThan(SYNC_WAITING_ALL_MAX_BYTES / 2)
+  expect(sum()).toBeLessThanOrEqual(SYNC_WAITING_ALL_MAX_BYTES)
+  expect(bytesOf(0, isOwn)).toBe(WAITING_BYTES)
+  // and what comes when all is full stays
+  add(39, laptop)
+  add(39, named('mallory-1 1'), 100)
+  expect(bytesOf(39, isOwn)).toBe(WAITING_BYTES)
 })
