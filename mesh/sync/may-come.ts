@@ -32,6 +32,7 @@ export function mayCome({ head, chain }: Envelope, via: DeviceId, state: Judged)
 /**
  * True when a device that may write told that it holds this, or what follows it. What one told that may
  * not write any more counts for nothing: two that were removed would vouch for each other for ever.
+ * Nor does a lasting end, see `LastingEnds`: it counts only once what it names is here.
  */
 export function isEndTold({ chain, sequence }: EnvelopePlace, state: Judged): boolean {
   return state.chains.ends.toldOf(chain, countsIn(state)) >= sequence
