@@ -40,6 +40,13 @@ export function createWriters(membership: Known): Writers {
       may(device, 'store', scope) && (may(device, 'read', scope) || membership.subject(device) === 'helper-only'),
     mayExist: (name) => mayExist(membership, name),
     personOf: (device) => personEverOf(device, membership.ledger()),
+    personMayWrite(device, scope) {
+      const person = personEverOf(device, membership.ledger())
+      if (person === undefined) return false
+      for (const [other, known] of membership.state().devices)
+        if (known.person === person && may(other, 'write', scope)) return true
+      return false
+    },
     isOver(scope) {
       const known = scopeId.safeParse(scope)
       const parts = known.success ? scopeOf(known.data) : undefined

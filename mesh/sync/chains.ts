@@ -2,12 +2,14 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { hexToBytes } from '@noble/hashes/utils.js'
 import * as z from 'zod/mini'
 import type { DeviceId } from '../base/index.ts'
-import { decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/index.ts'
+import { bytes, decode, deviceId, encode, exactBytes, toHex, whole } from '../wire/index.ts'
 import { countBelow, hasClocks, withClocks, type Clocks } from './clock-ranges.ts'
 import type { Vector } from './document.ts'
 import { chainOf, NO_ENVELOPE, type Envelope } from './envelope.ts'
 import { createEnds, type Ends } from './ends.ts'
 import { createErasings, type EnvelopePlace } from './erasings.ts'
+import { createLastingEnds, type LastingEnds } from './lasting-ends.ts'
+import { createMarks, isMarksOf, type Marks } from './marks.ts'
 import type { ClockRange } from './update.ts'
 
 /** What is known of one chain from the heads of its envelopes; readable or not makes no difference. */
@@ -24,16 +26,13 @@ export interface Chain {
   readonly froms: number[]
   readonly ats: number[]
   positions: number[]
+  /** Short names of its envelopes. */
+  readonly marks: Marks
   /**
-   * From which sequence on it came here late: when its author might not write any more, and nobody who may
-   * told to have held it before. Undefined: all of it was here before, or with who told so.
+   * From which sequence on it came here when its author might not write any more, whoever told of it. Undefined: all
+   * of it was here before.
    */
   lateFrom?: number | undefined
-  /**
-   * From which sequence on it was taken on another's word: that one told to have held it when its author might not
-   * write any more. It counts, and this device is not sure of it: a member who lies with a thief would have it erase.
-   */
-  onWordFrom?: number | undefined
   /** Its clocks that its author erased, wherever it said so. */
   erased: Clocks
   /** Envelopes of this chain that erase, with what. */
@@ -52,11 +51,7 @@ export interface Chains {
   /** How many chains each author has. */
   authors(): ReadonlyMap<DeviceId, number>
   /** Takes the next envelope of its chain, at a place in the log. @returns what takes it back; to be called in the reverse order */
-  take(
-    envelope: Envelope,
-    position: number,
-    came?: { readonly isLate?: boolean; readonly isOnWord?: boolean; readonly via?: DeviceId },
-  ): () => void
+  take(envelope: Envelope, position: number, came?: { readonly isLate?: boolean; readonly via?: DeviceId }): () => void
   /** Envelopes that together erased all of these clocks of a chain, as few as are needed; undefined when some are not erased. */
   erasersOf(chain: number, first: number, count: number): readonly EnvelopePlace[] | undefined
   /** Clocks of a chain that its author erased; told also of a chain that damage took, and that is to come again. */
@@ -65,6 +60,8 @@ export interface Chains {
   liveCount(): number
   /** How far devices told that they hold chains. */
   readonly ends: Omit<Ends, 'add'>
+  /** Which of these count though who told them may not write any more. */
+  readonly lastingEnds: Omit<LastingEnds, 'took'>
   vector(): Vector
   /** A short name of exactly what is held; the same on two devices that hold the same. */
   digest(): string
@@ -77,17 +74,19 @@ export function createChains(): Chains {
   return chainsOf(new Map())
 }
 
-/** The chains of {@link Chains.save}. @throws MeshError `malformed` */
-export function loadChains(document: string, saved: Uint8Array): Chains {
+/** The chains of {@link Chains.save}; undefined for what an earlier version saved, without marks. @throws MeshError `malformed` */
+export function loadChains(document: string, saved: Uint8Array): Chains | undefined {
   const rows = decode(saved, savedChains, { maxBytes: Number.MAX_SAFE_INTEGER, what: 'The index of a document' })
   const all = new Map<number, Chain>()
-  for (const { epoch: epochBytes, erasers, ends, endsAt, ...row } of rows) {
+  for (const { epoch: epochBytes, erasers, ends, endsAt, marks, ...row } of rows) {
+    if (!isMarksOf(marks, row.sequence)) return undefined
     const epoch = toHex(epochBytes)
     const number = chainOf({ document, author: row.author, run: row.run, epoch })
     all.set(number, {
       ...row,
       number,
       epoch,
+      marks: createMarks(marks),
       ends: ends.map((told) => told.map(([chain, sequence]) => ({ chain, sequence }))),
       endsAt: endsAt ?? row.ats.slice(0, ends.length),
       erasers: erasers.map(([at, ranges]) => ({
@@ -138,6 +137,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
   const ends = createEnds()
   for (const { author, ends: told, endsAt } of all.values())
     told.forEach((some, index) => ends.add({ by: author, at: endsAt[index] ?? 0, told: some }))
+  const lastingEnds = createLastingEnds(all, ends)
   let digest: string | undefined
   let liveCount: number | undefined
 
@@ -154,6 +154,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       froms: [],
       ats: [],
       positions: [],
+      marks: createMarks(),
       // after damage what erases it may be here before it
       erased: withClocks([], erasings.clocksOf(envelope.chain)),
       erasers: [],
@@ -177,21 +178,21 @@ function chainsOf(all: Map<number, Chain>): Chains {
     get: (number) => all.get(number),
     countOf: (author) => counts.get(author) ?? 0,
     authors: () => counts,
-    take(envelope, position, { isLate = false, isOnWord = false, via } = {}) {
+    take(envelope, position, { isLate = false, via } = {}) {
       digest = undefined
       liveCount = undefined
       const { head } = envelope
       const chain = all.get(envelope.chain) ?? add(envelope)
-      const { sequence, clock, tip, lateFrom, onWordFrom } = chain
+      const { sequence, clock, tip, lateFrom } = chain
       chain.sequence = head.sequence
       chain.clock = head.from + head.count
       chain.tip = envelope.hash
-      // with what did not come late there is all before it
+      // what an author who may write goes on from is its own
       chain.lateFrom = isLate ? (lateFrom ?? head.sequence) : undefined
-      if (isOnWord) chain.onWordFrom = Math.min(onWordFrom ?? head.sequence, lateFrom ?? head.sequence)
       chain.froms.push(head.from)
       chain.ats.push(head.at)
       chain.positions.push(position)
+      chain.marks.add(envelope.hash)
       if (head.erases.length > 0) chain.erasers.push({ sequence: head.sequence, ranges: head.erases })
       erasings.add({ chain: chain.number, sequence: head.sequence }, head.erases)
       const takeBackEnds = ends.add({ by: head.author, at: head.at, told: head.ends ?? [], via })
@@ -205,9 +206,11 @@ function chainsOf(all: Map<number, Chain>): Chains {
         if (target !== undefined) target.erased = withClocks(erased, ranges)
         return { target, erased }
       })
+      lastingEnds.took(chain)
       return () => {
         digest = undefined
         liveCount = undefined
+        lastingEnds.forget()
         for (const { target, erased } of before) if (target !== undefined) target.erased = erased
         if (head.ends !== undefined) {
           chain.ends.pop()
@@ -217,7 +220,8 @@ function chainsOf(all: Map<number, Chain>): Chains {
         if (head.erases.length > 0) chain.erasers.pop()
         erasings.takeBack(head.erases)
         for (const list of [chain.froms, chain.ats, chain.positions]) list.pop()
-        Object.assign(chain, { sequence, clock, tip, lateFrom, onWordFrom })
+        chain.marks.removeLast()
+        Object.assign(chain, { sequence, clock, tip, lateFrom })
         if (sequence === 0) forget(chain)
       }
     },
@@ -228,6 +232,7 @@ function chainsOf(all: Map<number, Chain>): Chains {
       return liveCount
     },
     ends,
+    lastingEnds,
     vector: () => new Map([...all.values()].map((chain) => [chain.number, chain.sequence])),
     digest() {
       digest ??= digestOf(all)
@@ -235,8 +240,9 @@ function chainsOf(all: Map<number, Chain>): Chains {
     },
     save: () =>
       encode(
-        [...all.values()].map(({ number: _number, epoch, erasers, ends: told, ...rest }) => ({
+        [...all.values()].map(({ number: _number, epoch, erasers, ends: told, marks, ...rest }) => ({
           ...rest,
+          marks: marks.save(),
           ends: told.map((some) => some.map(({ chain, sequence }) => [chain, sequence])),
           epoch: hexToBytes(epoch),
           erasers: erasers.map(({ sequence, ranges }) => [
@@ -281,6 +287,7 @@ const savedFields = {
   // an earlier version wrote it with each envelope alone, and ends in chains of nothing else
   endsAt: z.optional(z.array(whole())),
   lateFrom: z.optional(whole()),
-  onWordFrom: z.optional(whole()),
+  // an earlier version had none
+  marks: z.optional(bytes(Number.MAX_SAFE_INTEGER)),
 } satisfies Record<Exclude<keyof Chain, 'number'>, z.ZodMiniType>
 const savedChains = z.array(z.object(savedFields))

@@ -14,8 +14,8 @@ import type { ReplicaState, Staged } from './replica-state.ts'
 export async function commit(state: ReplicaState, staged: readonly Staged[], options: Options): Promise<void> {
   const [begin] = staged
   if (begin === undefined) return
-  const entries = staged.map(({ envelope, entries: known, isLate = false, isOnWord = false }) =>
-    logEntry({ envelope, checked: known !== undefined && known !== 'void', isLate, isOnWord }),
+  const entries = staged.map(({ envelope, entries: known, isLate = false }) =>
+    logEntry({ envelope, checked: known !== undefined && known !== 'void', isLate }),
   )
   let first: number
   try {

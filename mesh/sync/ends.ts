@@ -1,6 +1,7 @@
 import { SYNC_ENDS_MAX, type DeviceId } from '../base/index.ts'
 import type { EnvelopePlace } from './erasings.ts'
 import { addStep, furthestOf, furthestTold, rankIn, type Frontier, type Step } from './frontier.ts'
+import type { Mark } from './marks.ts'
 
 /**
  * In front of ends of what came to their teller late: no chain has this number, and an earlier version
@@ -24,6 +25,41 @@ export interface TellingEnvelope {
   readonly via?: DeviceId | undefined
 }
 
+/** One end as it is told. */
+export interface ToldEnd extends Step {
+  readonly chain: number
+  /** Its teller got late what it is of. */
+  readonly cameLate: boolean
+  /** Of the envelope it names; an earlier version says none. */
+  readonly mark: Mark | undefined
+}
+
+/**
+ * What stands in an envelope that tells ends: behind an end, where its teller had that itself, the mark of what it
+ * names, as two places of a chain that is nobody's. An earlier version makes nothing of these.
+ */
+export function endsIn({ at, told }: TellingEnvelope): ToldEnd[] {
+  const cameLate = told[0]?.chain === CAME_LATE.chain
+  return told.flatMap(({ chain, sequence }, index) => {
+    if (chain === CAME_LATE.chain) return []
+    // clocks that are centuries ahead end where the others do
+    const place = Math.min(at * SYNC_ENDS_MAX + index, UNTOLD_RANK - 1)
+    const [first, second] = [told[index + 1], told[index + 2]]
+    const isMarked = first?.chain === CAME_LATE.chain && second?.chain === CAME_LATE.chain
+    const mark = isMarked ? ([first.sequence, second.sequence] as const) : undefined
+    return [{ chain, sequence, rank: cameLate ? LATE_RANK + place : place, cameLate, mark }]
+  })
+}
+
+/** An end, with its mark behind it: three places of {@link SYNC_ENDS_MAX}. */
+export function markedEnd(place: EnvelopePlace, mark: Mark | undefined): EnvelopePlace[] {
+  const marked = mark?.map((sequence) => ({ chain: CAME_LATE.chain, sequence })) ?? []
+  return [{ chain: place.chain, sequence: place.sequence }, ...marked]
+}
+
+/** As many ends go into one envelope with their marks. */
+export const MARKED_ENDS_MAX = Math.floor(SYNC_ENDS_MAX / 3)
+
 /** Up to where devices told that they hold chains of authors who may not write any more. */
 export interface Ends {
   /** @returns what takes that back; to be called in the reverse order */
@@ -36,7 +72,9 @@ export interface Ends {
   paidOf(chain: number): readonly PaidEnd[]
   /** How far one of them told that it goes; 0 where it did not. */
   toldBy(chain: number, by: DeviceId): number
-  /** How far one of them told to have held it before, see {@link CAME_LATE}; 0 where it did not. */
+  /** How far somebody who counts told to have held it before, see {@link CAME_LATE}; 0 where nobody did. */
+  heldOf(chain: number, counts: (by: DeviceId) => boolean): number
+  /** How far one of them told to have held it before; 0 where it did not. */
   heldBy(chain: number, by: DeviceId): number
   /**
    * When somebody who counts first told that this is there, or what follows it: by the time of the telling,
@@ -79,14 +117,10 @@ export function createEnds(): Ends {
   }
 
   return {
-    add({ by, at, told, via }) {
-      const cameLate = told[0]?.chain === CAME_LATE.chain
-      const undo = told.flatMap(({ chain, sequence }, index) => {
-        // clocks that are centuries ahead end where the others do
-        const place = Math.min(at * SYNC_ENDS_MAX + index, UNTOLD_RANK - 1)
-        if (chain === CAME_LATE.chain) return []
-        return addEnd(chain, { by, via }, { sequence, rank: cameLate ? LATE_RANK + place : place }) ?? []
-      })
+    add(telling) {
+      const undo = endsIn(telling).flatMap(
+        ({ chain, sequence, rank }) => addEnd(chain, telling, { sequence, rank }) ?? [],
+      )
       return () => {
         for (const takeBack of undo.reverse()) takeBack()
       }
@@ -95,6 +129,14 @@ export function createEnds(): Ends {
       let furthest = 0
       for (const { by, frontier } of byChain.get(chain) ?? []) {
         const sequence = furthestOf(frontier)
+        if (sequence > furthest && counts(by)) furthest = sequence
+      }
+      return furthest
+    },
+    heldOf(chain, counts) {
+      let furthest = 0
+      for (const { by, frontier } of byChain.get(chain) ?? []) {
+        const sequence = furthestTold(frontier, LATE_RANK)
         if (sequence > furthest && counts(by)) furthest = sequence
       }
       return furthest

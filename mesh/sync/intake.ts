@@ -6,7 +6,7 @@ import { commit, takeBack } from './commit.ts'
 import type { EnvelopeContent } from './content.ts'
 import { CAME_LATE } from './ends.ts'
 import { readEnvelope, verifyEnvelope, type Envelope } from './envelope.ts'
-import { isKnownLate, mayCome } from './may-come.ts'
+import { mayCome } from './may-come.ts'
 import type { Options } from './options.ts'
 import { examineForeign } from './replay.ts'
 import type { ReplicaState, Staged } from './replica-state.ts'
@@ -153,15 +153,15 @@ async function stage(
   })
   if (isLate) batch.late += 1
   const uncount = isLate ? state.late.count(envelope, via) : undefined
-  const cameLate = isLate || isKnownLate(envelope, state)
-  const isOnWord = !cameLate && !state.ports.writers.mayWrite(author, state.name.scope)
-  const takeOut = state.chains.take(envelope, 0, { isLate: cameLate, isOnWord, via })
+  // whoever told of it: that is theirs to say, and this device had not got it while its author might write
+  const cameLate = !state.ports.writers.mayWrite(author, state.name.scope)
+  const takeOut = state.chains.take(envelope, 0, { isLate: cameLate, via })
   const undo = (): void => {
     takeOut()
     uncount?.()
     giveBack()
   }
-  batch.staged.push({ envelope, entries, via, isLate: cameLate, isOnWord, undo })
+  batch.staged.push({ envelope, entries, via, isLate: cameLate, undo })
 }
 
 /** What is paid for keeping an envelope. */

@@ -4,6 +4,7 @@ import type { DocumentName, Timing } from './document.ts'
 import type { Envelope } from './envelope.ts'
 import { LATE_RANK, UNTOLD_RANK } from './ends.ts'
 import type { EnvelopePlace } from './erasings.ts'
+import type { TellerRights } from './lasting-ends.ts'
 import type { SyncPorts } from './ports.ts'
 import type { Quarantines } from './quarantines.ts'
 
@@ -31,52 +32,65 @@ export function mayCome({ head, chain }: Envelope, via: DeviceId, state: Judged)
 /**
  * True when a device that may write told that it holds this, or what follows it. What one told that may
  * not write any more counts for nothing: two that were removed would vouch for each other for ever.
+ * Nor does a lasting end, see `LastingEnds`: it counts only once what it names is here.
  */
 export function isEndTold({ chain, sequence }: EnvelopePlace, state: Judged): boolean {
   return state.chains.ends.toldOf(chain, countsIn(state)) >= sequence
 }
 
-/** True for what all who told it had got late: it is late for who gets it from them, too. */
-export function isKnownLate({ head, chain }: Envelope, state: Judged): boolean {
-  if (state.ports.writers.mayWrite(head.author, state.name.scope)) return false
-  return state.chains.ends.rankOf({ chain, sequence: head.sequence }, countsIn(state)) >= LATE_RANK
-}
-
 /**
- * When a device that may write first told that this is there, see `Ends.rankOf`. What this device holds of
+ * When somebody whose word counts first told that this is there, see `Ends.rankOf`. What this device holds of
  * before and is about to tell goes before all that came late.
  */
 export function rankOf(place: EnvelopePlace, state: Judged): number {
-  const told = state.chains.ends.rankOf(place, countsIn(state))
+  const told = toldRankOf(place, state)
   return told > UNTOLD_RANK && isVouchedHere(place, state) ? UNTOLD_RANK : told
+}
+
+/** By who may write, and by the lasting word of those who were replaced. */
+function toldRankOf(place: EnvelopePlace, state: Judged): number {
+  const { ends, lastingEnds } = state.chains
+  return Math.min(ends.rankOf(place, countsIn(state)), lastingEnds.rankOf(place, rightsIn(state)))
+}
+
+function rightsIn(state: Judged): TellerRights {
+  const { writers } = state.ports
+  const { scope } = state.name
+  return {
+    mayWrite: countsIn(state),
+    personMayWrite: (by) => writers.personMayWrite?.(by, scope) ?? false,
+    hadHere: (chain) => (isTelling(chain, state) ? heldBefore(chain) : 0),
+  }
 }
 
 /**
  * How sure it is that something was written while its author might: `before` where the author may write, or
- * this device had it when it heard that it may not; `told` where another one says so of itself; else `late`.
+ * this device had it when it heard that it may not; `told` where another one says so of itself, see {@link rankOf};
+ * else `late`.
  * But for how long it takes to tell, what is late is so on all devices that hold the same.
  */
 export function timingOf(place: EnvelopePlace, state: Judged): Timing {
   const author = state.chains.get(place.chain)?.author
   if (author === undefined || state.ports.writers.mayWrite(author, state.name.scope)) return 'before'
-  if (isVouchedHere(place, state)) return isOnWord(place, state) ? 'told' : 'before'
-  return state.chains.ends.rankOf(place, countsIn(state)) < LATE_RANK ? 'told' : 'late'
+  if (isVouchedHere(place, state)) return 'before'
+  return toldRankOf(place, state) < LATE_RANK ? 'told' : 'late'
 }
 
-/** True for what this device took on another's word: it counts, and nothing is erased for good by it. */
-function isOnWord({ chain, sequence }: EnvelopePlace, state: Judged): boolean {
-  return sequence >= (state.chains.get(chain)?.onWordFrom ?? Infinity)
-}
-
-/** True for what this device tells to have held, or is about to: of an author who may not write any more. */
+/**
+ * True for what this device tells to have held, or is about to. Not for what it took on another's word: that would
+ * be its own when the other is gone, and where it came before that word it would not.
+ */
 function isVouchedHere({ chain: number, sequence }: EnvelopePlace, state: Judged): boolean {
-  const { writers, signer } = state.ports
   const chain = state.chains.get(number)
-  if (chain === undefined || sequence > heldBefore(chain)) return false
-  return !writers.mayWrite(chain.author, state.name.scope) && writers.mayWrite(signer.id, state.name.scope)
+  return chain !== undefined && sequence <= heldBefore(chain) && isTelling(chain, state)
 }
 
-/** How far a chain is held that did not come late. */
+/** True where this device is one to say how far it had a chain: its author may not write any more. */
+function isTelling({ author }: Chain, { ports: { writers, signer }, name: { scope } }: Judged): boolean {
+  return !writers.mayWrite(author, scope) && writers.mayWrite(signer.id, scope)
+}
+
+/** How far a chain was held while its author might write. */
 function heldBefore({ sequence, lateFrom }: Chain): number {
   return lateFrom === undefined ? sequence : lateFrom - 1
 }
@@ -95,9 +109,9 @@ export function hasUntoldEnds(state: Telling): boolean {
 
 /** Ends that are to be told. */
 export interface UntoldEnds {
-  /** Of what is held and did not come late. */
+  /** Of what was held while its author might write. */
   readonly held: readonly EnvelopePlace[]
-  /** Of what came late. */
+  /** Of what came later, on another's word or not. */
   readonly late: readonly EnvelopePlace[]
 }
 

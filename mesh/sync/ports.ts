@@ -55,6 +55,11 @@ export interface Writers {
   mayExist?(name: DocumentName): boolean
   /** Whose device it is or was, to count by; undefined where that is not known. */
   personOf?(device: DeviceId): string | undefined
+  /**
+   * Whether the person whose device that is, or was, has one that may write: what a device of theirs told in time
+   * goes on counting when it was replaced. Without this method it counts while that device may write.
+   */
+  personMayWrite?(device: DeviceId, scope: ScopeId): boolean
   /** True when nobody reads the documents of a scope any more, for good: its person was removed. */
   isOver?(scope: ScopeId): boolean
 }

@@ -73,7 +73,5 @@ export interface Staged {
   readonly via: DeviceId
   /** See `Chain.lateFrom`. */
   readonly isLate?: boolean
-  /** See `Chain.onWordFrom`. */
-  readonly isOnWord?: boolean
   readonly undo: () => void
 }

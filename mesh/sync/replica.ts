@@ -132,7 +132,8 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
   })
   const stored = (from: DeviceId, envelopes: Received['stored']): void => {
     const told = envelopes.flatMap(({ head }) => head.ends ?? [])
-    if (told.length > 0) judgements.emit({ chains: new Set(told.map(({ chain }) => chain)) })
+    const judged = new Set([...told.map(({ chain }) => chain), ...state.chains.lastingEnds.takeChanged()])
+    if (judged.size > 0) judgements.emit({ chains: judged })
     onStored(replica, from, envelopes)
     compactIfDue()
   }
@@ -228,6 +229,7 @@ export async function openReplica(name: DocumentName, given: ReplicaPorts, optio
         return documentOf()
       }),
     keysChanged: async () => {
+      state.chains.lastingEnds.forget()
       await inTurn(async () => {
         await readHeldUp(state)
         await showStranded(state, {})
@@ -288,8 +290,10 @@ async function loadState(
   const key = documentKey(name)
   const log = await openDocumentLog(ports, key, options)
   const index = await log.part('index', options)
-  const chains = index === undefined ? createChains() : loadChains(key, index.bytes)
-  const through = index?.through ?? 0
+  const saved = index === undefined ? undefined : loadChains(key, index.bytes)
+  // the log has all of it, and more than an earlier version saved of it
+  const chains = saved ?? createChains()
+  const through = (saved === undefined ? undefined : index?.through) ?? 0
   const heads = takeHeads(key, chains, await log.read(through, options))
   // they are none of what the chains have
   log.takeDamaged()

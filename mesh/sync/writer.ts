@@ -5,7 +5,7 @@ import { piecesOf, type Piece } from './compose.ts'
 import type { Content } from './content.ts'
 import type { Document } from './document.ts'
 import { chainOf, newRun, NO_ENVELOPE, sealEnvelope } from './envelope.ts'
-import { CAME_LATE } from './ends.ts'
+import { CAME_LATE, markedEnd, MARKED_ENDS_MAX } from './ends.ts'
 import type { EnvelopePlace } from './erasings.ts'
 import { encodeSetting, entryKey, entryPlace } from './kinds.ts'
 import type { UntoldEnds } from './may-come.ts'
@@ -183,7 +183,9 @@ export function createWriter(state: ReplicaState): Writer {
     async tell({ held, late }, options) {
       const at = timeOfTelling(state)
       const pieces = [
-        ...batchesOf(held, SYNC_ENDS_MAX),
+        ...batchesOf(held, MARKED_ENDS_MAX).map((some) =>
+          some.flatMap((place) => markedEnd(place, state.chains.get(place.chain)?.marks.at(place.sequence))),
+        ),
         ...batchesOf(late, SYNC_ENDS_MAX - 1).map((some) => [CAME_LATE, ...some]),
       ].map((ends, index): Told => ({ values: [], erases: [], ends, at: at + index }))
       if (pieces.length > 0) await append(pieces, options)
