@@ -1,5 +1,6 @@
 import { isMeshError, MeshError, SYNC_CHAINS_MAX, throwIfAborted, type DeviceId } from '../base/index.ts'
-import { tellsEnds, type Chain, type Chains } from './chains.ts'
+import type { Chain } from './chain.ts'
+import { tellsEnds, type Chains } from './chains.ts'
 import { hasClocks } from './clock-ranges.ts'
 import type { DecodedUpdate } from './decoder.ts'
 import { NO_ENVELOPE, openEnvelope, tellsOnlyEnds, type Envelope } from './envelope.ts'

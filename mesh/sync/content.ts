@@ -1,6 +1,7 @@
 import * as Y from 'yjs'
 import { MeshError, messageOf, type Clock } from '../base/index.ts'
-import { timeOf, type Chain, type Chains } from './chains.ts'
+import type { Chain } from './chain.ts'
+import { timeOf, type Chains } from './chains.ts'
 import { commonClocks } from './clock-ranges.ts'
 import type { Operation } from './document.ts'
 import { entryKey, entryPlace, nextStamp, type KindDescriptor, type StoredEntry } from './kinds.ts'

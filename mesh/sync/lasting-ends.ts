@@ -1,5 +1,5 @@
 import type { DeviceId } from '../base/index.ts'
-import type { Chain } from './chains.ts'
+import type { Chain } from './chain.ts'
 import { endsIn, type Ends, type ToldEnd } from './ends.ts'
 import type { EnvelopePlace } from './erasings.ts'
 import { addStep, rankIn, type Frontier } from './frontier.ts'

@@ -1,5 +1,6 @@
 import { SYNC_ENDS_IN_ORDER_MAX, type DeviceId } from '../base/index.ts'
-import type { Chain, Chains } from './chains.ts'
+import type { Chain } from './chain.ts'
+import type { Chains } from './chains.ts'
 import type { DocumentName, Timing } from './document.ts'
 import type { Envelope } from './envelope.ts'
 import { LATE_RANK, UNTOLD_RANK } from './ends.ts'

@@ -1,4 +1,5 @@
-import { tellsEnds, type Chain } from './chains.ts'
+import type { Chain } from './chain.ts'
+import { tellsEnds } from './chains.ts'
 import type { Envelope } from './envelope.ts'
 import { readLogEntry, type LoggedEnvelope } from './log-entry.ts'
 import type { Options } from './options.ts'
